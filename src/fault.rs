@@ -1,0 +1,93 @@
+//! The one error that crosses a surface, and the one table of its codes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A failure that a caller can act on.
+///
+/// The message says what is, with the offending value; the hint says what to do next, and is empty when there is nothing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[error("{message}")]
+pub struct Fault {
+    pub code: Code,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub hint: String,
+}
+
+impl Fault {
+    pub fn new(code: Code, message: impl Into<String>) -> Fault {
+        Fault { code, message: message.into(), hint: String::new() }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Fault {
+        self.hint = hint.into();
+        self
+    }
+
+    /// A defect or an environment that broke under us: nothing the caller did.
+    pub fn internal(source: impl fmt::Display) -> Fault {
+        Fault::new(Code::Internal, source.to_string())
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $http:literal $exit:literal;)*) => {
+        /// Stable codes. Adding one is adding a line to the table below: name, HTTP status, exit code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum Code {
+            $($(#[$doc])* #[serde(rename = $name)] $variant,)*
+        }
+
+        impl Code {
+            pub const ALL: &[Code] = &[$(Code::$variant),*];
+
+            /// The code as callers read it.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name,)* }
+            }
+
+            /// The status of an HTTP answer with this fault.
+            pub fn http_status(self) -> u16 {
+                match self { $(Code::$variant => $http,)* }
+            }
+
+            /// The exit code of a command that ends with this fault.
+            pub fn exit_code(self) -> u8 {
+                match self { $(Code::$variant => $exit,)* }
+            }
+        }
+    };
+}
+
+// Exit codes by kind: 2 the call is wrong, 3 not found, 4 the file is bad, 5 not allowed, 6 a limit, 7 try again, 70 our defect, 74 storage.
+codes! {
+    InvalidArguments "invalid_arguments" 400 2;
+    UnknownTool "unknown_tool" 404 2;
+    /// The SQL does not parse, bind or run.
+    InvalidSql "invalid_sql" 400 2;
+    SheetNotFound "sheet_not_found" 404 3;
+    ColumnNotFound "column_not_found" 404 3;
+    ResultNotFound "result_not_found" 404 3;
+    FileNotFound "file_not_found" 404 3;
+    UnsupportedFormat "unsupported_format" 415 4;
+    /// Damaged, encrypted, or not what its name says.
+    UnreadableFile "unreadable_file" 422 4;
+    /// The SQL is understood, and does more than read sheets.
+    SqlRefused "sql_refused" 403 5;
+    PathNotAllowed "path_not_allowed" 403 5;
+    LimitExceeded "limit_exceeded" 413 6;
+    TimedOut "timed_out" 504 6;
+    OutOfMemory "out_of_memory" 507 6;
+    Cancelled "cancelled" 499 6;
+    /// The worker died under this call; the next call gets another.
+    WorkerCrashed "worker_crashed" 500 6;
+    Conflict "conflict" 409 7;
+    Busy "busy" 503 7;
+    StorageFailed "storage_failed" 507 74;
+    /// The catalog can't be used: damaged, or written by a newer Quire.
+    CatalogUnusable "catalog_unusable" 500 74;
+    Internal "internal" 500 70;
+}

@@ -1,0 +1,62 @@
+//! What an import found, and every decision and loss on the way: it crosses the process boundary as JSON.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::value::Column;
+
+/// The reading of one file.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Receipt {
+    /// `csv`, `xlsx`, `xlsm`, `xlsb`, `xls`, `ods`, `parquet`, `json` or `ndjson`.
+    pub format: String,
+    /// Of a text file: its encoding as WHATWG names it, and the delimiter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
+    /// In the file's order. Worksheets without any cell are left out, and said so in `issues`.
+    pub sheets: Vec<SheetReceipt>,
+    /// What concerns the file rather than one sheet of it.
+    #[serde(default)]
+    pub issues: Vec<Issue>,
+}
+
+/// The reading of one table. Rows are counted from 1 over all the file's records, blank ones included.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct SheetReceipt {
+    /// The worksheet's name, or the file's stem.
+    pub title: String,
+    /// Hidden in the workbook.
+    #[serde(default)]
+    pub hidden: bool,
+    pub n_rows: u64,
+    pub columns: Vec<Column>,
+    /// Empty where the file heads no column.
+    pub header_rows: Vec<u64>,
+    /// 0 where there are no rows.
+    pub first_data_row: u64,
+    /// Totals rows included; 0 where there are no rows.
+    pub last_data_row: u64,
+    #[serde(default)]
+    pub issues: Vec<Issue>,
+    /// The Parquet file written, where one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<PathBuf>,
+}
+
+/// Something that a person would want to know of a reading.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Issue {
+    /// A stable name in `snake_case`, such as `ragged_rows`.
+    pub code: String,
+    /// What is, in words.
+    pub message: String,
+    /// Cells or rows concerned.
+    pub count: u64,
+    /// The first few: address and text, such as "C7: #N/A".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub examples: Vec<String>,
+}

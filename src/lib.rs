@@ -1,0 +1,6 @@
+//! Quire turns spreadsheets into something that language models, scripts and people can question.
+
+pub mod fault;
+pub mod ingest;
+pub mod name;
+pub mod value;
