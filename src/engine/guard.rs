@@ -5,7 +5,8 @@
 //! every kind of node on the lists below.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::PathBuf,
     sync::LazyLock,
 };
 
@@ -27,10 +28,10 @@ pub(super) struct Allowed {
 /// Checks `sql` against the names of the workspace's `sheets`. `connection` parses only; nothing runs.
 ///
 /// `EXPLAIN` before the SELECT is let through (the tree of what it explains is checked).
-pub(super) fn check<'a>(
+pub(super) fn check(
     connection: &Connection,
     sql: &str,
-    sheets: impl Fn() -> Box<dyn Iterator<Item = &'a SheetName> + 'a>,
+    sheets: &BTreeMap<SheetName, PathBuf>,
 ) -> Result<Allowed, Fault> {
     let (explain, select) = split_explain(sql);
     let tree: String = connection
@@ -45,8 +46,7 @@ pub(super) fn check<'a>(
         return Err(Fault::new(Code::SqlRefused, format!("{} statements in one `sql`", statements.len()))
             .hint("send one SELECT per call"));
     };
-    let known: BTreeSet<&SheetName> = sheets().collect();
-    let mut walk = Walk { known: &known, used: BTreeSet::new() };
+    let mut walk = Walk { known: sheets, used: BTreeSet::new() };
     walk.node(statement, &Scope::default())?;
     let sql = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
     Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used })
@@ -91,7 +91,7 @@ impl Scope<'_> {
 }
 
 struct Walk<'a> {
-    known: &'a BTreeSet<&'a SheetName>,
+    known: &'a BTreeMap<SheetName, PathBuf>,
     used: BTreeSet<SheetName>,
 }
 
@@ -160,14 +160,14 @@ impl Walk<'_> {
         if !qualified && scope.sees(&lower) {
             return Ok(());
         }
-        if !qualified && let Some(sheet) = self.known.get(lower.as_str()) {
-            self.used.insert((*sheet).clone());
+        if !qualified && let Some((sheet, _)) = self.known.get_key_value(lower.as_str()) {
+            self.used.insert(sheet.clone());
             return Ok(());
         }
         let schema = text(fields, "schema_name");
         let shown = if schema.is_empty() { name.to_owned() } else { format!("{schema}.{name}") };
         let fault = Fault::new(Code::SheetNotFound, format!("no sheet is named `{shown}`"));
-        let near = nearest(name, self.known.iter().map(|it| it.as_str()));
+        let near = nearest(name, self.known.keys().map(SheetName::as_str));
         Err(if let Some(near) = near.first() {
             fault.hint(format!("did you mean `{near}`? `list_sheets` has all the names"))
         } else {

@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use arrow_array::{Array, ArrayRef, cast::AsArray, temporal_conversions as temporal, types::*};
+use arrow_array::{Array, ArrayRef, StructArray, cast::AsArray, temporal_conversions as temporal, types::*};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{NaiveDateTime, Timelike};
@@ -60,7 +60,7 @@ pub(super) fn write_cell(out: &mut String, array: &ArrayRef, row_idx: usize) {
             let names = fields.iter().map(|field| field.name().as_str());
             write_object(out, names.zip(columns), row_idx);
         }
-        DataType::Map(..) => write_map(out, &array.as_map().value(row_idx).into()),
+        DataType::Map(..) => write_map(out, &array.as_map().value(row_idx)),
         DataType::Null => out.push_str("null"),
         // `types::is_plain` lets no other type come here.
         other => quote(out, &format!("({other})")),
@@ -227,8 +227,8 @@ fn write_object<'a>(out: &mut String, fields: impl Iterator<Item = (&'a str, &'a
 }
 
 /// A map's keys need not be text: each is written as JSON first, and quoted unless it is a string already.
-fn write_map(out: &mut String, entries: &ArrayRef) {
-    let [keys, values] = entries.as_struct().columns() else { return out.push_str("{}") };
+fn write_map(out: &mut String, entries: &StructArray) {
+    let [keys, values] = entries.columns() else { return out.push_str("{}") };
     out.push('{');
     for entry_idx in 0..entries.len() {
         if entry_idx > 0 {

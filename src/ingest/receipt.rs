@@ -60,3 +60,21 @@ pub struct Issue {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
 }
+
+impl Receipt {
+    /// The reading of a file that holds exactly one table with named columns, as Parquet and JSON do.
+    pub fn of_table(format: Format, name: &str, columns: Vec<Column>, n_rows: u64, file: Option<PathBuf>) -> Receipt {
+        let sheet = SheetReceipt {
+            title: stem(name).to_owned(),
+            hidden: false,
+            n_rows,
+            columns,
+            header_rows: Vec::new(),
+            first_data_row: n_rows.min(1),
+            last_data_row: n_rows,
+            issues: Vec::new(),
+            file,
+        };
+        Receipt { format: format.to_string(), encoding: None, delimiter: None, sheets: vec![sheet], issues: Vec::new() }
+    }
+}
