@@ -1,6 +1,6 @@
 //! The MCP surface: a thin adapter over the registry, and the only rmcp.
 
-mod announce;
+pub mod announce;
 
 use std::sync::Arc;
 

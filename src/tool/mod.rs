@@ -1,5 +1,6 @@
 //! What a tool is, and the registry that every surface reads. Knows no protocol and no particular tool.
 
+pub mod openai;
 pub mod reply;
 mod schema;
 
