@@ -21,7 +21,10 @@ pub enum ColumnType {
     /// 64 bits, signed.
     Integer,
     /// At most 18 digits, `scale` of them behind the point.
-    Decimal { precision: u8, scale: u8 },
+    Decimal {
+        precision: u8,
+        scale: u8,
+    },
     Double,
     Date,
     Time,
