@@ -69,6 +69,23 @@ pub struct Source {
     pub linked: bool,
 }
 
+impl Source {
+    /// For people: the path, or the name it came with.
+    pub fn shown(&self) -> &str {
+        self.identity.text()
+    }
+}
+
+/// A linked file, and the live sheets that were read from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkedSource {
+    pub path: String,
+    pub n_bytes: u64,
+    pub modified_ns: Option<i64>,
+    pub options: Json,
+    pub sheets: Vec<SheetName>,
+}
+
 /// A table found in a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewSheet {
@@ -118,6 +135,13 @@ pub struct Version {
     pub made_by: Json,
     /// Unix milliseconds.
     pub created_at: i64,
+}
+
+impl Version {
+    /// The tool that made it.
+    pub fn tool(&self) -> &str {
+        self.made_by.get("tool").and_then(Json::as_str).unwrap_or_default()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

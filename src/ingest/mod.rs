@@ -19,6 +19,7 @@ mod split;
 mod table;
 mod tally;
 mod text;
+mod workbook;
 
 use std::path::{Path, PathBuf};
 
@@ -124,7 +125,13 @@ pub fn read(
     let format = opened(file, name, limits)?;
     Ok(match format {
         Format::Csv => text::read(file, name, options, limits, out, progress)?,
-        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
+        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
+            let (tables, mut issues) = workbook::tables(file, format, options, limits)?;
+            let mut receipt = read_tables(tables, options, limits, out, progress)?;
+            format.name().clone_into(&mut receipt.format);
+            issues.append(&mut receipt.issues);
+            Receipt { issues, ..receipt }
+        }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
     })
 }
@@ -140,7 +147,9 @@ pub fn raw(
     let format = opened(file, name, limits)?;
     Ok(match format {
         Format::Csv => text::raw(file, name, options, row)?,
-        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
+        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
+            raw_tables(&workbook::tables(file, format, options, limits)?.0, row)?;
+        }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
     })
 }

@@ -1,10 +1,11 @@
 //! What an import found, and every decision and loss on the way: it crosses the process boundary as JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::format::Format;
 use crate::value::Column;
 
 /// The reading of one file.
@@ -65,7 +66,7 @@ impl Receipt {
     /// The reading of a file that holds exactly one table with named columns, as Parquet and JSON do.
     pub fn of_table(format: Format, name: &str, columns: Vec<Column>, n_rows: u64, file: Option<PathBuf>) -> Receipt {
         let sheet = SheetReceipt {
-            title: stem(name).to_owned(),
+            title: Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             hidden: false,
             n_rows,
             columns,
@@ -75,6 +76,6 @@ impl Receipt {
             issues: Vec::new(),
             file,
         };
-        Receipt { format: format.to_string(), encoding: None, delimiter: None, sheets: vec![sheet], issues: Vec::new() }
+        Receipt { format: format.name().to_owned(), encoding: None, delimiter: None, sheets: vec![sheet], issues: Vec::new() }
     }
 }

@@ -73,13 +73,19 @@ impl WorkspaceDir {
         &self.root
     }
 
-    /// The Parquet file of a version, by the SHA-256 of its content.
-    pub fn version_path(&self, hash: &str) -> PathBuf {
-        self.root.join("versions").join(format!("{hash}.parquet"))
+    /// The folder of all versions.
+    pub fn versions(&self) -> PathBuf {
+        self.root.join("versions")
     }
 
+    /// The Parquet file of a version, by the SHA-256 of its content.
+    pub fn version_path(&self, hash: &str) -> PathBuf {
+        self.versions().join(format!("{hash}.parquet"))
+    }
+
+    /// The rows of a result, one JSON array a line.
     pub fn result_path(&self, id: &str) -> PathBuf {
-        self.root.join("results").join(format!("{id}.parquet"))
+        self.root.join("results").join(format!("{id}.ndjson"))
     }
 
     /// The compressed original of an upload, by the SHA-256 of its bytes as they were uploaded.
@@ -140,6 +146,12 @@ pub fn seal(file: &Path) -> Result<Sealed, StoreError> {
     let (hash, n_bytes) = copy_hashed(&mut open, &mut io::sink()).map_err(at("read", file))?;
     open.sync_all().map_err(at("write", file))?;
     Ok(Sealed { hash, n_bytes })
+}
+
+/// The SHA-256 of a file in hex, and its bytes.
+pub fn hash(file: &Path) -> Result<(String, u64), StoreError> {
+    let mut open = File::open(file).map_err(at("open", file))?;
+    copy_hashed(&mut open, &mut io::sink()).map_err(at("read", file))
 }
 
 /// Compresses an upload into a scratch folder, keeping the file itself.

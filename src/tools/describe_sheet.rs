@@ -1,5 +1,6 @@
 //! `describe_sheet`: what a sheet's columns hold, and where it comes from.
 
+use chrono::DateTime;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -126,14 +127,14 @@ impl Tool for DescribeSheet {
             version: version.number,
             n_rows: version.n_rows,
             made_by: version.tool().to_owned(),
-            created_at: version.created_at_text(),
+            created_at: utc(version.created_at),
         });
         Ok(Description {
             name: sheet.name.to_string(),
             n_rows: sheet.version.n_rows,
             n_columns: u64::try_from(sheet.version.columns.len()).unwrap_or(u64::MAX),
             columns: columns.collect(),
-            header_rows: sheet.version.layout.header_rows.clone(),
+            header_rows: sheet.version.layout.map(|layout| layout.header_rows).unwrap_or_default(),
             version: sheet.version.number,
             issues: sheet.version.issues,
             source: sheet.source.shown().to_owned(),
@@ -143,6 +144,11 @@ impl Tool for DescribeSheet {
             notes: described.notes,
         })
     }
+}
+
+/// Unix milliseconds as ISO 8601.
+fn utc(at: i64) -> String {
+    DateTime::from_timestamp_millis(at).map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
 }
 
 fn anything(_: &mut SchemaGenerator) -> Schema {

@@ -26,7 +26,11 @@ use crate::{
         convert::{self, Input, Output},
     },
     fault::{Code, Fault},
-    ingest,
+    ingest::{
+        self,
+        format::Format,
+        receipt::Receipt,
+    },
 };
 
 /// Serves tasks from standard input until it ends, which ends the process: that is how a worker notices that its
@@ -132,7 +136,7 @@ impl Child {
         Ok(self.engine.insert(engine))
     }
 
-    fn import(&self, import: &ImportTask) -> Result<ingest::receipt::Receipt, Fault> {
+    fn import(&self, import: &ImportTask) -> Result<Receipt, Fault> {
         let mut last = 0.0;
         let mut progress = |share: f64| {
             if share - last >= 0.01 {
@@ -144,15 +148,15 @@ impl Child {
         let out = import.out.as_deref();
         let format = ingest::detect(&import.file, &import.name)?;
         let input = match format {
-            ingest::Format::Parquet => Input::Parquet,
-            ingest::Format::Json | ingest::Format::NdJson => Input::Json,
-            _ => {
+            Format::Parquet => Input::Parquet,
+            Format::Json | Format::Ndjson => Input::Json,
+            Format::Csv | Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
                 return ingest::read(&import.file, &import.name, &import.options, &import.limits, out, &mut progress);
             }
         };
         let budget = &self.confinement.budget;
         let converted = convert::read(&import.file, input, out, budget, self.interrupts.clone())?;
-        Ok(ingest::receipt::Receipt::of_table(format, &import.name, converted.columns, converted.n_rows, converted.file))
+        Ok(Receipt::of_table(format, &import.name, converted.columns, converted.n_rows, converted.file))
     }
 
     fn send(&self, answer: &Answer) -> io::Result<()> {

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use self::roots::Roots;
 use crate::{
     catalog::{Catalog, NewQuery, User, now},
-    fault::Fault,
+    fault::{Code, Fault},
     ingest,
     store::{Scratch, Store, WorkspaceDir},
     worker::pool::{CallLimits, Home, Pool, PoolLimits},
@@ -73,8 +73,14 @@ impl House {
         blocking(move || house.store.sweep(&house.catalog, now())).await
     }
 
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+    /// Checks the catalog; answers in words.
+    pub fn health(&self) -> Result<String, Fault> {
+        let health = self.catalog.check()?;
+        match health.problems.first() {
+            None => Ok(format!("schema {}", health.schema)),
+            Some(problem) => Err(Fault::new(Code::CatalogUnusable, format!("{} problems, such as: {problem}", health.problems.len()))
+                .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`")),
+        }
     }
 }
 

@@ -8,20 +8,16 @@ use crate::fault::{Code, Fault};
 #[derive(Debug, Clone, Default)]
 pub struct Roots {
     named: Vec<PathBuf>,
-    /// The user's home, without its dot-folders; only while no root is named.
+    /// The user's home, without its dot-folders.
     home: Option<PathBuf>,
 }
 
 impl Roots {
-    /// Roots that the user named: folders, or single files.
-    pub fn named(paths: &[PathBuf]) -> Result<Roots, Fault> {
-        let named = paths.iter().map(|path| canonical(path)).collect::<Result<_, _>>()?;
-        Ok(Roots { named, home: None })
-    }
-
-    /// The default of the local modes.
-    pub fn home(home: &Path) -> Roots {
-        Roots { named: Vec::new(), home: home.canonicalize().ok() }
+    /// `named`: folders or single files, which must exist. `home`: the user's home folder, of which the dot-folders stay
+    /// out of reach.
+    pub fn new(named: &[PathBuf], home: Option<&Path>) -> Result<Roots, Fault> {
+        let named = named.iter().map(|path| canonical(path)).collect::<Result<_, _>>()?;
+        Ok(Roots { named, home: home.and_then(|home| home.canonicalize().ok()) })
     }
 
     /// The path without links and dots, if it may be reached.
@@ -54,10 +50,8 @@ impl Roots {
     }
 
     fn shown(&self) -> String {
-        if let Some(home) = &self.home {
-            return format!("`{}` without its dot-folders", home.display());
-        }
-        let roots: Vec<String> = self.named.iter().map(|root| format!("`{}`", root.display())).collect();
+        let mut roots: Vec<String> = self.named.iter().map(|root| format!("`{}`", root.display())).collect();
+        roots.extend(self.home.iter().map(|home| format!("`{}` without its dot-folders", home.display())));
         if roots.is_empty() { "no local files".to_owned() } else { roots.join(", ") }
     }
 }
