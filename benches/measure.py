@@ -158,7 +158,7 @@ def csv_import(args, scratch, path):
             f"copy (from read_csv('{path}')) to '{scratch}/raw.parquet' (format parquet, parquet_version v2, compression lz4_raw)"))
 
     our, their = alternate(args.rounds, ours, theirs)
-    line("CSV import, 5M x 10", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", f"typed from all rows; raw samples; {memory[-1]}")
+    line(f"CSV import, {args.rows:,} x 10", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", f"typed from all rows; raw samples; {memory[-1]}")
 
 
 def xlsx_import(args, scratch, path):
@@ -179,7 +179,7 @@ def xlsx_import(args, scratch, path):
         return json.loads(subprocess.check_output([args.release / "examples" / "calamine_cells", path]))["seconds"]
 
     our, their = alternate(args.rounds, ours, theirs)
-    line("XLSX import, 500k x 20", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", f"beside calamine's cell reader; {memory[-1]}")
+    line(f"XLSX import, {args.rows // 10:,} x 20", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", f"beside calamine's cell reader; {memory[-1]}")
 
 
 def queries(args, scratch, path):

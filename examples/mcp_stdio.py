@@ -65,7 +65,7 @@ def main():
         for row in page["rows"]:
             print(row)
         if page["truncated"]:
-            more = quire.call("read_result", result=page["result"])
+            more = quire.call("read_result", result=page["result"], offset=page["next_offset"])
             print(f"... and {len(more['rows'])} more rows on the next page, starting with {more['rows'][0]}")
         quire.close()
 

@@ -22,7 +22,8 @@ export async function run(client, examples) {
   assert.equal((await ok("preview_rows", { sheet: strikes.name, n_rows: 3 })).rows.length, 3);
   const cut = await ok("query", { sql: `select * from ${strikes.name}`, max_rows: 20 });
   assert.deepEqual([cut.truncated, cut.n_rows], [true, 20]);
-  assert.ok((await ok("read_result", { result: cut.result })).rows.length > 0, "more rows");
+  const more = await ok("read_result", { result: cut.result, offset: cut.next_offset });
+  assert.ok(more.rows.length > 0, "more rows");
 
   const failed = await call("query", { sql: "select * from birdstrike" });
   assert.equal(failed.isError, true);

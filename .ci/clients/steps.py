@@ -48,7 +48,7 @@ async def run(names_and_schemas, call):
 
     cut = await ok("query", sql=f"select * from {strikes['name']}", max_rows=20)
     same([cut["truncated"], cut["n_rows"]], [True, 20], "a cut result")
-    rest = await ok("read_result", result=cut["result"])
+    rest = await ok("read_result", result=cut["result"], offset=cut["next_offset"])
     if not rest["rows"] or rest["rows"][0] == cut["rows"][0]:
         raise SystemExit("read_result did not page on")
 
