@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    Catalog, CatalogError, Identity, Manifest, Sheet, SheetPage, Source, UserId, Version, from_json, immediate, now,
+    Catalog, CatalogError, Identity, LinkedSource, Manifest, Sheet, SheetPage, Source, UserId, Version, from_json,
+    immediate, now,
 };
 use crate::name::{SheetName, nearest};
 
@@ -16,11 +17,12 @@ const SHEET: &str = "SELECT s.id, s.name, s.title, s.hidden, s.position,
      o.issues AS source_issues, o.linked,
      v.id AS version_id, v.number, v.n_rows, v.columns, v.issues, v.layout, v.file, v.n_bytes, v.made_by, v.created_at";
 
-/// Names and titles that contain `?2`, or all.
-const SEARCH: &str = "AND (?2 IS NULL OR instr(s.name, ?2) > 0 OR instr(lower(s.title), ?2) > 0)";
+/// Sheets with `?2` in their name, title, file or columns, or all.
+const SEARCH: &str = "AND (?2 IS NULL OR instr(s.name, ?2) > 0 OR instr(lower(s.title), ?2) > 0
+     OR instr(lower(o.identity), ?2) > 0 OR instr(lower(v.columns), ?2) > 0)";
 
 impl Catalog {
-    /// A page of the live sheets, by name. `search` is a part of a name or title; `after` the last name of the page before.
+    /// A page of the live sheets, by name. `search` is a part of a name, title, file or column; `after` the last name of the page before.
     pub fn sheets(
         &self,
         user: UserId,
@@ -47,6 +49,29 @@ impl Catalog {
     /// The live sheet of this name, whatever its case.
     pub fn sheet(&self, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
         by_name(&self.reads(), user, name)
+    }
+
+    /// The linked files of live sheets; cheap enough to ask before every query.
+    pub fn linked_sources(&self, user: UserId) -> Result<Vec<LinkedSource>, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare_cached(
+            "SELECT o.id, o.identity, o.n_bytes, o.modified_ns, o.options, s.name
+             FROM sources o JOIN sheets s ON s.source_id = o.id
+             WHERE o.user_id = ?1 AND o.linked = 1 AND s.deleted_at IS NULL ORDER BY o.id, s.position",
+        )?;
+        let mut rows = statement.query([user.0])?;
+        let mut linked: Vec<LinkedSource> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let path: String = row.get(1)?;
+            if linked.last().is_none_or(|last| last.path != path) {
+                let (n_bytes, modified_ns, options) = (row.get(2)?, row.get(3)?, from_json(row, "options")?);
+                linked.push(LinkedSource { path, n_bytes, modified_ns, options, sheets: Vec::new() });
+            }
+            if let Some(last) = linked.last_mut() {
+                last.sheets.push(name_of(row, 5)?);
+            }
+        }
+        Ok(linked)
     }
 
     /// The live sheets of these names, in their order.

@@ -77,7 +77,8 @@ impl Settings {
     pub fn folder(&self) -> Result<PathBuf, Fault> {
         let default = || ProjectDirs::from("", "", "quire").map(|dirs| dirs.data_dir().to_owned());
         self.data_dir.clone().or_else(default).ok_or_else(|| {
-            Fault::new(Code::InvalidArguments, "there is no home folder to keep sheets in").hint("give `--data-dir FOLDER`")
+            Fault::new(Code::InvalidArguments, "there is no home folder to keep sheets in")
+                .hint("give `--data-dir FOLDER`")
         })
     }
 

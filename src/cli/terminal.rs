@@ -13,7 +13,8 @@ use crate::{fault::Fault, tool::Context};
 
 /// Prints data as JSON: indented for a person, on one line for a program.
 pub(super) fn print_json(data: &impl Serialize) -> Result<(), Fault> {
-    let text = if io::stdout().is_terminal() { serde_json::to_string_pretty(data) } else { serde_json::to_string(data) };
+    let text =
+        if io::stdout().is_terminal() { serde_json::to_string_pretty(data) } else { serde_json::to_string(data) };
     print_line(&text.map_err(Fault::internal)?)
 }
 
@@ -40,7 +41,12 @@ impl Bar {
             ProgressBar::new(1_000).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         bar.set_message(words.to_owned());
-        #[expect(clippy::as_conversions, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates")]
+        #[expect(
+            clippy::as_conversions,
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates"
+        )]
         bar.set_position((share * 1_000.0) as u64);
     }
 

@@ -76,6 +76,12 @@ impl Receipt {
             issues: Vec::new(),
             file,
         };
-        Receipt { format: format.name().to_owned(), encoding: None, delimiter: None, sheets: vec![sheet], issues: Vec::new() }
+        Receipt {
+            format: format.name().to_owned(),
+            encoding: None,
+            delimiter: None,
+            sheets: vec![sheet],
+            issues: Vec::new(),
+        }
     }
 }

@@ -119,7 +119,10 @@ impl Registry {
     ) -> Result<Value, Fault> {
         let Some(entry) = self.entries.get(name) else {
             let near = nearest(name, self.entries.keys().copied());
-            let hint = near.first().map_or_else(|| "list the tools and use one of their names".to_owned(), |near| format!("did you mean `{near}`?"));
+            let hint = near.first().map_or_else(
+                || "list the tools and use one of their names".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
             return Err(Fault::new(Code::UnknownTool, format!("no tool is named `{name}`")).hint(hint));
         };
         let started = Instant::now();
@@ -155,29 +158,28 @@ fn without_nulls(args: Value) -> Result<serde_json::Map<String, Value>, Fault> {
         Value::Object(fields) => Ok(fields.into_iter().filter(|(_, value)| !value.is_null()).collect()),
         Value::Null => Ok(serde_json::Map::new()),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Err(Fault::new(Code::InvalidArguments, "the arguments must be a JSON object").hint("such as {\"sheet\": \"sales\"}"))
+            Err(Fault::new(Code::InvalidArguments, "the arguments must be a JSON object")
+                .hint("such as {\"sheet\": \"sales\"}"))
         }
     }
 }
 
 /// Takes the argument that every tool with a long reply has: the budget of this one call.
-fn take_max_bytes(
-    mut args: serde_json::Map<String, Value>,
-    contract: &Contract,
-) -> Result<(Value, usize), Fault> {
+fn take_max_bytes(mut args: serde_json::Map<String, Value>, contract: &Contract) -> Result<(Value, usize), Fault> {
     let takes_it = schema::names(&contract.args).iter().any(|name| name == schema::MAX_BYTES);
-    let max_bytes = match args.get(schema::MAX_BYTES) {
-        Some(value) if takes_it => {
-            let wanted = value.as_u64().and_then(|it| usize::try_from(it).ok());
-            let allowed = wanted.filter(|it| (reply::MIN_BYTES..=reply::MAX_BYTES).contains(it));
-            let Some(allowed) = allowed else {
-                return Err(Fault::new(Code::InvalidArguments, format!("`max_bytes` can't be {value}"))
-                    .hint(format!("give a whole number from {} to {}", reply::MIN_BYTES, reply::MAX_BYTES)));
-            };
-            args.remove(schema::MAX_BYTES);
-            allowed
-        }
-        _ => reply::DEFAULT_BYTES,
-    };
+    let max_bytes =
+        match args.get(schema::MAX_BYTES) {
+            Some(value) if takes_it => {
+                let wanted = value.as_u64().and_then(|it| usize::try_from(it).ok());
+                let allowed = wanted.filter(|it| (reply::MIN_BYTES..=reply::MAX_BYTES).contains(it));
+                let Some(allowed) = allowed else {
+                    return Err(Fault::new(Code::InvalidArguments, format!("`max_bytes` can't be {value}"))
+                        .hint(format!("give a whole number from {} to {}", reply::MIN_BYTES, reply::MAX_BYTES)));
+                };
+                args.remove(schema::MAX_BYTES);
+                allowed
+            }
+            _ => reply::DEFAULT_BYTES,
+        };
     Ok((Value::Object(args), max_bytes))
 }

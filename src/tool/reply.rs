@@ -57,8 +57,11 @@ pub(super) fn fitted<R: Reply>(mut reply: R, max_bytes: usize) -> Result<Value, 
     }
     let n_bytes = size(&value)?;
     if n_bytes > max_bytes {
-        return Err(Fault::new(Code::LimitExceeded, format!("the reply needs {n_bytes} bytes, over its limit of {max_bytes}"))
-            .hint("name fewer columns, or set `max_bytes` higher"));
+        return Err(Fault::new(
+            Code::LimitExceeded,
+            format!("the reply needs {n_bytes} bytes, over its limit of {max_bytes}"),
+        )
+        .hint("name fewer columns, or set `max_bytes` higher"));
     }
     Ok(value)
 }

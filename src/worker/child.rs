@@ -26,11 +26,7 @@ use crate::{
         convert::{self, Input, Output},
     },
     fault::{Code, Fault},
-    ingest::{
-        self,
-        format::Format,
-        receipt::Receipt,
-    },
+    ingest::{self, format::Format, receipt::Receipt},
 };
 
 /// Serves tasks from standard input until it ends, which ends the process: that is how a worker notices that its

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -147,8 +147,7 @@ impl Pool {
     }
 
     async fn start_query_worker(&self, home: &Home) -> Result<Process, Fault> {
-        let confinement =
-            Confinement { budget: self.limits.budget.clone(), folders: home.folders.clone(), warm: true };
+        let confinement = Confinement { budget: self.limits.budget.clone(), folders: home.folders.clone(), warm: true };
         Process::start(&self.program, &confinement).await
     }
 

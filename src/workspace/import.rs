@@ -8,8 +8,8 @@ use std::{
 
 use super::{Inner, Workspace};
 use crate::{
-    engine::convert::Output,
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
+    engine::convert::Output,
     fault::{Code, Fault},
     ingest::{
         Options,
@@ -48,8 +48,22 @@ impl Converted {
 
 /// Worksheet names that a program gives by itself: such a sheet is named after its file.
 const GENERIC_TITLES: &[&str] = &[
-    "sheet", "worksheet", "tabelle", "feuil", "feuille", "hoja", "foglio", "blad", "ark", "list", "arkusz", "planilha", "лист",
-    "sayfa", "工作表", "시트",
+    "sheet",
+    "worksheet",
+    "tabelle",
+    "feuil",
+    "feuille",
+    "hoja",
+    "foglio",
+    "blad",
+    "ark",
+    "list",
+    "arkusz",
+    "planilha",
+    "лист",
+    "sayfa",
+    "工作表",
+    "시트",
 ];
 
 impl Workspace {
@@ -81,7 +95,8 @@ impl Workspace {
                 let scratch = inner.dir.new_scratch()?;
                 let file = scratch.path().join("upload");
                 std::fs::write(&file, bytes).map_err(|error| {
-                    Fault::new(Code::StorageFailed, format!("the content can't be stored: {error}")).hint("free some disk space")
+                    Fault::new(Code::StorageFailed, format!("the content can't be stored: {error}"))
+                        .hint("free some disk space")
                 })?;
                 Ok((scratch, file))
             })
@@ -91,7 +106,12 @@ impl Workspace {
     }
 
     /// Reads a linked file, whatever is known of it.
-    pub(super) async fn import_linked(&self, path: &Path, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
+    pub(super) async fn import_linked(
+        &self,
+        path: &Path,
+        options: Options,
+        context: &Context<'_>,
+    ) -> Result<Imported, Fault> {
         let unreadable = |error: std::io::Error| {
             Fault::new(Code::FileNotFound, format!("can't read `{}`: {error}", path.display()))
                 .hint("check the path and that the file may be read")

@@ -78,8 +78,11 @@ impl House {
         let health = self.catalog.check()?;
         match health.problems.first() {
             None => Ok(format!("schema {}", health.schema)),
-            Some(problem) => Err(Fault::new(Code::CatalogUnusable, format!("{} problems, such as: {problem}", health.problems.len()))
-                .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`")),
+            Some(problem) => Err(Fault::new(
+                Code::CatalogUnusable,
+                format!("{} problems, such as: {problem}", health.problems.len()),
+            )
+            .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`")),
         }
     }
 }
@@ -105,7 +108,14 @@ impl Workspace {
     }
 
     /// Adds a call to the history. A history that can't be written does not fail the call.
-    pub async fn record(&self, tool: &str, sql: Option<String>, outcome: &'static str, n_rows: Option<u64>, took: Duration) {
+    pub async fn record(
+        &self,
+        tool: &str,
+        sql: Option<String>,
+        outcome: &'static str,
+        n_rows: Option<u64>,
+        took: Duration,
+    ) {
         let tool = tool.to_owned();
         let written = self
             .blocking(move |inner| {

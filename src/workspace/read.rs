@@ -47,7 +47,13 @@ pub struct Listing {
 
 impl Workspace {
     /// Runs one SELECT over the workspace's sheets.
-    pub async fn query(&self, sql: &str, max_rows: u64, max_bytes: usize, context: &Context<'_>) -> Result<QueryAnswer, Fault> {
+    pub async fn query(
+        &self,
+        sql: &str,
+        max_rows: u64,
+        max_bytes: usize,
+        context: &Context<'_>,
+    ) -> Result<QueryAnswer, Fault> {
         let mentioned = sql.to_lowercase();
         let notes = self.refresh(&|name| mentioned.contains(name), context).await;
         let (id, spill) = self.blocking(|inner| inner.new_spill()).await?;
@@ -79,8 +85,11 @@ impl Workspace {
         let columns = chosen(&sheet, columns)?.into_iter().map(|column| column.name).collect();
         let n_total = sheet.version.n_rows;
         if offset > 0 && offset >= n_total {
-            return Err(Fault::new(Code::InvalidArguments, format!("`offset` {offset} is past the sheet's {n_total} rows"))
-                .hint("offsets count from 0"));
+            return Err(Fault::new(
+                Code::InvalidArguments,
+                format!("`offset` {offset} is past the sheet's {n_total} rows"),
+            )
+            .hint("offsets count from 0"));
         }
         let request = PageRequest { max_rows: n_rows, max_bytes: page_budget(max_bytes), spill: None };
         let page: Page = self.run(Task::Preview { sheet: sheet.name, columns, offset, page: request }, context).await?;
@@ -96,8 +105,7 @@ impl Workspace {
         let columns = sheet.version.columns.iter().cloned().zip(profiles).filter(|(column, _)| wanted.contains(column));
         let columns = columns.collect();
         let sheet_id = sheet.id;
-        let versions =
-            self.blocking(move |inner| Ok(inner.house.catalog.versions(inner.user.id, sheet_id)?)).await?;
+        let versions = self.blocking(move |inner| Ok(inner.house.catalog.versions(inner.user.id, sheet_id)?)).await?;
         Ok(Described { sheet, columns, versions, notes })
     }
 

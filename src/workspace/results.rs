@@ -52,8 +52,13 @@ impl Inner {
             n_bytes: spilled.n_bytes,
         };
         let mut publish = || self.dir.publish_result(file, id);
-        let dropped =
-            self.house.catalog.put_result(self.user.id, &result, now(), self.house.limits.results_bytes, &mut publish)?;
+        let dropped = self.house.catalog.put_result(
+            self.user.id,
+            &result,
+            now(),
+            self.house.limits.results_bytes,
+            &mut publish,
+        )?;
         self.dir.remove_results(&dropped);
         Ok(())
     }
@@ -65,8 +70,15 @@ impl Inner {
                 .hint("run the query again")
         };
         if offset > 0 && offset >= stored.n_rows {
-            return Err(Fault::new(Code::InvalidArguments, format!("`offset` {offset} is past the result's {} rows", stored.n_rows))
-                .hint(if stored.complete { "offsets count from 0" } else { "only the first rows are kept: narrow the query" }));
+            return Err(Fault::new(
+                Code::InvalidArguments,
+                format!("`offset` {offset} is past the result's {} rows", stored.n_rows),
+            )
+            .hint(if stored.complete {
+                "offsets count from 0"
+            } else {
+                "only the first rows are kept: narrow the query"
+            }));
         }
         let header = serde_json::to_string(&stored.columns).map_err(Fault::internal)?.len();
         let mut budget = super::read::page_budget(max_bytes).saturating_sub(header);
@@ -74,8 +86,14 @@ impl Inner {
         for _ in 0..offset {
             lines.skip_until(b'\n').map_err(unreadable)?;
         }
-        let mut page =
-            Page { columns: stored.columns, rows: Vec::new(), n_total: None, truncated: false, shortened: false, spilled: None };
+        let mut page = Page {
+            columns: stored.columns,
+            rows: Vec::new(),
+            n_total: None,
+            truncated: false,
+            shortened: false,
+            spilled: None,
+        };
         let (mut n_rows, mut line) = (0, String::new());
         while n_rows < max_rows {
             line.clear();
@@ -97,7 +115,10 @@ impl Inner {
         let is_last = offset + n_rows >= stored.n_rows;
         let mut notes = Vec::new();
         if is_last && !stored.complete {
-            notes.push(format!("only the first {} rows of the result are kept: narrow the query for others", stored.n_rows));
+            notes.push(format!(
+                "only the first {} rows of the result are kept: narrow the query for others",
+                stored.n_rows
+            ));
         }
         Ok(Part { page, n_total: stored.complete.then_some(stored.n_rows), is_last, notes })
     }

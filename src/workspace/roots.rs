@@ -39,14 +39,16 @@ impl Roots {
 
     /// Whether a path without links is inside.
     pub fn contains(&self, path: &Path) -> bool {
-        self.named.iter().any(|root| path.starts_with(root)) || self.home.as_deref().is_some_and(|home| is_plainly_below(home, path))
+        self.named.iter().any(|root| path.starts_with(root))
+            || self.home.as_deref().is_some_and(|home| is_plainly_below(home, path))
     }
 
     /// Like `contains` for a path that does not exist: its nearest existing folder counts.
     fn may_hold(&self, path: &Path) -> bool {
-        path.ancestors().skip(1).find_map(|folder| folder.canonicalize().ok()).is_some_and(|folder| {
-            self.contains(&folder) || self.home.as_ref() == Some(&folder)
-        })
+        path.ancestors()
+            .skip(1)
+            .find_map(|folder| folder.canonicalize().ok())
+            .is_some_and(|folder| self.contains(&folder) || self.home.as_ref() == Some(&folder))
     }
 
     fn shown(&self) -> String {
