@@ -52,6 +52,16 @@ enum Stored {
 pub(super) trait Source: Sync {
     /// Pushes the table's rows in order, in batches of some thousand, until its end or until `push` breaks.
     fn read(&self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError>;
+
+    /// Whether the file holds nothing but text, so that types and row lengths must be read out of it.
+    fn is_text(&self) -> bool {
+        false
+    }
+
+    /// The share of the file that the running `read` has behind it, 0 to 1.
+    fn progress(&self) -> f64 {
+        0.0
+    }
 }
 
 impl Batch {
@@ -84,11 +94,131 @@ impl Batch {
         }
     }
 
+    /// A batch over text that is already at hand, so that its cells need no copying.
+    pub(super) fn over(text: String) -> Batch {
+        Batch { text, ..Batch::default() }
+    }
+
+    /// Adds a text cell that lies in this batch's own text; one without length is an empty cell.
+    pub(super) fn push_span(&mut self, col_idx: u32, start: u32, len: u32) {
+        let stored = if len == 0 { Stored::Empty } else { Stored::Text { start, len } };
+        self.cells.push((col_idx, stored));
+    }
+
+    /// Closes the open row; only needed after `push_span`.
+    pub(super) fn end_row(&mut self) {
+        if let Some((_, end)) = self.rows.last_mut() {
+            *end = self.cells.len();
+        }
+    }
+
+    /// Takes back the open row.
+    pub(super) fn cancel_row(&mut self) {
+        self.rows.pop();
+        self.cells.truncate(self.rows.last().map_or(0, |(_, end)| *end));
+    }
+
+    /// The batch's own text, which `push_span` points into; it may be added to, not changed.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn append_text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
     pub(super) fn n_rows(&self) -> usize {
         self.rows.len()
     }
 
     pub(super) fn is_full(&self) -> bool {
         self.rows.len() >= Self::N_ROWS || self.text.len() >= Self::TEXT_BYTES
+    }
+
+    /// Cells that hold something.
+    pub(super) fn n_filled(&self) -> usize {
+        self.cells.iter().filter(|(_, stored)| !matches!(stored, Stored::Empty)).count()
+    }
+
+    /// Every row's number and cells.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let mut start = 0;
+        self.rows.iter().map(move |&(number, end)| {
+            let cells = self.cells.get(start..end).unwrap_or_default();
+            start = end;
+            Row { number, cells, text: &self.text }
+        })
+    }
+
+    fn store(&mut self, text: &str) -> Option<(u32, u32)> {
+        let start = u32::try_from(self.text.len()).ok()?;
+        let len = u32::try_from(text.len()).ok()?;
+        if len == 0 {
+            return None;
+        }
+        self.text.push_str(text);
+        Some((start, len))
+    }
+}
+
+/// One row of a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    /// Counted from 1 over all the file's records.
+    pub(super) number: u64,
+    cells: &'a [(u32, Stored)],
+    text: &'a str,
+}
+
+impl<'a> Row<'a> {
+    /// Columns up to the last cell pushed, empty ones included.
+    pub(super) fn width(&self) -> u32 {
+        self.cells.last().map_or(0, |(col_idx, _)| col_idx + 1)
+    }
+
+    /// The cells that were pushed, with their columns, from left to right.
+    pub(super) fn cells(&self) -> impl Iterator<Item = (u32, Cell<'a>)> {
+        let text = self.text;
+        let span = move |start: u32, len: u32| {
+            let start = usize::try_from(start).ok()?;
+            text.get(start..start.checked_add(usize::try_from(len).ok()?)?)
+        };
+        self.cells.iter().map(move |&(col_idx, stored)| {
+            let cell = match stored {
+                Stored::Empty => Cell::Empty,
+                Stored::Text { start, len } => span(start, len).map_or(Cell::Empty, Cell::Text),
+                Stored::Number(number) => Cell::Number(number),
+                Stored::Boolean(boolean) => Cell::Boolean(boolean),
+                Stored::Date(days) => Cell::Date(days),
+                Stored::Time(micros) => Cell::Time(micros),
+                Stored::Timestamp(micros) => Cell::Timestamp(micros),
+                Stored::Duration(millis) => Cell::Duration(millis),
+                Stored::Error { start, len } => span(start, len).map_or(Cell::Empty, Cell::Error),
+                Stored::Unevaluated => Cell::Unevaluated,
+            };
+            (col_idx, cell)
+        })
+    }
+
+    /// Whether no cell holds anything but white space.
+    pub(super) fn is_blank(&self) -> bool {
+        self.cells().all(|(_, cell)| cell.is_blank())
+    }
+}
+
+impl Cell<'_> {
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Cell::Empty => true,
+            Cell::Text(text) => text.trim().is_empty(),
+            Cell::Number(_)
+            | Cell::Boolean(_)
+            | Cell::Date(_)
+            | Cell::Time(_)
+            | Cell::Timestamp(_)
+            | Cell::Duration(_)
+            | Cell::Error(_)
+            | Cell::Unevaluated => false,
+        }
     }
 }
