@@ -9,6 +9,9 @@ mod model;
 mod schema;
 mod sheets;
 mod sweep;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
+mod tests;
 
 use std::{
     fs,

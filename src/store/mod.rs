@@ -5,6 +5,9 @@
 
 mod scratch;
 mod sweep;
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
+mod tests;
 
 use std::{
     fs::{self, File, OpenOptions},
