@@ -271,3 +271,40 @@ fn calls_are_logged_newest_first() {
     let tools: Vec<String> = catalog.queries(user, 5).unwrap().into_iter().map(|call| call.tool).collect();
     assert_eq!(tools, ["list_sheets", "query"]);
 }
+
+const FOLDER: &str = "QUIRE_TEST_CATALOG";
+
+/// Not a claim of its own: what each process of the next test does.
+#[test]
+fn one_of_five_processes() {
+    let Some(folder) = std::env::var_os(FOLDER) else { return };
+    let catalog = Catalog::open(Path::new(&folder)).unwrap();
+    let user = catalog.local_user().unwrap().id;
+    let own = format!("p{}", std::process::id());
+    import(&catalog, user, path(&own), &own, &[(&own, "x")]);
+    import(&catalog, user, path("/shared"), "1", &[("shared", &own)]);
+}
+
+#[test]
+fn five_processes_at_once_on_a_fresh_folder_lose_nothing() {
+    for _ in 0..8 {
+        let dir = tempfile::tempdir().unwrap();
+        let children: Vec<_> = (0..5)
+            .map(|_| {
+                std::process::Command::new(std::env::current_exe().unwrap())
+                    .args(["--exact", "catalog::tests::one_of_five_processes"])
+                    .env(FOLDER, dir.path())
+                    .stdout(std::process::Stdio::null())
+                    .spawn()
+                    .unwrap()
+            })
+            .collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success());
+        }
+        let catalog = Catalog::open(dir.path()).unwrap();
+        let user = catalog.local_user().unwrap().id;
+        assert_eq!(names(&catalog, user).len(), 6);
+        assert_eq!(catalog.sheet(user, "shared").unwrap().version.number, 5);
+    }
+}
