@@ -1,4 +1,4 @@
-//! What Quire knows of users, sources, sheets, versions and results, in SQLite: the only rusqlite.
+//! What Quire knows of users, sources, sheets, versions and results, in one file of rows: the only rusqlite.
 //!
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
@@ -10,7 +10,6 @@ mod schema;
 mod sheets;
 mod sweep;
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test may panic")]
 mod tests;
 
 use std::{
@@ -56,7 +55,7 @@ impl Catalog {
         Ok(Catalog { durable: Mutex::new(durable), casual: Mutex::new(casual), reads: Mutex::new(reads) })
     }
 
-    /// SQLite's own check of the file.
+    /// The database's own check of its file.
     pub fn check(&self) -> Result<Health, CatalogError> {
         let conn = self.reads();
         let mut problems: Vec<String> =

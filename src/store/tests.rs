@@ -90,9 +90,13 @@ fn a_sweep_beside_imports_loses_no_published_file() {
                 scope.spawn(move || {
                     let catalog = Catalog::open(home.dir.path()).unwrap();
                     let dir = home.store.workspace(&user.key).unwrap();
-                    for round in 0..40 {
-                        // Contents come back, so that a file is an orphan at one moment and wanted at the next.
-                        import(&catalog, user.id, &dir, &format!("/s{nth}.csv"), &format!("{}", round % 3));
+                    let mut hashes = Vec::new();
+                    for round in 0..30 {
+                        let text = format!("{nth} {round}");
+                        hashes.push(import(&catalog, user.id, &dir, &format!("/s{nth}.csv"), &text));
+                        for hash in hashes.iter().rev().take(10) {
+                            assert!(dir.version_path(hash).is_file(), "lost by round {round}");
+                        }
                     }
                 })
             })
