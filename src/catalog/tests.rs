@@ -312,3 +312,25 @@ fn five_processes_at_once_on_a_fresh_folder_lose_nothing() {
         assert_eq!(catalog.sheet(user, "shared").unwrap().version.number, 5);
     }
 }
+
+#[test]
+fn no_one_can_commit_while_files_are_published_or_unlinked() {
+    let (dir, catalog, user) = open();
+    import(&catalog, user, path("/a"), "1", &[("a", "x")]);
+    let other = Connection::open(dir.path().join("catalog.db")).unwrap();
+    other.busy_timeout(std::time::Duration::ZERO).unwrap();
+    let is_locked = || other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err();
+    let mut seen = Vec::new();
+    let id = catalog.sheet(user, "a").unwrap().id;
+    let mut publish = || {
+        seen.push(is_locked());
+        Ok(())
+    };
+    catalog.commit_version(user, id, 1, &version("y"), &mut publish).unwrap();
+    let mut unlink = |_: &std::collections::HashMap<String, Referenced>| {
+        seen.push(is_locked());
+        Ok(())
+    };
+    catalog.sweep(now(), &mut unlink).unwrap();
+    assert_eq!((seen, is_locked()), (vec![true, true], false));
+}
