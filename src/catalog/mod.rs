@@ -1,4 +1,4 @@
-//! What Quire knows of users, sources, sheets, versions and results, in SQLite: the only rusqlite.
+//! What Quire knows of users, sources, sheets, versions and results, in one file of rows: the only rusqlite.
 //!
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
@@ -9,6 +9,8 @@ mod model;
 mod schema;
 mod sheets;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fs,
@@ -53,7 +55,7 @@ impl Catalog {
         Ok(Catalog { durable: Mutex::new(durable), casual: Mutex::new(casual), reads: Mutex::new(reads) })
     }
 
-    /// SQLite's own check of the file.
+    /// The database's own check of its file.
     pub fn check(&self) -> Result<Health, CatalogError> {
         let conn = self.reads();
         let mut problems: Vec<String> =

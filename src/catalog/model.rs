@@ -234,6 +234,6 @@ pub struct LoggedQuery {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
     pub schema: i64,
-    /// What SQLite's own check found; empty when all is well.
+    /// What the database's own check found; empty when all is well.
     pub problems: Vec<String>,
 }

@@ -5,8 +5,11 @@
 
 mod scratch;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 use std::{
+    fmt::Write as _,
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -176,7 +179,11 @@ fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<(String,
         to.write_all(bytes)?;
         n_bytes += u64::try_from(n_read).unwrap_or(0);
     }
-    let hash = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hash = String::new();
+    for byte in hasher.finalize() {
+        // Writing to a string can't fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
     Ok((hash, n_bytes))
 }
 
