@@ -192,10 +192,7 @@ fn hand_on(
             return Ok(());
         }
     }
-    let rest = rows.take_rest();
-    if rest.n_rows() > 0 {
-        let _ = push(rest);
-    }
+    rows.finish(push);
     Ok(())
 }
 
