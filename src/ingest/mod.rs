@@ -3,9 +3,7 @@
 //! The only module that knows calamine and the CSV parser. It never fails on bad spreadsheet data: that becomes issues.
 
 mod cell;
-mod format;
 pub mod receipt;
-mod workbook;
 
 use serde::{Deserialize, Serialize};
 

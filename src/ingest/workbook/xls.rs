@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::BufReader,
+    io::{BufReader, Read},
     ops::ControlFlow,
     path::Path,
 };
@@ -21,12 +21,21 @@ use crate::ingest::{
 };
 
 const FILE_BYTES: u64 = 50 << 20;
+/// Each takes some 56 bytes, for its value and its formula.
+const DENSE_CELLS: u64 = 5_000_000;
+
+/// Kinds of records: MS-XLS, 2.3.
+const BEGIN: u16 = 0x0809;
+const END: u16 = 0x000A;
+const BOUND_SHEET: u16 = 0x0085;
+const CELLS: [u16; 8] = [0x0006, 0x00BD, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
 
 pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
     let n_bytes = fs::metadata(file)?.len();
     if n_bytes > FILE_BYTES {
         return Err(ReadError::Limit { what: "bytes of an XLS file", found: n_bytes, limit: FILE_BYTES });
     }
+    bound(file, limits)?;
     let mut book = match guarded(|| Xls::new(BufReader::new(File::open(file)?))) {
         Err(ReadError::Damaged(_)) if is_encrypted_xlsx(file) => return Err(ReadError::Encrypted),
         opened => opened?,
@@ -48,6 +57,74 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
     }
     issues.extend(left_out("empty_sheet", "no cells", &blank));
     Ok((tables, issues))
+}
+
+/// Refuses what calamine would spread over too many cells: it keeps every sheet as the rectangle around its cells.
+fn bound(file: &Path, limits: &Limits) -> Result<(), ReadError> {
+    let Ok(mut container) = cfb::CompoundFile::open(File::open(file)?) else {
+        // What is no container is no XLS of a version that calamine reads: it says so.
+        return Ok(());
+    };
+    let Ok(mut stream) = container.open_stream("/Workbook").or_else(|_| container.open_stream("/Book")) else {
+        return Ok(());
+    };
+    let mut book = Vec::new();
+    stream.by_ref().take(FILE_BYTES).read_to_end(&mut book).map_err(io_error)?;
+    let starts: Vec<u32> =
+        records(&book, 0).filter(|(kind, _)| *kind == BOUND_SHEET).filter_map(|(_, body)| u32_at(body, 0)).collect();
+    let n_sheets = u64::try_from(starts.len()).unwrap_or(u64::MAX);
+    if n_sheets > u64::from(limits.sheets) {
+        return Err(ReadError::Limit { what: "sheets of a workbook", found: n_sheets, limit: limits.sheets.into() });
+    }
+    let found = starts.iter().filter_map(|start| usize::try_from(*start).ok()).map(|start| area(&book, start)).sum();
+    if found > DENSE_CELLS {
+        return Err(ReadError::Limit { what: "cells of an XLS file, blank ones included", found, limit: DENSE_CELLS });
+    }
+    Ok(())
+}
+
+/// Cells in the rectangle around those of the sheet whose records start there.
+fn area(book: &[u8], start: usize) -> u64 {
+    let mut corners: Option<(u16, u16, u16, u16)> = None;
+    for (_, body) in records(book, start).filter(|(kind, _)| CELLS.contains(kind)) {
+        let (Some(row), Some(first)) = (u16_at(body, 0), u16_at(body, 2)) else { continue };
+        // Records of several cells end with their last column; in others, those bytes are not below the first.
+        let last = body.len().checked_sub(2).and_then(|at| u16_at(body, at)).filter(|_| body.len() % 6 == 0);
+        let last = last.filter(|last| (first..256).contains(last)).unwrap_or(first);
+        let (top, bottom, left, right) = corners.unwrap_or((row, row, first, last));
+        corners = Some((top.min(row), bottom.max(row), left.min(first), right.max(last)));
+    }
+    corners.map_or(0, |(top, bottom, left, right)| {
+        (u64::from(bottom - top) + 1) * (u64::from(right.saturating_sub(left)) + 1)
+    })
+}
+
+/// Records of the BIFF stream from an offset on, to the end of that sheet: kind and body (MS-XLS, 2.1.4).
+fn records(book: &[u8], start: usize) -> impl Iterator<Item = (u16, &[u8])> {
+    let mut rest = book.get(start..).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (kind, len) = (u16_at(rest, 0)?, usize::from(u16_at(rest, 2)?));
+        let body = rest.get(4..4 + len)?;
+        rest = rest.get(4 + len..)?;
+        Some((kind, body))
+    })
+    .scan(0_u32, |depth, (kind, body)| {
+        // Charts lie inside of sheets, each between its own begin and end.
+        match kind {
+            BEGIN => *depth += 1,
+            END => *depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (kind != END || *depth > 0).then_some((kind, body))
+    })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?))
 }
 
 /// An encrypted XLSX lies in the same kind of container as an XLS.
