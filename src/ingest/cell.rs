@@ -123,8 +123,15 @@ impl Batch {
         &self.text
     }
 
-    pub(super) fn append_text(&mut self, text: &str) {
-        self.text.push_str(text);
+    /// Takes the own text out, to be split and put back.
+    pub(super) fn take_text(&mut self) -> String {
+        std::mem::take(&mut self.text)
+    }
+
+    /// Puts the own text back, with more behind it that spans may point into.
+    pub(super) fn put_text(&mut self, text: String, more: &str) {
+        self.text = text;
+        self.text.push_str(more);
     }
 
     pub(super) fn n_rows(&self) -> usize {

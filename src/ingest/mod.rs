@@ -2,14 +2,36 @@
 //!
 //! The only module that knows calamine and the CSV parser. It never fails on bad spreadsheet data: that becomes issues.
 
+mod build;
 mod cell;
+mod columns;
+mod dialect;
+mod encoding;
+mod evidence;
+pub mod format;
+mod header;
+mod moment;
+mod number;
+mod parquet;
 pub mod receipt;
+mod show;
+mod split;
+mod table;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Code, Fault};
 
-use cell::Source;
+use cell::{Row, Source};
+use format::Format;
+use receipt::Receipt;
+use table::Budget;
 
 /// What a caller may fix instead of leaving it to detection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +75,9 @@ enum ReadError {
     Encrypted,
     #[error("{what}: {found} is over the limit of {limit}")]
     Limit { what: &'static str, found: u64, limit: u64 },
+    /// The text seemed to be UTF-8 and is not: it must be read again.
+    #[error("the text is not UTF-8")]
+    NotUtf8,
     #[error("{message}")]
     Option { message: String, hint: String },
 }
@@ -69,7 +94,7 @@ impl From<ReadError> for Fault {
     fn from(error: ReadError) -> Fault {
         let message = error.to_string();
         match error {
-            ReadError::Io(_) => Fault::new(Code::UnreadableFile, message),
+            ReadError::Io(_) | ReadError::NotUtf8 => Fault::new(Code::UnreadableFile, message),
             ReadError::Unsupported { hint, .. } => Fault::new(Code::UnsupportedFormat, message).hint(hint),
             ReadError::Damaged(_) => Fault::new(Code::UnreadableFile, message)
                 .hint("open it in the program that made it and save it again, or export the sheet as CSV"),
@@ -79,4 +104,134 @@ impl From<ReadError> for Fault {
             ReadError::Option { hint, .. } => Fault::new(Code::InvalidArguments, message).hint(hint),
         }
     }
+}
+
+/// The format of a file, by its content; `name` only breaks ties.
+pub fn detect(file: &Path, name: &str) -> Result<Format, Fault> {
+    Ok(format::detect(file, name)?)
+}
+
+/// Reads a file's tables and says what was found.
+///
+/// `name`: the file's name, for titles and ties. `out`: a folder for one Parquet file per table; without it nothing is
+/// written. `progress` is told the share of the file that was read, 0 to 1. Parquet and JSON are not read here.
+pub fn read(
+    file: &Path,
+    name: &str,
+    options: &Options,
+    limits: &Limits,
+    out: Option<&Path>,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Receipt, Fault> {
+    let format = opened(file, name, limits)?;
+    Ok(match format {
+        Format::Csv => text::read(file, name, options, limits, out, progress)?,
+        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
+        Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
+    })
+}
+
+/// Hands every record of the file's largest table to `row`, as the text it was; rows that a workbook leaves out are blank.
+pub fn raw(
+    file: &Path,
+    name: &str,
+    options: &Options,
+    limits: &Limits,
+    row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
+) -> Result<(), Fault> {
+    let format = opened(file, name, limits)?;
+    Ok(match format {
+        Format::Csv => text::raw(file, name, options, row)?,
+        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
+        Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
+    })
+}
+
+/// The format of a file within its limit of size.
+fn opened(file: &Path, name: &str, limits: &Limits) -> Result<Format, ReadError> {
+    let n_bytes = file.metadata()?.len();
+    if n_bytes > limits.file_bytes {
+        return Err(ReadError::Limit { what: "bytes of a file", found: n_bytes, limit: limits.file_bytes });
+    }
+    format::detect(file, name)
+}
+
+fn elsewhere(format: Format) -> Fault {
+    Fault::new(Code::UnsupportedFormat, format!("{} is not read as rows of cells", format.name()))
+}
+
+/// The receipts of all tables, each written to a file of its own.
+fn read_tables(
+    tables: Vec<Table>,
+    options: &Options,
+    limits: &Limits,
+    out: Option<&Path>,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Receipt, ReadError> {
+    let mut budget = Budget { limits, n_cells: 0 };
+    let mut receipt =
+        Receipt { format: String::new(), encoding: None, delimiter: None, sheets: Vec::new(), issues: Vec::new() };
+    let n_tables = tables.len();
+    let mut empty = tally::Tally::default();
+    for (idx, table) in tables.into_iter().enumerate() {
+        let path: Option<PathBuf> = out.map(|out| out.join(format!("{idx}.parquet")));
+        let mut overall = |share: f64| progress(within(idx, n_tables, share));
+        match table::read(&table, options.header_row, path, &mut budget, &mut overall)? {
+            Some(sheet) => receipt.sheets.push(sheet),
+            None => empty.add(|| table.title.clone()),
+        }
+    }
+    receipt.issues.extend(empty.issue("empty_sheets", "tables without any cell were left out"));
+    Ok(receipt)
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share for a progress bar")]
+fn within(idx: usize, n_tables: usize, share: f64) -> f64 {
+    (idx as f64 + share) / n_tables.max(1) as f64
+}
+
+/// Hands over every record of the largest table, gaps filled with blank ones.
+fn raw_tables(tables: &[Table], row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> Result<(), ReadError> {
+    let mut largest: Option<(usize, &Table)> = None;
+    for table in tables {
+        let mut n_cells = 0;
+        if tables.len() > 1 {
+            table::feed(table, &mut |batch| {
+                n_cells += batch.n_filled();
+                Ok(())
+            })?;
+        }
+        if largest.is_none_or(|(most, _)| n_cells > most) {
+            largest = Some((n_cells, table));
+        }
+    }
+    let Some((_, table)) = largest else { return Ok(()) };
+    let mut next = 1;
+    table::feed(table, &mut |batch| {
+        for record in batch.rows() {
+            while next < record.number {
+                row(&[])?;
+                next += 1;
+            }
+            next += 1;
+            raw_row(record, row)?;
+        }
+        Ok(())
+    })
+}
+
+fn raw_row(record: Row<'_>, row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> std::io::Result<()> {
+    let mut cells = vec![String::new(); usize::try_from(record.width()).unwrap_or(0)];
+    for (col_idx, cell) in record.cells() {
+        if let Some(text) = usize::try_from(col_idx).ok().and_then(|idx| cells.get_mut(idx)) {
+            *text = show::cell(cell);
+        }
+    }
+    let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+    row(&cells)
+}
+
+/// A file's name without its last extension.
+fn stem(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
 }

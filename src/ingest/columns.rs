@@ -1,0 +1,247 @@
+//! Typed Arrow columns, built strictly: a cell is what its column's reading says, null, or a misfit.
+
+use std::{mem, sync::Arc};
+
+use arrow_array::{
+    ArrayRef,
+    builder::{
+        BooleanBuilder, Date32Builder, Float64Builder, Int64Builder, IntervalDayTimeBuilder, PrimitiveBuilder,
+        StringBuilder, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
+    },
+    types::{Decimal64Type, IntervalDayTime},
+};
+use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
+
+use super::{
+    cell::Cell,
+    evidence::{Reading, boolean, is_null_word},
+    moment::{DAY, Order, moment},
+    number::{self, Numeral, numeral},
+    show,
+};
+
+/// What became of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Value,
+    Empty,
+    /// A word for a missing value, an error cell, a formula without value: null, and worth reporting.
+    NullWord,
+    Error,
+    Unevaluated,
+    /// The cell is not what the column's reading says; nothing was appended.
+    Misfit,
+}
+
+/// One column of the rows since the last `take`.
+#[derive(Debug)]
+pub(super) struct ColumnBuilder {
+    reading: Reading,
+    values: Values,
+}
+
+#[derive(Debug)]
+enum Values {
+    Boolean(BooleanBuilder),
+    Integer(Int64Builder),
+    Decimal(PrimitiveBuilder<Decimal64Type>),
+    Double(Float64Builder),
+    Date(Date32Builder),
+    Time(Time64MicrosecondBuilder),
+    Timestamp(TimestampMicrosecondBuilder),
+    Interval(IntervalDayTimeBuilder),
+    Text(StringBuilder),
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(reading: Reading) -> ColumnBuilder {
+        ColumnBuilder { reading, values: Values::new(reading) }
+    }
+
+    pub(super) fn append(&mut self, cell: Cell<'_>) -> Outcome {
+        let outcome = match cell {
+            Cell::Text(text) => self.append_text(text),
+            Cell::Empty => Outcome::Empty,
+            Cell::Error(_) => Outcome::Error,
+            Cell::Unevaluated => Outcome::Unevaluated,
+            Cell::Number(_)
+            | Cell::Boolean(_)
+            | Cell::Date(_)
+            | Cell::Time(_)
+            | Cell::Timestamp(_)
+            | Cell::Duration(_) => {
+                if self.append_native(cell).is_some() {
+                    Outcome::Value
+                } else {
+                    Outcome::Misfit
+                }
+            }
+        };
+        match outcome {
+            Outcome::Value | Outcome::Misfit => {}
+            Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => self.values.append_null(),
+        }
+        outcome
+    }
+
+    pub(super) fn append_null(&mut self) {
+        self.values.append_null();
+    }
+
+    /// The rows so far, as a column of its own.
+    pub(super) fn take(&mut self) -> ArrayRef {
+        mem::replace(&mut self.values, Values::new(self.reading)).finish()
+    }
+
+    /// Leaves out appending the null of a cell without a value.
+    fn append_text(&mut self, text: &str) -> Outcome {
+        if let (Values::Text(values), Reading::Text | Reading::TextAsTyped) = (&mut self.values, self.reading) {
+            let blank =
+                text.as_bytes().first().is_none_or(|byte| *byte <= b' ' || *byte >= 0x80) && text.trim().is_empty();
+            if blank {
+                return Outcome::Empty;
+            }
+            values.append_value(text);
+            return Outcome::Value;
+        }
+        let trimmed = trim(text);
+        if trimmed.is_empty() {
+            return Outcome::Empty;
+        }
+        if self.append_parsed(trimmed).is_some() {
+            return Outcome::Value;
+        }
+        if self.reading != Reading::Nothing && is_null_word(trimmed) { Outcome::NullWord } else { Outcome::Misfit }
+    }
+
+    fn append_parsed(&mut self, text: &str) -> Option<()> {
+        let bytes = text.as_bytes();
+        match (&mut self.values, self.reading) {
+            (Values::Integer(values), _) => match numeral(bytes)? {
+                Numeral::Plain { mantissa, scale: 0 } => values.append_value(mantissa),
+                Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
+            },
+            (Values::Decimal(values), Reading::Decimal { scale }) => {
+                values.append_value(numeral(bytes)?.scaled(scale)?)
+            }
+            (Values::Double(values), _) => values.append_value(numeral(bytes)?.as_double()?),
+            (Values::Boolean(values), _) => values.append_value(boolean(text)?),
+            (Values::Date(values), Reading::Date(order)) => {
+                let moment = moment(bytes).filter(|moment| moment.time.is_none())?;
+                values.append_value(moment.day?.resolve(order)?);
+            }
+            (Values::Time(values), _) => {
+                let moment = moment(bytes).filter(|moment| moment.day.is_none())?;
+                values.append_value(moment.time?);
+            }
+            (Values::Timestamp(values), Reading::Timestamp(order)) => {
+                let moment = moment(bytes).filter(|moment| moment.offset.is_none())?;
+                let day = moment.day?.resolve(order)?;
+                values.append_value(i64::from(day) * DAY + moment.time.unwrap_or(0));
+            }
+            (Values::Timestamp(values), Reading::TimestampTz(order)) => {
+                let moment = moment(bytes)?;
+                let day = moment.day?.resolve(order)?;
+                values.append_value(i64::from(day) * DAY + moment.time? - moment.offset?);
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
+    fn append_native(&mut self, cell: Cell<'_>) -> Option<()> {
+        match (&mut self.values, cell) {
+            (Values::Text(values), cell) if self.reading == Reading::Text => values.append_value(show::cell(cell)),
+            (Values::Integer(values), Cell::Number(number)) => values.append_value(number::integer(number)?),
+            (Values::Decimal(values), Cell::Number(number)) => {
+                let Reading::Decimal { scale } = self.reading else { return None };
+                let whole = Numeral::Plain { mantissa: number::integer(number)?, scale: 0 };
+                values.append_value(whole.scaled(scale)?);
+            }
+            (Values::Double(values), Cell::Number(number)) => values.append_value(number),
+            (Values::Boolean(values), Cell::Boolean(boolean)) => values.append_value(boolean),
+            (Values::Date(values), Cell::Date(days)) => values.append_value(days),
+            (Values::Time(values), Cell::Time(micros)) => values.append_value(micros),
+            (Values::Timestamp(values), Cell::Timestamp(micros)) => values.append_value(micros),
+            (Values::Timestamp(values), Cell::Date(days)) => values.append_value(i64::from(days) * DAY),
+            (Values::Interval(values), Cell::Duration(millis)) => {
+                let days = i32::try_from(millis / 86_400_000).ok()?;
+                let rest = i32::try_from(millis % 86_400_000).ok()?;
+                values.append_value(IntervalDayTime::new(days, rest));
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+}
+
+/// Without the white space around it; most cells have none.
+fn trim(text: &str) -> &str {
+    let bare = |byte: Option<&u8>| byte.is_none_or(|byte| (b'!'..0x80).contains(byte));
+    let bytes = text.as_bytes();
+    if bare(bytes.first()) && bare(bytes.last()) { text } else { text.trim() }
+}
+
+impl Values {
+    fn new(reading: Reading) -> Values {
+        match reading {
+            Reading::Boolean => Values::Boolean(BooleanBuilder::new()),
+            Reading::Integer => Values::Integer(Int64Builder::new()),
+            Reading::Decimal { .. } => {
+                Values::Decimal(PrimitiveBuilder::new().with_data_type(field("", reading).data_type().clone()))
+            }
+            Reading::Double => Values::Double(Float64Builder::new()),
+            Reading::Date(_) => Values::Date(Date32Builder::new()),
+            Reading::Time => Values::Time(Time64MicrosecondBuilder::new()),
+            Reading::Timestamp(_) => Values::Timestamp(TimestampMicrosecondBuilder::new()),
+            Reading::TimestampTz(_) => Values::Timestamp(TimestampMicrosecondBuilder::new().with_timezone("UTC")),
+            Reading::Interval => Values::Interval(IntervalDayTimeBuilder::new()),
+            Reading::Nothing | Reading::Text | Reading::TextAsTyped => Values::Text(StringBuilder::new()),
+        }
+    }
+
+    fn append_null(&mut self) {
+        match self {
+            Values::Boolean(values) => values.append_null(),
+            Values::Integer(values) => values.append_null(),
+            Values::Decimal(values) => values.append_null(),
+            Values::Double(values) => values.append_null(),
+            Values::Date(values) => values.append_null(),
+            Values::Time(values) => values.append_null(),
+            Values::Timestamp(values) => values.append_null(),
+            Values::Interval(values) => values.append_null(),
+            Values::Text(values) => values.append_null(),
+        }
+    }
+
+    fn finish(self) -> ArrayRef {
+        match self {
+            Values::Boolean(mut values) => Arc::new(values.finish()),
+            Values::Integer(mut values) => Arc::new(values.finish()),
+            Values::Decimal(mut values) => Arc::new(values.finish()),
+            Values::Double(mut values) => Arc::new(values.finish()),
+            Values::Date(mut values) => Arc::new(values.finish()),
+            Values::Time(mut values) => Arc::new(values.finish()),
+            Values::Timestamp(mut values) => Arc::new(values.finish()),
+            Values::Interval(mut values) => Arc::new(values.finish()),
+            Values::Text(mut values) => Arc::new(values.finish()),
+        }
+    }
+}
+
+/// The Arrow field of a column; Parquet keeps it so that DuckDB sees `ColumnType`'s name.
+pub(super) fn field(name: &str, reading: Reading) -> Field {
+    let data_type = match reading {
+        Reading::Boolean => DataType::Boolean,
+        Reading::Integer => DataType::Int64,
+        Reading::Decimal { scale } => DataType::Decimal64(18, i8::try_from(scale).unwrap_or(0)),
+        Reading::Double => DataType::Float64,
+        Reading::Date(Order::DayFirst | Order::MonthFirst) => DataType::Date32,
+        Reading::Time => DataType::Time64(TimeUnit::Microsecond),
+        Reading::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
+        Reading::TimestampTz(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+        Reading::Interval => DataType::Interval(IntervalUnit::DayTime),
+        Reading::Nothing | Reading::Text | Reading::TextAsTyped => DataType::Utf8,
+    };
+    Field::new(name, data_type, true)
+}

@@ -1,0 +1,191 @@
+//! Which encoding a text file is in, and its bytes as UTF-8, block by block.
+
+use std::{fs::File, io::Read, path::Path};
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+use super::ReadError;
+
+/// How a text file is decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextEncoding {
+    /// UTF-8 as it seems: the first byte that is not ends the reading with `ReadError::NotUtf8`.
+    CheckedUtf8,
+    /// Named, or detected over the whole file; what can't be decoded is replaced and counted.
+    Fixed(&'static Encoding),
+}
+
+/// Bytes at a file's start that say whether it is UTF-16, and whether it seems to be UTF-8.
+const HEAD: usize = 64 << 10;
+
+impl TextEncoding {
+    /// An encoding by its WHATWG label.
+    pub(super) fn from_label(label: &str) -> Result<TextEncoding, ReadError> {
+        let encoding = Encoding::for_label(label.as_bytes()).ok_or_else(|| ReadError::Option {
+            message: format!("no encoding is called `{label}`"),
+            hint: "use a WHATWG label such as `utf-8`, `windows-1252`, `utf-16le` or `shift_jis`".to_owned(),
+        })?;
+        Ok(TextEncoding::Fixed(encoding))
+    }
+
+    /// By the file's start: a byte-order mark, the zero bytes of UTF-16, else UTF-8 until it proves wrong.
+    pub(super) fn at_first_sight(head: &[u8]) -> TextEncoding {
+        match Encoding::for_bom(head) {
+            Some((encoding, _)) if encoding != UTF_8 => TextEncoding::Fixed(encoding),
+            Some(_) => TextEncoding::CheckedUtf8,
+            None => utf_16(head).map_or(TextEncoding::CheckedUtf8, TextEncoding::Fixed),
+        }
+    }
+
+    /// Over the whole file, once it proved not to be UTF-8.
+    pub(super) fn by_all_bytes(file: &Path) -> Result<TextEncoding, ReadError> {
+        let mut file = File::open(file)?;
+        let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
+        let mut decoder = UTF_8.new_decoder_without_bom_handling();
+        let (mut n_wrong, mut n_right) = (0_u64, 0_u64);
+        let mut bytes = vec![0; HEAD];
+        let mut decoded = String::with_capacity(4 * HEAD);
+        loop {
+            let n_bytes = file.read(&mut bytes)?;
+            let block = bytes.get(..n_bytes).unwrap_or_default();
+            let at_end = n_bytes == 0;
+            detector.feed(block, at_end);
+            decoded.clear();
+            n_wrong += decode_all(&mut decoder, block, at_end, &mut decoded);
+            n_right += count(decoded.chars().filter(|c| !c.is_ascii() && *c != char::REPLACEMENT_CHARACTER).count());
+            if at_end {
+                break;
+            }
+        }
+        // Other encodings hardly ever make sequences that are right in UTF-8, so a few wrong ones are damage.
+        if n_right > 20 * n_wrong {
+            return Ok(TextEncoding::Fixed(UTF_8));
+        }
+        Ok(TextEncoding::Fixed(detector.guess(None, Utf8Detection::Deny)))
+    }
+
+    /// As WHATWG names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            TextEncoding::CheckedUtf8 => UTF_8.name(),
+            TextEncoding::Fixed(encoding) => encoding.name(),
+        }
+    }
+}
+
+/// Whether all the file's bytes are UTF-8.
+pub(super) fn is_utf_8(file: &Path) -> Result<bool, ReadError> {
+    let mut file = File::open(file)?;
+    let mut decoder = Decoder::new(TextEncoding::CheckedUtf8);
+    loop {
+        match decoder.next(&mut file, HEAD, Vec::new()) {
+            Ok((_, 0)) => return Ok(true),
+            Ok(_) => {}
+            Err(ReadError::NotUtf8) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// UTF-16 without a mark: text of the Western kind has a zero in every second byte.
+pub(super) fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
+    let n_pairs = head.len() / 2;
+    let zeros = |offset: usize| head.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
+    let (even, odd) = (zeros(0), zeros(1));
+    if n_pairs == 0 || even + odd < n_pairs / 4 {
+        return None;
+    }
+    if odd > 4 * even {
+        Some(UTF_16LE)
+    } else if even > 4 * odd {
+        Some(UTF_16BE)
+    } else {
+        None
+    }
+}
+
+/// Decodes one file, block by block.
+pub(super) struct Decoder {
+    encoding: TextEncoding,
+    decoder: encoding_rs::Decoder,
+    at_start: bool,
+    /// The start of a UTF-8 sequence that the last block broke off.
+    broken_off: Vec<u8>,
+    raw: Vec<u8>,
+    pub(super) n_undecodable: u64,
+}
+
+impl Decoder {
+    pub(super) fn new(encoding: TextEncoding) -> Decoder {
+        let decoder = match encoding {
+            TextEncoding::CheckedUtf8 => UTF_8.new_decoder_with_bom_removal(),
+            TextEncoding::Fixed(encoding) => encoding.new_decoder_with_bom_removal(),
+        };
+        Decoder { encoding, decoder, at_start: true, broken_off: Vec::new(), raw: Vec::new(), n_undecodable: 0 }
+    }
+
+    /// The next block as UTF-8 behind `rest`, the end of the block before; and how many bytes of the file it took, 0 at its end.
+    pub(super) fn next(
+        &mut self,
+        file: &mut File,
+        n_bytes: usize,
+        mut rest: Vec<u8>,
+    ) -> Result<(String, usize), ReadError> {
+        match self.encoding {
+            TextEncoding::CheckedUtf8 => {
+                rest.append(&mut self.broken_off);
+                let n_before = rest.len();
+                let n_read = file.by_ref().take(u64::try_from(n_bytes).unwrap_or(0)).read_to_end(&mut rest)?;
+                if self.at_start && rest.starts_with(b"\xEF\xBB\xBF") {
+                    rest.drain(..3);
+                }
+                self.at_start &= n_read == 0 && n_before == 0;
+                Ok((self.checked(rest, n_read == 0)?, n_read))
+            }
+            TextEncoding::Fixed(_) => {
+                self.raw.clear();
+                let n_read = file.by_ref().take(u64::try_from(n_bytes).unwrap_or(0)).read_to_end(&mut self.raw)?;
+                let mut text = String::from_utf8(rest).map_err(|_| ReadError::NotUtf8)?;
+                self.n_undecodable += decode_all(&mut self.decoder, &self.raw, n_read == 0, &mut text);
+                Ok((text, n_read))
+            }
+        }
+    }
+
+    fn checked(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<String, ReadError> {
+        let error = match String::from_utf8(bytes) {
+            Ok(text) => return Ok(text),
+            Err(error) => error,
+        };
+        if error.utf8_error().error_len().is_some() || at_end {
+            return Err(ReadError::NotUtf8);
+        }
+        let n_valid = error.utf8_error().valid_up_to();
+        let mut bytes = error.into_bytes();
+        self.broken_off = bytes.split_off(n_valid);
+        String::from_utf8(bytes).map_err(|_| ReadError::NotUtf8)
+    }
+}
+
+/// Decodes a block behind `text`; how many sequences had to be replaced.
+fn decode_all(decoder: &mut encoding_rs::Decoder, mut block: &[u8], at_end: bool, text: &mut String) -> u64 {
+    let mut n_replaced = 0;
+    text.reserve(decoder.max_utf8_buffer_length(block.len()).unwrap_or(block.len()));
+    loop {
+        let (result, n_taken) = decoder.decode_to_string_without_replacement(block, text, at_end);
+        block = block.get(n_taken..).unwrap_or_default();
+        match result {
+            DecoderResult::InputEmpty => return n_replaced,
+            DecoderResult::OutputFull => text.reserve(block.len() * 3 + 16),
+            DecoderResult::Malformed(..) => {
+                text.push(char::REPLACEMENT_CHARACTER);
+                n_replaced += 1;
+            }
+        }
+    }
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,164 @@
+//! Where a table's header and data are, and what its columns are called.
+
+use std::collections::HashSet;
+
+use super::{
+    ReadError,
+    cell::{Cell, Row},
+    evidence::{Evidence, Reading},
+    number, show,
+};
+
+/// Where things are in a table; rows count from 1 over all the file's records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Structure {
+    pub(super) header_rows: Vec<u64>,
+    pub(super) first_data_row: u64,
+}
+
+/// The structure, as a table's first rows show it. `header_row`: fixed by the caller; 0 says that no row heads the columns.
+pub(super) fn structure(rows: &[Row<'_>], header_row: Option<u64>, is_text_file: bool) -> Result<Structure, ReadError> {
+    let filled = || rows.iter().filter(|row| !row.is_blank());
+    let headless =
+        || Structure { header_rows: Vec::new(), first_data_row: filled().next().map_or(1, |row| row.number) };
+    let headed = |number: u64| Structure { header_rows: vec![number], first_data_row: number + 1 };
+    match header_row {
+        Some(0) => Ok(headless()),
+        Some(number) if filled().any(|row| row.number == number) => Ok(headed(number)),
+        Some(number) => Err(ReadError::Option {
+            message: format!("row {number} can't head the columns: it is blank, or beyond the first rows"),
+            hint: "rows count from 1 over all of the file's records; leave `header_row` out to have it found"
+                .to_owned(),
+        }),
+        None => {
+            let mut filled = filled();
+            let Some(first) = filled.next() else { return Ok(headless()) };
+            Ok(if is_data(*first, filled.copied(), is_text_file) { headless() } else { headed(first.number) })
+        }
+    }
+}
+
+/// Whether the first row plainly is one of the rows below it: where those are not text, it is of their types too.
+fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_file: bool) -> bool {
+    let mut below = below.peekable();
+    let next = below.peek().copied();
+    let below = survey(below, is_text_file);
+    let mut n_alike = 0;
+    let mut series = Vec::new();
+    for (col_idx, cell) in first.cells() {
+        let reading = usize::try_from(col_idx).ok().and_then(|idx| below.get(idx)).copied().unwrap_or(Reading::Nothing);
+        let own = reading_of(cell, is_text_file);
+        if matches!(reading, Reading::Nothing | Reading::Text | Reading::TextAsTyped) || own == Reading::Nothing {
+            continue;
+        }
+        if !alike(own, reading) {
+            return false;
+        }
+        n_alike += 1;
+        series.extend(whole(cell));
+    }
+    if below.is_empty() {
+        return first.cells().all(|(_, cell)| {
+            cell.is_blank() || !matches!(reading_of(cell, is_text_file), Reading::Text | Reading::TextAsTyped)
+        });
+    }
+    let heads = series.len() == n_alike && (is_series(&series) || (are_years(&series) && !next.is_some_and(has_years)));
+    n_alike > 0 && !heads
+}
+
+fn whole(cell: Cell<'_>) -> Option<i64> {
+    match cell {
+        Cell::Text(text) => text.trim().parse().ok(),
+        Cell::Number(number) => number::integer(number),
+        _ => None,
+    }
+}
+
+fn are_years(numbers: &[i64]) -> bool {
+    numbers.iter().all(|year| (1_800..2_100).contains(year))
+}
+
+fn has_years(row: Row<'_>) -> bool {
+    row.cells().filter_map(|(_, cell)| whole(cell)).any(|number| are_years(&[number]))
+}
+
+/// Years, or numbers of columns, that head numeric columns: 2010, 2011, 2012.
+fn is_series(numbers: &[i64]) -> bool {
+    let mut steps = numbers.windows(2).filter_map(|pair| pair.last()?.checked_sub(*pair.first()?));
+    let Some(step) = steps.next() else { return false };
+    step != 0 && step.abs() <= 10 && steps.all(|next| next == step)
+}
+
+fn survey<'a>(rows: impl Iterator<Item = Row<'a>>, is_text_file: bool) -> Vec<Reading> {
+    let mut columns: Vec<Evidence> = Vec::new();
+    for row in rows {
+        add_row(&mut columns, row);
+    }
+    columns.iter().map(|evidence| evidence.decide(is_text_file)).collect()
+}
+
+/// Adds a row's cells to the evidence of their columns.
+pub(super) fn add_row(columns: &mut Vec<Evidence>, row: Row<'_>) {
+    for (col_idx, cell) in row.cells() {
+        if matches!(cell, Cell::Empty) {
+            continue;
+        }
+        let Ok(idx) = usize::try_from(col_idx) else { continue };
+        if idx >= columns.len() {
+            columns.resize_with(idx + 1, Evidence::default);
+        }
+        if let Some(evidence) = columns.get_mut(idx) {
+            evidence.add(cell);
+        }
+    }
+}
+
+fn reading_of(cell: Cell<'_>, is_text_file: bool) -> Reading {
+    let mut evidence = Evidence::default();
+    evidence.add(cell);
+    evidence.decide(is_text_file)
+}
+
+fn alike(one: Reading, other: Reading) -> bool {
+    let kind = |reading| match reading {
+        Reading::Integer | Reading::Decimal { .. } | Reading::Double => 1,
+        Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => 2,
+        Reading::Boolean => 3,
+        Reading::Time => 4,
+        Reading::Interval => 5,
+        Reading::Nothing | Reading::Text | Reading::TextAsTyped => 0,
+    };
+    kind(one) == kind(other)
+}
+
+/// The columns' names: as written but trimmed; blank ones by their place, repeated ones numbered.
+pub(super) fn names(header: Option<Row<'_>>, n_columns: usize) -> Vec<String> {
+    let mut written = vec![String::new(); n_columns];
+    for (col_idx, cell) in header.iter().flat_map(Row::cells) {
+        if let Some(name) = usize::try_from(col_idx).ok().and_then(|idx| written.get_mut(idx)) {
+            show::cell(cell).trim().clone_into(name);
+        }
+    }
+    let taken_as_written: HashSet<String> = written.iter().map(|name| name.to_lowercase()).collect();
+    let mut taken = HashSet::new();
+    let mut names = Vec::with_capacity(n_columns);
+    for (idx, name) in written.into_iter().enumerate() {
+        let blank = name.is_empty();
+        let base = if blank { format!("column_{}", idx + 1) } else { name };
+        let mut unique = base.clone();
+        let mut n = 2_u64;
+        let is_taken = |name: &str, first: bool| {
+            let key = name.to_lowercase();
+            taken.contains(&key) || ((blank || !first) && taken_as_written.contains(&key))
+        };
+        let mut first = true;
+        while is_taken(&unique, first) {
+            first = false;
+            unique = format!("{base}_{n}");
+            n += 1;
+        }
+        taken.insert(unique.to_lowercase());
+        names.push(unique);
+    }
+    names
+}

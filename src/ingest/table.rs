@@ -1,0 +1,304 @@
+//! From one table's rows to typed columns and a receipt: in one pass over the file where one will do.
+//!
+//! The first rows decide the plan. Rows are then built strictly by it, and the first cell that does not fit ends
+//! building: from there on only evidence is collected, and a second pass builds by the plan of all the evidence.
+//! That evidence is complete, because every row between fitted the first plan.
+
+use std::{
+    mem,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+    sync::mpsc::sync_channel,
+    thread,
+};
+
+use super::{
+    Limits, ReadError, Table,
+    build::{Build, Plan},
+    cell::{Batch, Row},
+    evidence::{Evidence, Reading},
+    header::{self, Structure},
+    moment::Order,
+    receipt::{Issue, SheetReceipt},
+};
+use crate::value::Column;
+
+/// Rows that decide the first plan.
+const SAMPLE_ROWS: usize = 20_000;
+
+/// Batches under way from the reading thread.
+const N_WAITING: usize = 4;
+
+/// More passes than two are needed only if the file changes under us.
+const MAX_PASSES: usize = 3;
+
+/// What one import may still use up, over all the file's tables.
+pub(super) struct Budget<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) n_cells: u64,
+}
+
+/// Reads a table whole and writes it to `out`, if there is one. None for a table without any cell.
+pub(super) fn read(
+    table: &Table,
+    header_row: Option<u64>,
+    out: Option<PathBuf>,
+    budget: &mut Budget<'_>,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Option<SheetReceipt>, ReadError> {
+    let mut survey = Survey::new(header_row, table.source.is_text());
+    let mut behind = 0.0;
+    for n_pass in 0..MAX_PASSES {
+        let mut pass = Pass::new(survey, out.as_deref(), n_pass > 0)?;
+        feed(table, &mut |batch| {
+            if n_pass == 0 {
+                budget.spend(&batch)?;
+            }
+            pass.add(batch)?;
+            let share = table.source.progress();
+            if share > behind {
+                behind = share;
+                progress(share);
+            }
+            Ok(())
+        })?;
+        match pass.finish()? {
+            Finished::Built(receipt) => {
+                return Ok(receipt.map(|receipt| SheetReceipt {
+                    title: table.title.clone(),
+                    hidden: table.hidden,
+                    file: out,
+                    ..receipt
+                }));
+            }
+            Finished::Again(evidence) => survey = evidence,
+        }
+    }
+    Err(ReadError::Damaged("it changed while it was being read".to_owned()))
+}
+
+/// Reads on a thread of its own and hands every batch to `take`.
+pub(super) fn feed(table: &Table, take: &mut dyn FnMut(Batch) -> Result<(), ReadError>) -> Result<(), ReadError> {
+    thread::scope(|scope| {
+        let (sender, receiver) = sync_channel(N_WAITING);
+        let reader = thread::Builder::new().name("reader".to_owned()).spawn_scoped(scope, move || {
+            table.source.read(&mut |batch| match sender.send(batch) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(_) => ControlFlow::Break(()),
+            })
+        })?;
+        let taken = receiver.iter().try_for_each(take);
+        drop(receiver);
+        let read = reader.join().unwrap_or_else(|_| Err(ReadError::Damaged("its reader failed".to_owned())));
+        taken.and(read)
+    })
+}
+
+impl Budget<'_> {
+    fn spend(&mut self, batch: &Batch) -> Result<(), ReadError> {
+        self.n_cells = self.n_cells.saturating_add(u64::try_from(batch.n_filled()).unwrap_or(u64::MAX));
+        if self.n_cells > self.limits.cells {
+            return Err(ReadError::Limit { what: "cells of a file", found: self.n_cells, limit: self.limits.cells });
+        }
+        let width = batch.rows().map(|row| row.width()).max().unwrap_or(0);
+        if width > self.limits.columns {
+            return Err(ReadError::Limit {
+                what: "columns of a sheet",
+                found: width.into(),
+                limit: self.limits.columns.into(),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// All that is known of a table so far.
+#[derive(Debug)]
+struct Survey {
+    header_row: Option<u64>,
+    is_text_file: bool,
+    structure: Option<Structure>,
+    /// The heading row's names, as far as they reach.
+    header: Batch,
+    columns: Vec<Evidence>,
+    /// Cells of a row, as most rows have them, where no header says it.
+    usual_width: u32,
+}
+
+impl Survey {
+    fn new(header_row: Option<u64>, is_text_file: bool) -> Survey {
+        Survey {
+            header_row,
+            is_text_file,
+            structure: None,
+            header: Batch::default(),
+            columns: Vec::new(),
+            usual_width: 0,
+        }
+    }
+
+    /// Decides the structure from the first rows, and takes their evidence.
+    fn open(&mut self, sample: &[Batch]) -> Result<(), ReadError> {
+        let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
+        let structure = header::structure(&rows, self.header_row, self.is_text_file)?;
+        if let Some(heading) = rows.iter().find(|row| structure.header_rows.contains(&row.number)) {
+            self.header.start_row(heading.number);
+            heading.cells().for_each(|(col_idx, cell)| self.header.push(col_idx, cell));
+        }
+        let data = || rows.iter().filter(|row| row.number >= structure.first_data_row && !row.is_blank());
+        let mut widths: Vec<u32> = data().map(Row::width).collect();
+        widths.sort_unstable();
+        self.usual_width = widths
+            .chunk_by(|one, other| one == other)
+            .max_by_key(|same| same.len())
+            .and_then(|same| same.first().copied())
+            .unwrap_or(0);
+        data().for_each(|row| header::add_row(&mut self.columns, *row));
+        self.structure = Some(structure);
+        Ok(())
+    }
+
+    fn add(&mut self, row: Row<'_>) {
+        if self.structure.as_ref().is_some_and(|structure| row.number >= structure.first_data_row) {
+            header::add_row(&mut self.columns, row);
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.columns.iter().any(Evidence::is_open)
+    }
+
+    fn plan(&self) -> Plan {
+        let heading = self.header.rows().next();
+        let n_headed = heading
+            .into_iter()
+            .flat_map(|row| row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(col_idx, _)| col_idx + 1).last())
+            .max()
+            .unwrap_or(0);
+        let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
+        let readings: Vec<Reading> = (0..n_columns)
+            .map(|idx| self.columns.get(idx).map_or(Reading::Nothing, |evidence| evidence.decide(self.is_text_file)))
+            .collect();
+        let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
+        Plan {
+            structure: self.structure.clone().unwrap_or(Structure { header_rows: Vec::new(), first_data_row: 1 }),
+            names: header::names(heading, n_columns),
+            readings,
+            usual_width: if self.is_text_file { usual_width } else { 0 },
+        }
+    }
+
+    /// Columns whose dates could be read with the day or with the month first.
+    fn ambiguous_dates(&self, plan: &Plan) -> Option<Issue> {
+        let mut examples = Vec::new();
+        for ((evidence, name), reading) in self.columns.iter().zip(&plan.names).zip(&plan.readings) {
+            let (Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order)) = reading else {
+                continue;
+            };
+            if evidence.is_ambiguous() {
+                let first = match order {
+                    Order::DayFirst => "day first",
+                    Order::MonthFirst => "month first",
+                };
+                examples.push(format!("{name}: {first}"));
+            }
+        }
+        (!examples.is_empty()).then(|| Issue {
+            code: "ambiguous_dates".to_owned(),
+            message: "columns whose dates don't tell the day from the month, and how they were read".to_owned(),
+            count: u64::try_from(examples.len()).unwrap_or(u64::MAX),
+            examples,
+        })
+    }
+}
+
+/// One reading of the table from its start to its end.
+struct Pass<'a> {
+    survey: Survey,
+    out: Option<&'a Path>,
+    phase: Phase,
+}
+
+enum Phase {
+    Sampling { batches: Vec<Batch>, n_rows: usize },
+    Building(Box<Build>),
+    Surveying,
+}
+
+enum Finished {
+    Built(Option<SheetReceipt>),
+    Again(Survey),
+}
+
+impl<'a> Pass<'a> {
+    fn new(survey: Survey, out: Option<&'a Path>, is_planned: bool) -> Result<Pass<'a>, ReadError> {
+        let phase = if is_planned {
+            Phase::Building(Box::new(Build::new(survey.plan(), out)?))
+        } else {
+            Phase::Sampling { batches: Vec::new(), n_rows: 0 }
+        };
+        Ok(Pass { survey, out, phase })
+    }
+
+    fn add(&mut self, batch: Batch) -> Result<(), ReadError> {
+        if let Phase::Sampling { batches, n_rows } = &mut self.phase {
+            *n_rows += batch.n_rows();
+            batches.push(batch);
+            return if *n_rows >= SAMPLE_ROWS { self.end_sample(false) } else { Ok(()) };
+        }
+        self.add_rows(&batch);
+        Ok(())
+    }
+
+    /// `is_whole`: the sample is all there is, so that nothing stays open.
+    fn end_sample(&mut self, is_whole: bool) -> Result<(), ReadError> {
+        let Phase::Sampling { batches, .. } = &mut self.phase else { return Ok(()) };
+        let batches = mem::take(batches);
+        self.phase = Phase::Surveying;
+        self.survey.open(&batches)?;
+        if !self.survey.is_open() || is_whole {
+            self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
+            batches.iter().for_each(|batch| self.add_rows(batch));
+        }
+        Ok(())
+    }
+
+    fn add_rows(&mut self, batch: &Batch) {
+        for row in batch.rows() {
+            if let Phase::Building(build) = &mut self.phase {
+                if build.add(row) {
+                    continue;
+                }
+                self.phase = Phase::Surveying;
+            }
+            self.survey.add(row);
+        }
+    }
+
+    fn finish(mut self) -> Result<Finished, ReadError> {
+        self.end_sample(true)?;
+        let Phase::Building(build) = self.phase else { return Ok(Finished::Again(self.survey)) };
+        let (plan, built) = build.finish()?;
+        if plan.names.is_empty() {
+            return Ok(Finished::Built(None));
+        }
+        let mut issues = built.tallies.issues();
+        issues.extend(self.survey.ambiguous_dates(&plan));
+        let columns = plan
+            .names
+            .iter()
+            .zip(&plan.readings)
+            .map(|(name, reading)| Column { name: name.clone(), type_name: reading.column_type().to_string() });
+        Ok(Finished::Built(Some(SheetReceipt {
+            title: String::new(),
+            hidden: false,
+            n_rows: built.n_rows,
+            columns: columns.collect(),
+            header_rows: plan.structure.header_rows,
+            first_data_row: built.first_data_row,
+            last_data_row: built.last_data_row,
+            issues,
+            file: None,
+        })))
+    }
+}
