@@ -21,6 +21,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod workbook;
 
 use std::path::{Path, PathBuf};
 

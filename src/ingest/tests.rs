@@ -5,9 +5,10 @@ use std::{fmt::Write as _, fs};
 use duckdb::Connection;
 use proptest::prelude::*;
 
-use super::{Limits, Options, read, raw, receipt::Receipt};
+use super::{Limits, Options, raw, read, receipt::Receipt};
 
-const LIMITS: Limits = Limits { file_bytes: 1 << 30, inflated_bytes: 1 << 30, cells: 1 << 30, columns: 100, sheets: 10 };
+const LIMITS: Limits =
+    Limits { file_bytes: 1 << 30, inflated_bytes: 1 << 30, cells: 1 << 30, columns: 100, sheets: 10 };
 
 /// Reads the bytes as a file, and its Parquet file as text: a line of names and types, then the rows.
 fn written(bytes: &[u8], options: &Options) -> (Receipt, Vec<Vec<String>>) {
@@ -15,10 +16,13 @@ fn written(bytes: &[u8], options: &Options) -> (Receipt, Vec<Vec<String>>) {
     let file = folder.path().join("sales.csv");
     fs::write(&file, bytes).unwrap();
     let receipt = read(&file, "sales.csv", options, &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
-    let Some(parquet) = receipt.sheets.first().and_then(|sheet| sheet.file.clone()) else { return (receipt, Vec::new()) };
+    let Some(parquet) = receipt.sheets.first().and_then(|sheet| sheet.file.clone()) else {
+        return (receipt, Vec::new());
+    };
     let duckdb = Connection::open_in_memory().unwrap();
     let from = format!("from read_parquet('{}')", parquet.display());
-    let names: Vec<String> = texts(&duckdb, &format!("select column_name || ' ' || column_type from (describe {from})"), 1).concat();
+    let names: Vec<String> =
+        texts(&duckdb, &format!("select column_name || ' ' || column_type from (describe {from})"), 1).concat();
     let mut table = vec![names.clone()];
     table.extend(texts(&duckdb, &format!("select coalesce(columns(*)::varchar, '') {from}"), names.len()));
     let columns: Vec<String> =
@@ -41,7 +45,8 @@ fn check(text: &str, expect: &[&[&str]]) -> Receipt {
 
 fn issues(receipt: &Receipt) -> Vec<String> {
     let all = receipt.sheets.iter().flat_map(|sheet| &sheet.issues).chain(&receipt.issues);
-    all.map(|issue| format!("{} {} {}", issue.code, issue.count, issue.examples.join("; ")).trim_end().to_owned()).collect()
+    all.map(|issue| format!("{} {} {}", issue.code, issue.count, issue.examples.join("; ")).trim_end().to_owned())
+        .collect()
 }
 
 #[test]
@@ -60,8 +65,28 @@ fn every_type_comes_out_of_duckdb_by_its_name() {
                 "zoned TIMESTAMP WITH TIME ZONE",
                 "text VARCHAR",
             ],
-            &["1", "1.50", "1000.0", "true", "2024-01-31", "10:00:00", "2024-01-31 10:00:00", "2024-01-31 09:00:00+00", "x"],
-            &["-2", "2.00", "0.12345678", "false", "1970-01-01", "23:59:00", "2024-02-01 00:00:00", "2024-01-31 10:00:00+00", "007"],
+            &[
+                "1",
+                "1.50",
+                "1000.0",
+                "true",
+                "2024-01-31",
+                "10:00:00",
+                "2024-01-31 10:00:00",
+                "2024-01-31 09:00:00+00",
+                "x",
+            ],
+            &[
+                "-2",
+                "2.00",
+                "0.12345678",
+                "false",
+                "1970-01-01",
+                "23:59:00",
+                "2024-02-01 00:00:00",
+                "2024-01-31 10:00:00+00",
+                "007",
+            ],
         ],
     );
 }
@@ -74,7 +99,11 @@ fn blank_rows_are_counted_and_ragged_ones_kept() {
     );
     assert_eq!(
         issues(&receipt),
-        ["blank_rows 2 row 2; row 6", "short_rows 1 row 4: 1 cells instead of 2", "long_rows 1 row 5: 3 cells instead of 2"]
+        [
+            "blank_rows 2 row 2; row 6",
+            "short_rows 1 row 4: 1 cells instead of 2",
+            "long_rows 1 row 5: 3 cells instead of 2"
+        ]
     );
     let sheet = &receipt.sheets[0];
     assert_eq!((sheet.n_rows, sheet.first_data_row, sheet.last_data_row), (3, 3, 5));
@@ -90,12 +119,18 @@ fn null_words_are_null_only_in_columns_that_convert() {
 #[test]
 fn a_file_without_header_is_all_data() {
     check("1,x\n2,y\n", &[&["column_1 BIGINT", "column_2 VARCHAR"], &["1", "x"], &["2", "y"]]);
-    check("n,2010,2011\nx,1,2\ny,3,4\n", &[&["n VARCHAR", "2010 BIGINT", "2011 BIGINT"], &["x", "1", "2"], &["y", "3", "4"]]);
+    check(
+        "n,2010,2011\nx,1,2\ny,3,4\n",
+        &[&["n VARCHAR", "2010 BIGINT", "2011 BIGINT"], &["x", "1", "2"], &["y", "3", "4"]],
+    );
 }
 
 #[test]
 fn names_are_unique_and_never_blank() {
-    check(" a ,A,,a_2,\n1,2,3,4,\n", &[&["a BIGINT", "A_3 BIGINT", "column_3 BIGINT", "a_2 BIGINT"], &["1", "2", "3", "4"]]);
+    check(
+        " a ,A,,a_2,\n1,2,3,4,\n",
+        &[&["a BIGINT", "A_3 BIGINT", "column_3 BIGINT", "a_2 BIGINT"], &["1", "2", "3", "4"]],
+    );
 }
 
 #[test]
@@ -163,7 +198,8 @@ fn limits_are_faults() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wide.csv");
     fs::write(&file, "a,b,c\n1,2,3\n").unwrap();
-    let fault = |limits: Limits| read(&file, "wide.csv", &Options::default(), &limits, None, &mut |_| {}).unwrap_err().message;
+    let fault =
+        |limits: Limits| read(&file, "wide.csv", &Options::default(), &limits, None, &mut |_| {}).unwrap_err().message;
     assert_eq!(fault(Limits { columns: 2, ..LIMITS }), "columns of a sheet: 3 is over the limit of 2");
     assert_eq!(fault(Limits { cells: 5, ..LIMITS }), "cells of a file: 6 is over the limit of 5");
     assert_eq!(fault(Limits { file_bytes: 5, ..LIMITS }), "bytes of a file: 12 is over the limit of 5");

@@ -65,7 +65,7 @@ fn chosen(sheets: &[Sheet], options: &Options, limits: &Limits) -> Result<(Vec<S
     }
     let (worksheets, others): (Vec<Sheet>, Vec<Sheet>) =
         sheets.iter().cloned().partition(|sheet| sheet.typ == SheetType::WorkSheet);
-    let issues = left_out("sheet_without_cells", "charts, dialogs or macros, and no cells", &others);
+    let issues = left_out("sheets_without_cells", "charts, dialogs or macros, and no cells", &others);
     Ok((worksheets, issues.into_iter().collect()))
 }
 

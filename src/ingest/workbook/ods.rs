@@ -57,7 +57,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             source: Box::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }
-    issues.extend(left_out("empty_sheet", "no cells", &blank));
+    issues.extend(left_out("empty_sheets", "no cells", &blank));
     Ok((tables, issues))
 }
 

@@ -204,7 +204,7 @@ fn sheets_are_marked_chosen_and_left_out() {
         .unwrap();
     book.add_worksheet().set_name("Three").unwrap().set_very_hidden(true).write_number(0, 0, 3).unwrap();
     let file = saved(&mut book);
-    check(&file, "One\n 1: 0=1\nTwo (hidden)\n 1: 0=2\nThree (hidden)\n 1: 0=3\nempty_sheet 1 [\"Blank\"]\n");
+    check(&file, "One\n 1: 0=1\nTwo (hidden)\n 1: 0=2\nThree (hidden)\n 1: 0=3\nempty_sheets 1 [\"Blank\"]\n");
     let one = |sheet: &str| {
         let options = Options { sheet: Some(sheet.to_owned()), ..Options::default() };
         text_of(&file, Format::Xlsx, &options, &limits())
@@ -275,7 +275,7 @@ fn an_ods_is_read_cell_by_cell() {
     let text = text_of(&file, Format::Ods, &Options::default(), &limits()).unwrap();
     assert_eq!(
         text,
-        "A\n 1: 1=1.5 2=1.5\n 2: 1=1.5 2=1.5\nB (hidden)\n 1: 0=2024-01-02 1=2024-01-02T03:04:05.500 2=10:30:00 3=360000000ms 4=true 5=\"a &  b\\nc\" 6=#DIV/0! 7=?\nempty_sheet 1 [\"C\"]\n"
+        "A\n 1: 1=1.5 2=1.5\n 2: 1=1.5 2=1.5\nB (hidden)\n 1: 0=2024-01-02 1=2024-01-02T03:04:05.500 2=10:30:00 3=360000000ms 4=true 5=\"a &  b\\nc\" 6=#DIV/0! 7=?\nempty_sheets 1 [\"C\"]\n"
     );
     check_error(
         &ods("<table:table table:name=\"A\">"),

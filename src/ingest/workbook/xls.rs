@@ -55,7 +55,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             source: Box::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }
-    issues.extend(left_out("empty_sheet", "no cells", &blank));
+    issues.extend(left_out("empty_sheets", "no cells", &blank));
     Ok((tables, issues))
 }
 
