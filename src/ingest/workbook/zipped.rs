@@ -37,7 +37,7 @@ pub(super) fn tables(
     for sheet in worksheets {
         if book.has_cells(&sheet.name)? { filled.push(sheet) } else { blank.push(sheet) }
     }
-    issues.extend(left_out("empty_sheet", "no cells", &blank));
+    issues.extend(left_out("empty_sheets", "no cells", &blank));
     let book = Arc::new(Mutex::new(book));
     let tables = filled
         .into_iter()
@@ -192,10 +192,7 @@ fn hand_on(
             return Ok(());
         }
     }
-    let rest = rows.take_rest();
-    if rest.n_rows() > 0 {
-        let _ = push(rest);
-    }
+    rows.finish(push);
     Ok(())
 }
 
