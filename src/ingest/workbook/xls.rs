@@ -174,6 +174,7 @@ fn cell(value: &Data, is_1904: bool) -> Cell<'_> {
 }
 
 impl From<XlsError> for ReadError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn from(error: XlsError) -> ReadError {
         match error {
             XlsError::Password => ReadError::Encrypted,
