@@ -133,6 +133,7 @@ fn io_error(error: io::Error) -> ReadError {
 }
 
 impl From<XlsxError> for ReadError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn from(error: XlsxError) -> ReadError {
         match error {
             XlsxError::Password => ReadError::Encrypted,
@@ -143,6 +144,7 @@ impl From<XlsxError> for ReadError {
 }
 
 impl From<XlsbError> for ReadError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn from(error: XlsbError) -> ReadError {
         match error {
             XlsbError::Password => ReadError::Encrypted,

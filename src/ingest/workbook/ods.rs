@@ -217,10 +217,12 @@ impl Content {
             }
             "s" => {
                 let n = repeats(element, "c").min(MAX_COLUMNS);
-                (0..n).for_each(|_| drop(self.text(" ")));
+                for _ in 0..n {
+                    let _ = self.text(" ");
+                }
             }
-            "tab" => drop(self.text("\t")),
-            "line-break" => drop(self.text("\n")),
+            "tab" => return Ok(self.text("\t")),
+            "line-break" => return Ok(self.text("\n")),
             _ => {}
         }
         Ok(ControlFlow::Continue(()))
@@ -298,6 +300,7 @@ impl CellXml {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is no duration stays what it is")]
     fn cell(&self) -> Cell<'_> {
         let text = if self.value.is_empty() { self.text.as_str() } else { self.value.as_str() };
         match self.kind.as_str() {

@@ -28,7 +28,8 @@ const DENSE_CELLS: u64 = 5_000_000;
 const BEGIN: u16 = 0x0809;
 const END: u16 = 0x000A;
 const BOUND_SHEET: u16 = 0x0085;
-const CELLS: [u16; 8] = [0x0006, 0x00BD, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
+const SEVERAL: u16 = 0x00BD;
+const CELLS: [u16; 8] = [0x0006, SEVERAL, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
 
 pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
     let n_bytes = fs::metadata(file)?.len();
@@ -86,11 +87,11 @@ fn bound(file: &Path, limits: &Limits) -> Result<(), ReadError> {
 /// Cells in the rectangle around those of the sheet whose records start there.
 fn area(book: &[u8], start: usize) -> u64 {
     let mut corners: Option<(u16, u16, u16, u16)> = None;
-    for (_, body) in records(book, start).filter(|(kind, _)| CELLS.contains(kind)) {
+    for (kind, body) in records(book, start).filter(|(kind, _)| CELLS.contains(kind)) {
         let (Some(row), Some(first)) = (u16_at(body, 0), u16_at(body, 2)) else { continue };
-        // Records of several cells end with their last column; in others, those bytes are not below the first.
-        let last = body.len().checked_sub(2).and_then(|at| u16_at(body, at)).filter(|_| body.len() % 6 == 0);
-        let last = last.filter(|last| (first..256).contains(last)).unwrap_or(first);
+        // Only a record of several cells says its last column, at its end.
+        let last = body.len().checked_sub(2).filter(|_| kind == SEVERAL).and_then(|at| u16_at(body, at));
+        let last = last.unwrap_or(first).max(first);
         let (top, bottom, left, right) = corners.unwrap_or((row, row, first, last));
         corners = Some((top.min(row), bottom.max(row), left.min(first), right.max(last)));
     }
@@ -173,6 +174,7 @@ fn cell(value: &Data, is_1904: bool) -> Cell<'_> {
 }
 
 impl From<XlsError> for ReadError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn from(error: XlsError) -> ReadError {
         match error {
             XlsError::Password => ReadError::Encrypted,

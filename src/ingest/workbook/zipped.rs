@@ -107,7 +107,7 @@ fn formulas_without_value(book: &mut Xlsx<BufReader<File>>, name: &str) -> Resul
     loop {
         match cells.next_cell_with_formula_metadata() {
             Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
-                positions.push(record.pos)
+                positions.push(record.pos);
             }
             Ok(Some(_)) | Err(XlsxError::CellError(_)) => {}
             Ok(None) => return Ok(positions),
@@ -136,6 +136,7 @@ impl Source for Worksheet {
 }
 
 impl Worksheet {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn read_xlsx(&self, book: &mut Xlsx<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
         let unevaluated =
