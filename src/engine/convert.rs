@@ -54,11 +54,11 @@ pub fn read(
     };
     let unreadable = |error| {
         let fault = fault(error);
-        match fault.code {
-            Code::OutOfMemory | Code::Cancelled => fault,
-            _ => Fault::new(Code::UnreadableFile, format!("the file can't be read: {}", fault.message))
-                .hint("check that it is whole, and is what its name says"),
+        if [Code::OutOfMemory, Code::Cancelled].contains(&fault.code) {
+            return fault;
         }
+        Fault::new(Code::UnreadableFile, format!("the file can't be read: {}", fault.message))
+            .hint("check that it is whole, and is what its name says")
     };
     let describe = engine
         .run(&format!("DESCRIBE SELECT * FROM {table}"), &UNBOUNDED)

@@ -333,14 +333,9 @@ fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
 }
 
 fn shown_format(receipt: &Receipt) -> String {
-    let mut shown = receipt.format.clone();
-    if let Some(encoding) = &receipt.encoding {
-        shown.push_str(&format!(", {encoding}"));
-    }
-    if let Some(delimiter) = &receipt.delimiter {
-        shown.push_str(&format!(", delimiter {delimiter:?}"));
-    }
-    shown
+    let delimiter = receipt.delimiter.as_ref().map(|delimiter| format!("delimiter {delimiter:?}"));
+    let parts = [Some(receipt.format.clone()), receipt.encoding.clone(), delimiter];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {
