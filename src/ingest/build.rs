@@ -117,7 +117,9 @@ impl Build {
             match column.append(cell) {
                 Outcome::Value => {}
                 Outcome::Misfit => return None,
-                outcome => self.built.tallies.note(outcome, col_idx, row.number, cell),
+                outcome @ (Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated) => {
+                    self.built.tallies.note(outcome, col_idx, row.number, cell);
+                }
             }
             if let Cell::Text(text) = cell {
                 self.text_waiting += text.len();

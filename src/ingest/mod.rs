@@ -140,11 +140,12 @@ pub fn raw(
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), Fault> {
     let format = opened(file, name, limits)?;
-    Ok(match format {
+    match format {
         Format::Csv => text::raw(file, name, options, row)?,
         Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
-    })
+    }
+    Ok(())
 }
 
 /// The format of a file within its limit of size.
