@@ -52,3 +52,32 @@ impl fmt::Display for ColumnType {
         }
     }
 }
+
+/// Characters of one text in a row that alone is over a reply's budget.
+const SHORT_CHARS: usize = 300;
+
+/// The same row (or any JSON) with its long texts cut; each cut one ends in `… (N characters)`.
+pub fn shortened(row: &str) -> String {
+    let Ok(mut value) = serde_json::from_str(row) else { return row.to_owned() };
+    shorten(&mut value, SHORT_CHARS);
+    value.to_string()
+}
+
+/// Cuts texts longer than `max_chars`, at any depth.
+pub fn shorten(value: &mut serde_json::Value, max_chars: usize) {
+    match value {
+        serde_json::Value::String(text) => {
+            // A character has at least one byte: most texts need no count.
+            if text.len() > max_chars
+                && let Some((end, _)) = text.char_indices().nth(max_chars)
+            {
+                let n_chars = text.chars().count();
+                text.truncate(end);
+                text.push_str(&format!("… ({n_chars} characters)"));
+            }
+        }
+        serde_json::Value::Array(items) => items.iter_mut().for_each(|item| shorten(item, max_chars)),
+        serde_json::Value::Object(fields) => fields.values_mut().for_each(|field| shorten(field, max_chars)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::Number(_) => {}
+    }
+}

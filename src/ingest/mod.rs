@@ -21,6 +21,7 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod workbook;
 
 use std::path::{Path, PathBuf};
 
@@ -126,7 +127,13 @@ pub fn read(
     let format = opened(file, name, limits)?;
     Ok(match format {
         Format::Csv => text::read(file, name, options, limits, out, progress)?,
-        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
+        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
+            let (tables, mut issues) = workbook::tables(file, format, options, limits)?;
+            let mut receipt = read_tables(tables, options, limits, out, progress)?;
+            format.name().clone_into(&mut receipt.format);
+            issues.append(&mut receipt.issues);
+            Receipt { issues, ..receipt }
+        }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
     })
 }
@@ -142,7 +149,9 @@ pub fn raw(
     let format = opened(file, name, limits)?;
     match format {
         Format::Csv => text::raw(file, name, options, row)?,
-        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => return Err(elsewhere(format)),
+        Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
+            raw_tables(&workbook::tables(file, format, options, limits)?.0, row)?;
+        }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
     }
     Ok(())

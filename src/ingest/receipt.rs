@@ -1,10 +1,11 @@
 //! What an import found, and every decision and loss on the way: it crosses the process boundary as JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::format::Format;
 use crate::value::Column;
 
 /// The reading of one file.
@@ -59,4 +60,28 @@ pub struct Issue {
     /// The first few: address and text, such as "C7: #N/A".
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub examples: Vec<String>,
+}
+
+impl Receipt {
+    /// The reading of a file that holds exactly one table with named columns, as Parquet and JSON do.
+    pub fn of_table(format: Format, name: &str, columns: Vec<Column>, n_rows: u64, file: Option<PathBuf>) -> Receipt {
+        let sheet = SheetReceipt {
+            title: Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            hidden: false,
+            n_rows,
+            columns,
+            header_rows: Vec::new(),
+            first_data_row: n_rows.min(1),
+            last_data_row: n_rows,
+            issues: Vec::new(),
+            file,
+        };
+        Receipt {
+            format: format.name().to_owned(),
+            encoding: None,
+            delimiter: None,
+            sheets: vec![sheet],
+            issues: Vec::new(),
+        }
+    }
 }

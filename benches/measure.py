@@ -1,0 +1,232 @@
+"""Quire beside raw DuckDB and calamine, alternating, in one run. Prints a table and asserts nothing."""
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import duckdb
+
+import data
+
+QUERIES = [
+    ("group by two columns", "select region, category, count(*), sum(quantity), avg(price) from {t} group by all order by all"),
+    ("count distinct", "select count(distinct customer) from {t}"),
+    ("top 10 of all", "select * from {t} order by price desc, id limit 10"),
+    ("filter and sum", "select count(*), sum(price) from {t} where ordered >= date '2020-01-01' and region = 'north'"),
+    ("like", "select count(*) from {t} where note like '%499%'"),
+    ("group by month", "select date_trunc('month', ordered) m, count(*), sum(price * quantity) from {t} group by 1 order by 1"),
+]
+TINY = [
+    ("one row by id", "select * from {t} where id = 4000000"),
+    ("first 20 rows", "select * from {t} limit 20"),
+    ("count of rows", "select count(*) from {t}"),
+    ("no table at all", "select 1"),
+]
+
+
+class Quire:
+    """`quire stdio`, driven with as little between us and the pipe as Python allows."""
+
+    def __init__(self, binary, data_dir, roots):
+        self.started = time.perf_counter()
+        self.process = subprocess.Popen(
+            [binary, "stdio", "--data-dir", str(data_dir), *(part for root in roots for part in ("--root", str(root)))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.n_sent = 0
+        self.request("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "benches", "version": "1"}})
+        self.to_initialized = time.perf_counter() - self.started
+        self.send({"method": "notifications/initialized"})
+
+    def send(self, message):
+        self.process.stdin.write(json.dumps({"jsonrpc": "2.0", **message}).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def request(self, method, params):
+        self.n_sent += 1
+        self.send({"id": self.n_sent, "method": method, "params": params})
+        for line in self.process.stdout:
+            message = json.loads(line)
+            if message.get("id") == self.n_sent:
+                if "error" in message:
+                    sys.exit(f"{method}: {message['error']}")
+                return message["result"]
+        sys.exit("quire closed its output")
+
+    def call(self, tool, **arguments):
+        result = self.request("tools/call", {"name": tool, "arguments": arguments})
+        if result.get("isError"):
+            sys.exit(f"{tool}: {result.get('structuredContent') or result['content']}")
+        return result["structuredContent"]
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+class Memory(threading.Thread):
+    """The peak of what a process and all its descendants hold, summed, sampled every 10 ms. Linux only."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.rss, self.pss, self.stopped = pid, 0, 0, threading.Event()
+
+    def tree(self):
+        pids, todo = [], [self.pid]
+        while todo:
+            pid = todo.pop()
+            pids.append(pid)
+            for children in pathlib.Path(f"/proc/{pid}/task").glob("*/children"):
+                try:
+                    todo += map(int, children.read_text().split())
+                except OSError:
+                    pass
+        return pids
+
+    def run(self):
+        while not self.stopped.wait(0.01):
+            rss = pss = 0
+            for pid in self.tree():
+                try:
+                    for line in open(f"/proc/{pid}/smaps_rollup", encoding="ascii"):
+                        if line.startswith("Rss:"):
+                            rss += int(line.split()[1])
+                        elif line.startswith("Pss:"):
+                            pss += int(line.split()[1])
+                except OSError:
+                    pass
+            self.rss, self.pss = max(self.rss, rss), max(self.pss, pss)
+
+    def stop(self):
+        self.stopped.set()
+        self.join()
+        return f"{self.rss // 1024} MB RSS, {self.pss // 1024} MB PSS"
+
+
+def seconds(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def alternate(n_rounds, *works):
+    """The median seconds of each, taken in turns so that a busy moment hits them all."""
+    times = [[] for _ in works]
+    for _ in range(n_rounds):
+        for taken, work in zip(times, works):
+            taken.append(work())
+    return [statistics.median(taken) for taken in times]
+
+
+def line(what, ours, theirs, ratio, note=""):
+    print(f"{what:<34} {ours:>12} {theirs:>12} {ratio:>8}  {note}", flush=True)
+
+
+def milliseconds(value):
+    return f"{value * 1000:.1f} ms"
+
+
+def starts(args, scratch):
+    times = []
+    for _ in range(20):
+        quire = Quire(args.quire, scratch / "starts", [args.cache])
+        times.append(quire.to_initialized)
+        quire.close()
+    line("start to initialize answered", milliseconds(statistics.median(times)), "", "", f"20 starts, slowest {milliseconds(max(times))}")
+
+
+def csv_import(args, scratch, path):
+    memory, n_round = [], 0
+
+    def ours():
+        nonlocal n_round
+        n_round += 1
+        quire = Quire(args.quire, scratch / f"csv{n_round}", [args.cache])
+        watch = Memory(quire.process.pid)
+        watch.start()
+        taken = seconds(lambda: quire.call("import_file", path=str(path)))
+        memory.append(watch.stop())
+        quire.close()
+        return taken
+
+    def theirs():
+        return seconds(lambda: duckdb.connect().execute(
+            f"copy (from read_csv('{path}')) to '{scratch}/raw.parquet' (format parquet, parquet_version v2, compression lz4_raw)"))
+
+    our, their = alternate(args.rounds, ours, theirs)
+    line(f"CSV import, {args.rows:,} x 10", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", f"typed from all rows; raw samples; {memory[-1]}")
+
+
+def xlsx_import(args, scratch, path):
+    memory, n_round = [], 0
+
+    def ours():
+        nonlocal n_round
+        n_round += 1
+        quire = Quire(args.quire, scratch / f"xlsx{n_round}", [args.cache])
+        watch = Memory(quire.process.pid)
+        watch.start()
+        taken = seconds(lambda: quire.call("import_file", path=str(path)))
+        memory.append(watch.stop())
+        quire.close()
+        return taken
+
+    def theirs():
+        return json.loads(subprocess.check_output([args.release / "examples" / "calamine_cells", path]))["seconds"]
+
+    our, their = alternate(args.rounds, ours, theirs)
+    line(f"XLSX import, {args.rows // 10:,} x 20", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", f"beside calamine's cell reader; {memory[-1]}")
+
+
+def queries(args, scratch, path):
+    quire = Quire(args.quire, scratch / "queries", [args.cache])
+    sheet = quire.call("import_file", path=str(path))["sheets"][0]["name"]
+    version = max((scratch / "queries").rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    raw = duckdb.connect()
+    for name, sql in QUERIES + TINY:
+        def ours(sql=sql.format(t=sheet)):
+            return seconds(lambda: quire.call("query", sql=sql))
+
+        def theirs(sql=sql.format(t=f"read_parquet('{version}')")):
+            return seconds(lambda: raw.execute(sql).fetchall())
+
+        ours(), theirs()
+        our, their = alternate(args.rounds * 5, ours, theirs)
+        tiny = (name, sql) in TINY
+        line(name, milliseconds(our), milliseconds(their), "" if tiny else f"{our / their:.2f}", f"adds {milliseconds(our - their)}")
+    quire.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--release", type=pathlib.Path, required=True)
+    parser.add_argument("--cache", type=pathlib.Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3, help="imports of each file; queries run five times as often")
+    parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the CSV file; the workbook has a tenth")
+    parser.add_argument("only", nargs="*", choices=[[], "start", "query", "csv", "xlsx"], help="parts to measure; all without any")
+    args = parser.parse_args()
+    args.quire = args.release / "quire"
+    args.cache = args.cache.resolve()
+    wanted = set(args.only) or {"start", "query", "csv", "xlsx"}
+
+    with tempfile.TemporaryDirectory(dir=args.cache) as scratch:
+        scratch = pathlib.Path(scratch)
+        line("", "Quire", "raw", "ratio")
+        if "start" in wanted:
+            starts(args, scratch)
+        if wanted & {"query", "csv"}:
+            table = data.csv_file(args.cache / f"orders-{args.rows}.csv", args.rows)
+            if "query" in wanted:
+                queries(args, scratch, table)
+            if "csv" in wanted:
+                csv_import(args, scratch, table)
+        if "xlsx" in wanted:
+            xlsx_import(args, scratch, data.xlsx_file(args.cache / f"orders-{args.rows // 10}.xlsx", args.rows // 10))
+
+
+if __name__ == "__main__":
+    main()

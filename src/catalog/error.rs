@@ -1,0 +1,95 @@
+//! What can go wrong with the catalog, and what a caller is told of it.
+
+use std::io;
+
+use rusqlite::ErrorCode;
+
+use crate::{
+    fault::{Code, Fault},
+    name::SheetName,
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("the catalog was written by a newer Quire (schema {found}, this one knows up to {known})")]
+    Newer { found: i64, known: i64 },
+    #[error("the catalog file is damaged: {0}")]
+    Damaged(rusqlite::Error),
+    #[error("another process holds the catalog")]
+    Busy(rusqlite::Error),
+    #[error("can't store in the data folder: {0}")]
+    Io(#[from] io::Error),
+    #[error("can't write the catalog: {0}")]
+    Unwritable(rusqlite::Error),
+    #[error("the sheet `{sheet}` is at version {current}, and the change builds on version {based_on}")]
+    Conflict { sheet: SheetName, based_on: u64, current: u64 },
+    #[error("no sheet is named `{name}`")]
+    SheetNotFound { name: String, nearest: Vec<String> },
+    #[error("there is no result `{0}`, or it has expired")]
+    ResultNotFound(String),
+    #[error("the catalog holds text that can't be read back: {0}")]
+    Text(#[from] serde_json::Error),
+    #[error("catalog: {0}")]
+    Sql(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for CatalogError {
+    fn from(error: rusqlite::Error) -> CatalogError {
+        let Some(code) = error.sqlite_error_code() else { return CatalogError::Sql(error) };
+        if [ErrorCode::DatabaseBusy, ErrorCode::DatabaseLocked].contains(&code) {
+            CatalogError::Busy(error)
+        } else if [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase].contains(&code) {
+            CatalogError::Damaged(error)
+        } else if [ErrorCode::DiskFull, ErrorCode::ReadOnly, ErrorCode::CannotOpen, ErrorCode::SystemIoFailure]
+            .contains(&code)
+        {
+            CatalogError::Unwritable(error)
+        } else {
+            CatalogError::Sql(error)
+        }
+    }
+}
+
+impl From<CatalogError> for Fault {
+    fn from(error: CatalogError) -> Fault {
+        let message = error.to_string();
+        match error {
+            CatalogError::Newer { .. } => {
+                Fault::new(Code::CatalogUnusable, message).hint("update Quire, or use another `--data-dir`")
+            }
+            CatalogError::Damaged(_) | CatalogError::Text(_) => Fault::new(Code::CatalogUnusable, message)
+                .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`"),
+            CatalogError::Busy(_) => Fault::new(Code::Busy, message).hint("try again in a few seconds"),
+            CatalogError::Io(source) => storage_fault(message, &source),
+            CatalogError::Unwritable(_) => Fault::new(Code::StorageFailed, message)
+                .hint("see that the data folder exists, is writable and has free space"),
+            CatalogError::Conflict { .. } => {
+                Fault::new(Code::Conflict, message).hint("look at the sheet as it is now and apply the change again")
+            }
+            CatalogError::SheetNotFound { nearest, .. } => {
+                Fault::new(Code::SheetNotFound, message).hint(if nearest.is_empty() {
+                    "call `list_sheets` to see the names, or `import_file` to add a sheet".to_owned()
+                } else {
+                    let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
+                    format!("did you mean {}?", names.join(" or "))
+                })
+            }
+            CatalogError::ResultNotFound(_) => Fault::new(Code::ResultNotFound, message)
+                .hint("results are kept for an hour and within a quota: run the query again"),
+            CatalogError::Sql(_) => Fault::internal(message),
+        }
+    }
+}
+
+/// A failure of the data folder, with what to do about it.
+pub(crate) fn storage_fault(message: String, source: &io::Error) -> Fault {
+    let kind = source.kind();
+    let hint = if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
+        "the disk is full: free some space, or use a `--data-dir` on another disk"
+    } else if kind == io::ErrorKind::PermissionDenied || kind == io::ErrorKind::ReadOnlyFilesystem {
+        "make the data folder writable, or use another `--data-dir`"
+    } else {
+        "see that the data folder exists, is writable and has free space"
+    };
+    Fault::new(Code::StorageFailed, message).hint(hint)
+}

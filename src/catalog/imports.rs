@@ -1,0 +1,217 @@
+//! Committing what an import or a transform made, and finding what was imported before.
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::{
+    Catalog, CatalogError, Change, Identity, ImportedSheet, NewSheet, NewSource, NewVersion, Publish, Sheet, UserId,
+    Version, immediate, now, sheets, to_json,
+};
+use crate::name::SheetName;
+
+impl Catalog {
+    /// Commits the reading of a file: `publish` puts its version files into place, and the catalog names them, or neither.
+    ///
+    /// The same path or name is the same source; failing that, the same bytes in the same format are, and a newly given
+    /// path becomes its path. Sheets are matched by title; those that are gone from the file keep their last version.
+    pub fn commit_import(
+        &self,
+        user: UserId,
+        source: &NewSource,
+        new_sheets: Vec<NewSheet>,
+        publish: Publish<'_>,
+    ) -> Result<Vec<ImportedSheet>, CatalogError> {
+        let mut conn = self.durable();
+        let tx = immediate(&mut conn)?;
+        publish()?;
+        let source_id = put_source(&tx, user, source)?;
+        let mut known = sheets::of_source(&tx, user, source_id)?;
+        let only_one = known.len() == 1 && new_sheets.len() == 1;
+        let mut done = Vec::with_capacity(new_sheets.len());
+        for new in new_sheets {
+            let matched = known.iter().position(|sheet| only_one || sheet.title == new.title);
+            done.push(match matched.map(|idx| known.remove(idx)) {
+                Some(sheet) => update_sheet(&tx, &sheet, &new)?,
+                None => insert_sheet(&tx, user, source_id, new)?,
+            });
+        }
+        if done.iter().any(|(_, change)| *change != Change::Same) {
+            sheets::bump_generation(&tx, user)?;
+        }
+        let imported = done
+            .into_iter()
+            .map(|(id, change)| Ok(ImportedSheet { sheet: sheets::by_id(&tx, user, id)?, change }))
+            .collect::<Result<_, CatalogError>>()?;
+        tx.commit()?;
+        Ok(imported)
+    }
+
+    /// Commits a new version of a sheet that builds on version `based_on`; a conflict when another came first.
+    pub fn commit_version(
+        &self,
+        user: UserId,
+        sheet_id: i64,
+        based_on: u64,
+        new: &NewVersion,
+        publish: Publish<'_>,
+    ) -> Result<Version, CatalogError> {
+        let mut conn = self.durable();
+        let tx = immediate(&mut conn)?;
+        let sheet = sheets::by_id(&tx, user, sheet_id)?;
+        if sheet.version.number != based_on {
+            return Err(CatalogError::Conflict { sheet: sheet.name, based_on, current: sheet.version.number });
+        }
+        publish()?;
+        insert_version(&tx, sheet_id, Some(based_on), new)?;
+        sheets::bump_generation(&tx, user)?;
+        let version = sheets::by_id(&tx, user, sheet_id)?.version;
+        tx.commit()?;
+        Ok(version)
+    }
+
+    /// The live sheets of the source with this path or name, in the file's order; empty when there is none.
+    pub fn find_source(&self, user: UserId, identity: &Identity) -> Result<Vec<Sheet>, CatalogError> {
+        let conn = self.reads();
+        match source_by_identity(&conn, user, identity)? {
+            Some(id) => sheets::of_source(&conn, user, id),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The live sheets of the source with these bytes, in the file's order; empty when there is none.
+    pub fn find_source_by_hash(&self, user: UserId, sha256: &str) -> Result<Vec<Sheet>, CatalogError> {
+        let conn = self.reads();
+        match source_by_hash(&conn, user, sha256, None)? {
+            Some(id) => sheets::of_source(&conn, user, id),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Notes that a source was looked at and found unchanged, so that the next look can be as cheap as one `stat`.
+    pub fn touch_source(&self, source_id: i64, n_bytes: u64, modified_ns: Option<i64>) -> Result<(), CatalogError> {
+        self.casual().execute(
+            "UPDATE sources SET n_bytes = ?2, modified_ns = ?3 WHERE id = ?1",
+            (source_id, n_bytes, modified_ns),
+        )?;
+        Ok(())
+    }
+}
+
+fn source_by_identity(conn: &Connection, user: UserId, identity: &Identity) -> Result<Option<i64>, CatalogError> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM sources WHERE user_id = ?1 AND kind = ?2 AND identity = ?3")?
+        .query_row((user.0, identity.kind(), identity.text()), |row| row.get(0))
+        .optional()?)
+}
+
+/// A source with live sheets and these bytes, the one read last where there are several.
+fn source_by_hash(
+    conn: &Connection,
+    user: UserId,
+    sha256: &str,
+    format: Option<&str>,
+) -> Result<Option<i64>, CatalogError> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND (?3 IS NULL OR format = ?3)
+             AND EXISTS (SELECT 1 FROM sheets WHERE source_id = o.id AND deleted_at IS NULL)
+             ORDER BY updated_at DESC, id DESC LIMIT 1",
+        )?
+        .query_row((user.0, sha256, format), |row| row.get(0))
+        .optional()?)
+}
+
+fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, CatalogError> {
+    let (options, issues) = (to_json(&new.options)?, to_json(&new.issues)?);
+    let same_identity = source_by_identity(conn, user, &new.identity)?;
+    let known = match same_identity {
+        Some(id) => Some(id),
+        None => source_by_hash(conn, user, &new.sha256, Some(&new.format))?,
+    };
+    let Some(id) = known else {
+        conn.execute(
+            "INSERT INTO sources (user_id, kind, identity, sha256, n_bytes, modified_ns, format, options, issues,
+             linked, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
+            rusqlite::params![
+                user.0,
+                new.identity.kind(),
+                new.identity.text(),
+                new.sha256,
+                new.n_bytes,
+                new.modified_ns,
+                new.format,
+                options,
+                issues,
+                new.linked,
+                now(),
+            ],
+        )?;
+        return Ok(conn.last_insert_rowid());
+    };
+    conn.execute(
+        "UPDATE sources SET sha256 = ?2, n_bytes = ?3, format = ?4, options = ?5, issues = ?6, updated_at = ?7
+         WHERE id = ?1",
+        (id, &new.sha256, new.n_bytes, &new.format, options, issues, now()),
+    )?;
+    // The same bytes under a mere name leave a linked file linked.
+    if same_identity.is_some() || matches!(new.identity, Identity::Path(_)) {
+        conn.execute(
+            "UPDATE sources SET kind = ?2, identity = ?3, modified_ns = ?4, linked = ?5 WHERE id = ?1",
+            (id, new.identity.kind(), new.identity.text(), new.modified_ns, new.linked),
+        )?;
+    }
+    Ok(id)
+}
+
+fn update_sheet(conn: &Connection, sheet: &Sheet, new: &NewSheet) -> Result<(i64, Change), CatalogError> {
+    conn.execute(
+        "UPDATE sheets SET title = ?2, hidden = ?3, position = ?4 WHERE id = ?1",
+        (sheet.id, &new.title, new.hidden, new.position),
+    )?;
+    if sheet.version.file == new.version.file {
+        return Ok((sheet.id, Change::Same));
+    }
+    insert_version(conn, sheet.id, Some(sheet.version.number), &new.version)?;
+    Ok((sheet.id, Change::Changed))
+}
+
+fn insert_sheet(conn: &Connection, user: UserId, source_id: i64, new: NewSheet) -> Result<(i64, Change), CatalogError> {
+    let taken = sheets::names(conn, user)?;
+    // A long name cut before its number can end in two underscores, which no title gives: pass it through again.
+    let normal = |name: &SheetName| SheetName::from_title(name.as_str());
+    let name = normal(&new.suggested.made_unique(|name| taken.iter().any(|other| other == normal(name).as_str())));
+    conn.execute(
+        "INSERT INTO sheets (user_id, source_id, name, title, hidden, position, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        (user.0, source_id, name.as_str(), &new.title, new.hidden, new.position, now()),
+    )?;
+    let id = conn.last_insert_rowid();
+    insert_version(conn, id, None, &new.version)?;
+    Ok((id, Change::New))
+}
+
+fn insert_version(
+    conn: &Connection,
+    sheet_id: i64,
+    based_on: Option<u64>,
+    new: &NewVersion,
+) -> Result<(), CatalogError> {
+    conn.execute(
+        "INSERT INTO versions (sheet_id, number, based_on, n_rows, columns, issues, layout, file, n_bytes, made_by,
+         created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        rusqlite::params![
+            sheet_id,
+            based_on.unwrap_or(0) + 1,
+            based_on,
+            new.n_rows,
+            to_json(&new.columns)?,
+            to_json(&new.issues)?,
+            new.layout.as_ref().map(to_json).transpose()?,
+            new.file,
+            new.n_bytes,
+            to_json(&new.made_by)?,
+            now(),
+        ],
+    )?;
+    conn.execute("UPDATE sheets SET version_id = ?2 WHERE id = ?1", (sheet_id, conn.last_insert_rowid()))?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What Quire knows of users, sources, sheets, versions and results, in one file of rows: the only rusqlite.
+//!
+//! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
+
+mod error;
+mod history;
+mod imports;
+mod model;
+mod schema;
+mod sheets;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fs,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use serde::{Serialize, de::DeserializeOwned};
+use uuid::Uuid;
+
+pub use error::CatalogError;
+pub(crate) use error::storage_fault;
+pub use model::*;
+pub use sweep::Referenced;
+
+/// Puts an import's files into place; runs inside the transaction that commits them.
+pub type Publish<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;
+
+/// The catalog of one data folder.
+#[derive(Debug)]
+pub struct Catalog {
+    /// Commits are synced: for what must outlive a power failure.
+    durable: Mutex<Connection>,
+    /// Commits are not synced: for history, results and caches. One more fsync per query would cost more than the query.
+    casual: Mutex<Connection>,
+    /// Never waits for a writer.
+    reads: Mutex<Connection>,
+}
+
+impl Catalog {
+    /// Opens `catalog.db` in a folder, creating or upgrading it.
+    pub fn open(folder: &Path) -> Result<Catalog, CatalogError> {
+        fs::create_dir_all(folder)?;
+        let file = folder.join("catalog.db");
+        let durable = schema::prepare(folder, &file)?;
+        let casual = schema::connect(&file)?;
+        casual.execute_batch("PRAGMA synchronous = NORMAL")?;
+        let reads = schema::connect(&file)?;
+        reads.execute_batch("PRAGMA query_only = ON")?;
+        Ok(Catalog { durable: Mutex::new(durable), casual: Mutex::new(casual), reads: Mutex::new(reads) })
+    }
+
+    /// The database's own check of its file.
+    pub fn check(&self) -> Result<Health, CatalogError> {
+        let conn = self.reads();
+        let mut problems: Vec<String> =
+            conn.prepare("PRAGMA quick_check")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        problems.retain(|problem| problem != "ok");
+        Ok(Health { schema: schema::version(&conn)?, problems })
+    }
+
+    /// The implicit user of the local modes, created by the first to ask.
+    pub fn local_user(&self) -> Result<User, CatalogError> {
+        let find = "SELECT id, key FROM users WHERE is_local = 1";
+        let user = |row: &rusqlite::Row<'_>| Ok(User { id: UserId(row.get(0)?), key: row.get(1)? });
+        if let Some(found) = self.reads().query_row(find, [], user).optional()? {
+            return Ok(found);
+        }
+        let mut conn = self.durable();
+        let tx = immediate(&mut conn)?;
+        tx.execute(
+            "INSERT INTO users (key, is_local, created_at) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING",
+            (Uuid::new_v4().simple().to_string(), now()),
+        )?;
+        let found = tx.query_row(find, [], user)?;
+        tx.commit()?;
+        Ok(found)
+    }
+
+    fn durable(&self) -> MutexGuard<'_, Connection> {
+        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn casual(&self) -> MutexGuard<'_, Connection> {
+        self.casual.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reads(&self) -> MutexGuard<'_, Connection> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Unix milliseconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A transaction that holds the write lock from its start, so that it never fails half-way for another's.
+fn immediate(conn: &mut Connection) -> Result<Transaction<'_>, CatalogError> {
+    Ok(conn.transaction_with_behavior(TransactionBehavior::Immediate)?)
+}
+
+fn to_json(value: &impl Serialize) -> Result<String, CatalogError> {
+    Ok(serde_json::to_string(value)?)
+}
+
+/// For a column that holds JSON.
+fn from_json<T: DeserializeOwned>(row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
+}

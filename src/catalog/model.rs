@@ -1,0 +1,239 @@
+//! What the catalog holds, as its callers see it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{ingest::receipt::Issue, name::SheetName, value::Column};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UserId(pub i64);
+
+/// The owner of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    pub id: UserId,
+    /// The random name of the workspace's folder on disk.
+    pub key: String,
+}
+
+/// What makes a source the same one when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Identity {
+    Path(String),
+    /// Of inline text or an upload.
+    Name(String),
+}
+
+impl Identity {
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Identity::Path(_) => "path",
+            Identity::Name(_) => "name",
+        }
+    }
+
+    pub fn text(&self) -> &str {
+        match self {
+            Identity::Path(text) | Identity::Name(text) => text,
+        }
+    }
+}
+
+/// A file as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSource {
+    pub identity: Identity,
+    pub sha256: String,
+    pub n_bytes: u64,
+    /// Nanoseconds since 1970, as the file system says.
+    pub modified_ns: Option<i64>,
+    pub format: String,
+    /// The options of the reading.
+    pub options: Json,
+    /// What concerns the file rather than one sheet.
+    pub issues: Vec<Issue>,
+    /// Read where it lies, not copied.
+    pub linked: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    pub id: i64,
+    pub identity: Identity,
+    pub sha256: String,
+    pub n_bytes: u64,
+    pub modified_ns: Option<i64>,
+    pub format: String,
+    pub options: Json,
+    pub issues: Vec<Issue>,
+    pub linked: bool,
+}
+
+impl Source {
+    /// For people: the path, or the name it came with.
+    pub fn shown(&self) -> &str {
+        self.identity.text()
+    }
+}
+
+/// A linked file, and the live sheets that were read from it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LinkedSource {
+    pub path: String,
+    pub n_bytes: u64,
+    pub modified_ns: Option<i64>,
+    pub options: Json,
+    pub sheets: Vec<SheetName>,
+}
+
+/// A table found in a source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewSheet {
+    pub title: String,
+    pub hidden: bool,
+    /// Among the source's tables, from 0.
+    pub position: u32,
+    /// Made unique in the workspace when the sheet is new; a sheet that is known keeps its name.
+    pub suggested: SheetName,
+    pub version: NewVersion,
+}
+
+/// Where a table lies in its source, rows counted from 1.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    pub header_rows: Vec<u64>,
+    pub first_data_row: u64,
+    pub last_data_row: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewVersion {
+    pub n_rows: u64,
+    pub columns: Vec<Column>,
+    pub issues: Vec<Issue>,
+    /// None where the rows no longer lie in a source.
+    pub layout: Option<Layout>,
+    /// The SHA-256 of the Parquet file in hex, which is its name.
+    pub file: String,
+    pub n_bytes: u64,
+    /// The tool with its steps or SQL.
+    pub made_by: Json,
+}
+
+/// A snapshot of a sheet's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Version {
+    pub id: i64,
+    /// From 1.
+    pub number: u64,
+    pub n_rows: u64,
+    pub columns: Vec<Column>,
+    pub issues: Vec<Issue>,
+    pub layout: Option<Layout>,
+    pub file: String,
+    pub n_bytes: u64,
+    pub made_by: Json,
+    /// Unix milliseconds.
+    pub created_at: i64,
+}
+
+impl Version {
+    /// The tool that made it.
+    pub fn tool(&self) -> &str {
+        self.made_by.get("tool").and_then(Json::as_str).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sheet {
+    pub id: i64,
+    pub name: SheetName,
+    pub title: String,
+    pub hidden: bool,
+    pub position: u32,
+    pub source: Source,
+    /// The current one.
+    pub version: Version,
+}
+
+/// What an import did to a sheet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    New,
+    Changed,
+    Same,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedSheet {
+    pub sheet: Sheet,
+    pub change: Change,
+}
+
+/// Sheets in the order of their names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SheetPage {
+    pub sheets: Vec<Sheet>,
+    /// Of all pages together.
+    pub n_total: u64,
+    /// More follow: ask again with the last name of this page as `after`.
+    pub more: bool,
+}
+
+/// The live sheets and their files, at one instant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manifest {
+    pub generation: u64,
+    pub files: Vec<(SheetName, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewResult {
+    pub id: String,
+    pub sql: String,
+    pub columns: Vec<Column>,
+    pub n_rows: u64,
+    /// Holds all rows of the query, not only the first ones.
+    pub complete: bool,
+    pub n_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredResult {
+    pub id: String,
+    pub sql: String,
+    pub columns: Vec<Column>,
+    pub n_rows: u64,
+    pub complete: bool,
+    pub n_bytes: u64,
+    pub created_at: i64,
+    pub expires_at: i64,
+}
+
+/// A call to a tool, for audit and history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewQuery<'a> {
+    pub tool: &'a str,
+    pub sql: Option<&'a str>,
+    /// `ok`, or a fault's code.
+    pub outcome: &'a str,
+    pub n_rows: Option<u64>,
+    pub milliseconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoggedQuery {
+    pub at: i64,
+    pub tool: String,
+    pub sql: Option<String>,
+    pub outcome: String,
+    pub n_rows: Option<u64>,
+    pub milliseconds: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    pub schema: i64,
+    /// What the database's own check found; empty when all is well.
+    pub problems: Vec<String>,
+}

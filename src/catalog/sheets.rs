@@ -1,0 +1,213 @@
+//! Reading sheets and their versions, and deleting a sheet.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::{
+    Catalog, CatalogError, Identity, LinkedSource, Manifest, Sheet, SheetPage, Source, UserId, Version, from_json,
+    immediate, now,
+};
+use crate::name::{SheetName, nearest};
+
+/// Live sheets `s` of user `?1`, with their source `o` and current version `v`.
+const LIVE: &str = "FROM sheets s JOIN sources o ON o.id = s.source_id JOIN versions v ON v.id = s.version_id
+     WHERE s.user_id = ?1 AND s.deleted_at IS NULL";
+
+const SHEET: &str = "SELECT s.id, s.name, s.title, s.hidden, s.position,
+     o.id AS source_id, o.kind, o.identity, o.sha256, o.n_bytes AS source_n_bytes, o.modified_ns, o.format, o.options,
+     o.issues AS source_issues, o.linked,
+     v.id AS version_id, v.number, v.n_rows, v.columns, v.issues, v.layout, v.file, v.n_bytes, v.made_by, v.created_at";
+
+/// Sheets with `?2` in their name, title, file or columns, or all.
+const SEARCH: &str = "AND (?2 IS NULL OR instr(s.name, ?2) > 0 OR instr(lower(s.title), ?2) > 0
+     OR instr(lower(o.identity), ?2) > 0 OR instr(lower(v.columns), ?2) > 0)";
+
+impl Catalog {
+    /// A page of the live sheets, by name. `search` is a part of a name, title, file or column; `after` the last name of the page before.
+    pub fn sheets(
+        &self,
+        user: UserId,
+        search: Option<&str>,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<SheetPage, CatalogError> {
+        let search = search.map(str::to_lowercase);
+        let mut conn = self.reads();
+        // One snapshot for both statements.
+        let tx = conn.transaction()?;
+        let n_total: u64 =
+            tx.query_row(&format!("SELECT count(*) {LIVE} {SEARCH}"), (user.0, &search), |row| row.get(0))?;
+        let mut sheets: Vec<Sheet> = tx
+            .prepare_cached(&format!("{SHEET} {LIVE} {SEARCH} AND s.name > ?3 ORDER BY s.name LIMIT ?4"))?
+            .query_map((user.0, &search, after.unwrap_or(""), u64::from(limit) + 1), sheet_of)?
+            .collect::<Result<_, _>>()?;
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = sheets.len() > limit;
+        sheets.truncate(limit);
+        Ok(SheetPage { sheets, n_total, more })
+    }
+
+    /// The live sheet of this name, whatever its case.
+    pub fn sheet(&self, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
+        by_name(&self.reads(), user, name)
+    }
+
+    /// The linked files of live sheets; cheap enough to ask before every query.
+    pub fn linked_sources(&self, user: UserId) -> Result<Vec<LinkedSource>, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare_cached(
+            "SELECT o.id, o.identity, o.n_bytes, o.modified_ns, o.options, s.name
+             FROM sources o JOIN sheets s ON s.source_id = o.id
+             WHERE o.user_id = ?1 AND o.linked = 1 AND s.deleted_at IS NULL ORDER BY o.id, s.position",
+        )?;
+        let mut rows = statement.query([user.0])?;
+        let mut linked: Vec<LinkedSource> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let path: String = row.get(1)?;
+            if linked.last().is_none_or(|last| last.path != path) {
+                let (n_bytes, modified_ns, options) = (row.get(2)?, row.get(3)?, from_json(row, "options")?);
+                linked.push(LinkedSource { path, n_bytes, modified_ns, options, sheets: Vec::new() });
+            }
+            if let Some(last) = linked.last_mut() {
+                last.sheets.push(name_of(row, 5)?);
+            }
+        }
+        Ok(linked)
+    }
+
+    /// The live sheets of these names, in their order.
+    pub fn sheets_by_name(&self, user: UserId, names: &[&str]) -> Result<Vec<Sheet>, CatalogError> {
+        let mut conn = self.reads();
+        let tx = conn.transaction()?;
+        names.iter().map(|name| by_name(&tx, user, name)).collect()
+    }
+
+    /// Grows whenever the set of live sheets or one's current version changes; cheap enough to ask before every query.
+    pub fn generation(&self, user: UserId) -> Result<u64, CatalogError> {
+        generation_of(&self.reads(), user)
+    }
+
+    /// The live sheets and their files, by name.
+    pub fn manifest(&self, user: UserId) -> Result<Manifest, CatalogError> {
+        let mut conn = self.reads();
+        let tx = conn.transaction()?;
+        let files = tx
+            .prepare_cached(&format!("SELECT s.name, v.file {LIVE} ORDER BY s.name"))?
+            .query_map([user.0], |row| Ok((name_of(row, 0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        Ok(Manifest { generation: generation_of(&tx, user)?, files })
+    }
+
+    /// All versions that are kept, newest first.
+    pub fn versions(&self, user: UserId, sheet_id: i64) -> Result<Vec<Version>, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare_cached(
+            "SELECT v.id AS version_id, v.* FROM versions v JOIN sheets s ON s.id = v.sheet_id
+             WHERE s.user_id = ?1 AND v.sheet_id = ?2 ORDER BY v.number DESC",
+        )?;
+        let versions = statement.query_map((user.0, sheet_id), version_of)?.collect::<Result<_, _>>()?;
+        Ok(versions)
+    }
+
+    /// Takes a sheet out of the workspace; its name is free at once, its rows are swept after 30 days.
+    pub fn delete_sheet(&self, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
+        let mut conn = self.durable();
+        let tx = immediate(&mut conn)?;
+        let sheet = by_name(&tx, user, name)?;
+        tx.execute("UPDATE sheets SET deleted_at = ?2 WHERE id = ?1", (sheet.id, now()))?;
+        bump_generation(&tx, user)?;
+        tx.commit()?;
+        Ok(sheet)
+    }
+}
+
+/// To be called in every transaction that changes which files the live sheets have.
+pub(super) fn bump_generation(conn: &Connection, user: UserId) -> Result<(), CatalogError> {
+    conn.execute("UPDATE users SET generation = generation + 1 WHERE id = ?1", [user.0])?;
+    Ok(())
+}
+
+pub(super) fn by_id(conn: &Connection, user: UserId, id: i64) -> Result<Sheet, CatalogError> {
+    let found =
+        conn.prepare_cached(&format!("{SHEET} {LIVE} AND s.id = ?2"))?.query_row((user.0, id), sheet_of).optional()?;
+    found.ok_or_else(|| CatalogError::SheetNotFound { name: id.to_string(), nearest: Vec::new() })
+}
+
+pub(super) fn of_source(conn: &Connection, user: UserId, source_id: i64) -> Result<Vec<Sheet>, CatalogError> {
+    let sheets = conn
+        .prepare_cached(&format!("{SHEET} {LIVE} AND s.source_id = ?2 ORDER BY s.position, s.id"))?
+        .query_map((user.0, source_id), sheet_of)?
+        .collect::<Result<_, _>>()?;
+    Ok(sheets)
+}
+
+/// The names of the live sheets.
+pub(super) fn names(conn: &Connection, user: UserId) -> Result<Vec<String>, CatalogError> {
+    let names = conn
+        .prepare_cached("SELECT name FROM sheets WHERE user_id = ?1 AND deleted_at IS NULL ORDER BY name")?
+        .query_map([user.0], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    Ok(names)
+}
+
+fn by_name(conn: &Connection, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
+    let found = conn
+        .prepare_cached(&format!("{SHEET} {LIVE} AND s.name = ?2"))?
+        .query_row((user.0, name.to_lowercase()), sheet_of)
+        .optional()?;
+    if let Some(sheet) = found {
+        return Ok(sheet);
+    }
+    let names = names(conn, user)?;
+    let nearest = nearest(name, names.iter().map(String::as_str)).into_iter().map(str::to_owned).collect();
+    Err(CatalogError::SheetNotFound { name: name.to_owned(), nearest })
+}
+
+fn generation_of(conn: &Connection, user: UserId) -> Result<u64, CatalogError> {
+    Ok(conn.prepare_cached("SELECT generation FROM users WHERE id = ?1")?.query_row([user.0], |row| row.get(0))?)
+}
+
+fn sheet_of(row: &Row<'_>) -> rusqlite::Result<Sheet> {
+    Ok(Sheet {
+        id: row.get("id")?,
+        name: name_of(row, 1)?,
+        title: row.get("title")?,
+        hidden: row.get("hidden")?,
+        position: row.get("position")?,
+        source: Source {
+            id: row.get("source_id")?,
+            identity: match row.get_ref("kind")?.as_str()? {
+                "path" => Identity::Path(row.get("identity")?),
+                _ => Identity::Name(row.get("identity")?),
+            },
+            sha256: row.get("sha256")?,
+            n_bytes: row.get("source_n_bytes")?,
+            modified_ns: row.get("modified_ns")?,
+            format: row.get("format")?,
+            options: from_json(row, "options")?,
+            issues: from_json(row, "source_issues")?,
+            linked: row.get("linked")?,
+        },
+        version: version_of(row)?,
+    })
+}
+
+fn version_of(row: &Row<'_>) -> rusqlite::Result<Version> {
+    let has_layout = row.get_ref("layout")? != rusqlite::types::ValueRef::Null;
+    Ok(Version {
+        id: row.get("version_id")?,
+        number: row.get("number")?,
+        n_rows: row.get("n_rows")?,
+        columns: from_json(row, "columns")?,
+        issues: from_json(row, "issues")?,
+        layout: if has_layout { Some(from_json(row, "layout")?) } else { None },
+        file: row.get("file")?,
+        n_bytes: row.get("n_bytes")?,
+        made_by: from_json(row, "made_by")?,
+        created_at: row.get("created_at")?,
+    })
+}
+
+fn name_of(row: &Row<'_>, index: usize) -> rusqlite::Result<SheetName> {
+    SheetName::try_from(row.get::<_, String>(index)?)
+        .map_err(|fault| rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(fault)))
+}

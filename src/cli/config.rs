@@ -1,0 +1,157 @@
+//! Configuration: read once here, from arguments and the environment, and handed down in parts.
+
+use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+
+use clap::Args;
+use directories::{BaseDirs, ProjectDirs};
+use tracing::level_filters::LevelFilter;
+
+use crate::{
+    engine::Budget,
+    fault::{Code, Fault},
+    ingest,
+    worker::pool::{PoolLimits, own_program},
+    workspace::{House, Limits, roots::Roots},
+};
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// Where sheets are kept [default: the platform's data folder]
+    #[arg(long, global = true, env = "QUIRE_DATA_DIR", value_name = "FOLDER")]
+    data_dir: Option<PathBuf>,
+    /// A file or folder to import at start, and to allow; repeatable
+    #[arg(long, global = true, value_name = "PATH")]
+    pub open: Vec<PathBuf>,
+    /// A folder or file that the tools may read; repeatable [default: your home folder without its dot-folders]
+    #[arg(long, global = true, value_name = "PATH")]
+    root: Vec<PathBuf>,
+    /// Seconds that a query may take
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "30", env = "QUIRE_QUERY_TIMEOUT")]
+    query_timeout: Seconds,
+    /// Seconds that an import may take
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "600", env = "QUIRE_IMPORT_TIMEOUT")]
+    import_timeout: Seconds,
+    /// Memory for each worker, such as 512MB or 2GB
+    #[arg(long, global = true, value_name = "SIZE", default_value = "1GB", env = "QUIRE_MEMORY")]
+    memory: Size,
+    /// Queries that run at once
+    #[arg(long, global = true, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..))]
+    workers: u16,
+    /// Threads for each query [default: one per core]
+    #[arg(long, global = true, value_name = "N", default_value = "0", hide_default_value = true)]
+    threads: u16,
+    /// Largest file to import
+    #[arg(long, global = true, value_name = "SIZE", default_value = "2GB", env = "QUIRE_MAX_FILE_SIZE")]
+    max_file_size: Size,
+    /// Most cells in one file
+    #[arg(long, global = true, value_name = "N", default_value = "500000000")]
+    max_cells: u64,
+    /// Most columns in one sheet
+    #[arg(long, global = true, value_name = "N", default_value = "16384")]
+    max_columns: u32,
+    /// Most sheets in one workbook
+    #[arg(long, global = true, value_name = "N", default_value = "500")]
+    max_sheets: u32,
+    /// Errors as JSON on standard error
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to log to standard error: off, error, warn, info, debug, trace
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn", env = "QUIRE_LOG")]
+    pub log: LevelFilter,
+}
+
+impl Settings {
+    /// The data folder with its workers; the roots are those of the settings.
+    pub fn house(&self) -> Result<Arc<House>, Fault> {
+        self.house_with(self.roots()?)
+    }
+
+    /// The same for a command whose files a person named on the command line: those may be read, wherever they lie.
+    pub fn house_for(&self, files: &[PathBuf]) -> Result<Arc<House>, Fault> {
+        self.house_with(Roots::new(files, None)?)
+    }
+
+    /// Where the sheets are kept.
+    pub fn folder(&self) -> Result<PathBuf, Fault> {
+        let default = || ProjectDirs::from("", "", "quire").map(|dirs| dirs.data_dir().to_owned());
+        self.data_dir.clone().or_else(default).ok_or_else(|| {
+            Fault::new(Code::InvalidArguments, "there is no home folder to keep sheets in")
+                .hint("give `--data-dir FOLDER`")
+        })
+    }
+
+    fn house_with(&self, roots: Roots) -> Result<Arc<House>, Fault> {
+        let program = own_program().map_err(Fault::internal)?;
+        House::open(&self.folder()?, program, roots, self.limits())
+    }
+
+    fn roots(&self) -> Result<Roots, Fault> {
+        let named: Vec<PathBuf> = self.root.iter().chain(&self.open).cloned().collect();
+        let home = BaseDirs::new().filter(|_| self.root.is_empty()).map(|dirs| dirs.home_dir().to_owned());
+        Roots::new(&named, home.as_deref())
+    }
+
+    fn limits(&self) -> Limits {
+        let workers = usize::from(self.workers);
+        Limits {
+            ingest: ingest::Limits {
+                file_bytes: self.max_file_size.0,
+                inflated_bytes: self.max_file_size.0.saturating_mul(4),
+                cells: self.max_cells,
+                columns: self.max_columns,
+                sheets: self.max_sheets,
+            },
+            pool: PoolLimits {
+                n_query_workers: workers,
+                n_import_workers: workers,
+                budget: Budget { memory_bytes: self.memory.0, threads: self.threads.into() },
+                patience: Duration::from_secs(60),
+            },
+            query_timeout: self.query_timeout.0,
+            import_timeout: self.import_timeout.0,
+            result_rows: 100_000,
+            result_bytes: 64 << 20,
+            results_bytes: 512 << 20,
+        }
+    }
+}
+
+/// A positive number of seconds, fractions allowed.
+#[derive(Debug, Clone, Copy)]
+struct Seconds(Duration);
+
+impl FromStr for Seconds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seconds, String> {
+        let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
+        match Duration::try_from_secs_f64(seconds) {
+            Ok(duration) if !duration.is_zero() => Ok(Seconds(duration)),
+            _ => Err("not a positive number of seconds".to_owned()),
+        }
+    }
+}
+
+/// Bytes, written with a unit of 1024: 512MB, 2GB.
+#[derive(Debug, Clone, Copy)]
+struct Size(u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Size, String> {
+        let upper = text.trim().to_ascii_uppercase();
+        let digits = upper.trim_end_matches(|c: char| !c.is_ascii_digit());
+        let unit = match upper.strip_prefix(digits).unwrap_or_default().trim() {
+            "" | "B" => 1,
+            "K" | "KB" | "KIB" => 1 << 10,
+            "M" | "MB" | "MIB" => 1 << 20,
+            "G" | "GB" | "GIB" => 1 << 30,
+            _ => return Err("not a size such as 512MB or 2GB".to_owned()),
+        };
+        let number: u64 = digits.parse().map_err(|_| "not a size such as 512MB or 2GB".to_owned())?;
+        number.checked_mul(unit).filter(|bytes| *bytes > 0).map(Size).ok_or_else(|| "out of range".to_owned())
+    }
+}

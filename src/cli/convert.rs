@@ -1,0 +1,53 @@
+//! `quire convert`: a file's table in another format, to standard output.
+
+use std::{io, path::PathBuf};
+
+use clap::ValueEnum;
+
+use super::{
+    config::Settings,
+    terminal::{Bar, context},
+};
+use crate::{engine::convert::Output, fault::Fault, ingest::Options};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The file to read
+    file: PathBuf,
+    /// The format to write
+    #[arg(long, value_enum)]
+    to: Format,
+    /// Every row of the file's main table, cells as the text they were
+    #[arg(long)]
+    raw: bool,
+    /// Of a workbook: this worksheet [default: the one with the most rows]
+    #[arg(long)]
+    sheet: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Csv,
+    Json,
+    Parquet,
+}
+
+pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
+    let house = settings.house_for(std::slice::from_ref(&args.file))?;
+    let output = match args.to {
+        Format::Csv => Output::Csv,
+        Format::Json => Output::Json,
+        Format::Parquet => Output::Parquet,
+    };
+    let options = Options { sheet: args.sheet, ..Options::default() };
+    let bar = Bar::default();
+    let progress = |share: f64, words: &str| bar.show(share, words);
+    let converted = house.local()?.convert(&args.file, options, output, args.raw, &context(&progress)).await;
+    bar.clear();
+    let converted = converted?;
+    let mut file = std::fs::File::open(converted.path()).map_err(Fault::internal)?;
+    match io::copy(&mut file, &mut io::stdout().lock()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::internal(error)),
+        _ => Ok(()),
+    }
+}

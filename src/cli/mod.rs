@@ -1,0 +1,73 @@
+//! The command line, and the only clap: one file per subcommand, configuration in one struct.
+
+mod call;
+mod config;
+mod convert;
+mod doctor;
+mod import;
+mod inspect;
+mod stdio;
+mod terminal;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+use self::config::Settings;
+use crate::{fault::Fault, worker::child};
+
+/// Makes spreadsheets queryable: an MCP server, and the same tools on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "quire", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve MCP over standard input and output, for a host such as Claude Desktop
+    Stdio(stdio::Args),
+    /// Call one tool; its reply is printed as JSON
+    Call(call::Args),
+    /// Print the tools as a model sees them
+    Tools(tools::Args),
+    /// Import files; they stay linked, and are read again when they change
+    Import(import::Args),
+    /// Print how a file is read, without importing it
+    Inspect(inspect::Args),
+    /// Write a file's table in another format to standard output
+    Convert(convert::Args),
+    /// Check the installation and the data folder
+    Doctor(doctor::Args),
+    /// Run as a worker process (Quire starts these itself)
+    #[command(hide = true)]
+    Worker,
+}
+
+impl Cli {
+    /// Runs the command to its end.
+    pub fn run(self) -> Result<(), Fault> {
+        let settings = self.settings;
+        match self.command {
+            // A worker is one plain thread until it is confined: no runtime.
+            Command::Worker => child::main_loop(),
+            Command::Tools(args) => tools::run(&args),
+            Command::Stdio(args) => on_runtime(stdio::run(settings, args)),
+            Command::Call(args) => on_runtime(call::run(settings, args)),
+            Command::Import(args) => on_runtime(import::run(settings, args)),
+            Command::Inspect(args) => on_runtime(inspect::run(settings, args)),
+            Command::Convert(args) => on_runtime(convert::run(settings, args)),
+            Command::Doctor(args) => on_runtime(doctor::run(settings, args)),
+        }
+    }
+}
+
+fn on_runtime(work: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Fault::internal)?;
+    let outcome = runtime.block_on(work);
+    // A thread that still waits for standard input would hold up the end.
+    runtime.shutdown_background();
+    outcome
+}

@@ -1,0 +1,80 @@
+//! `quire stdio`: MCP over standard input and output.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::config::Settings;
+use crate::{
+    fault::Fault,
+    ingest::Options,
+    mcp,
+    tool::Context,
+    tools,
+    workspace::{House, Workspace},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Files or folders to import at start, like `--open`
+    #[arg(value_name = "PATH")]
+    open: Vec<PathBuf>,
+}
+
+pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault> {
+    settings.open.extend(args.open);
+    let house = settings.house()?;
+    let workspace = house.local()?;
+    // Beside the greeting, not before it.
+    tokio::spawn(prepare(house, workspace.clone(), settings.open));
+    mcp::serve_stdio(Arc::new(tools::registry()), workspace).await
+}
+
+/// A warm worker first, then the files to open, then tidying.
+async fn prepare(house: Arc<House>, workspace: Workspace, open: Vec<PathBuf>) {
+    if let Err(fault) = workspace.warm().await {
+        tracing::error!(%fault, hint = fault.hint, "no worker could be started");
+    }
+    for path in open.iter().flat_map(|path| files_below(path)) {
+        let context = Context { cancel: CancellationToken::new(), progress: &|_, _| () };
+        let imported = workspace.import_path(&path.to_string_lossy(), Options::default(), &context).await;
+        if let Err(fault) = imported {
+            tracing::warn!(path = %path.display(), %fault, "a file could not be opened");
+        }
+    }
+    if let Err(fault) = house.sweep().await {
+        tracing::warn!(%fault, "old files could not be removed");
+    }
+}
+
+/// Endings of the files that a folder is opened for.
+const ENDINGS: &[&str] =
+    &["csv", "tsv", "tab", "xlsx", "xlsm", "xlsb", "xls", "ods", "parquet", "json", "jsonl", "ndjson"];
+
+/// The path itself if it is a file; else the tables below it, but for hidden folders and files.
+fn files_below(path: &Path) -> Vec<PathBuf> {
+    if !path.is_dir() {
+        return vec![path.to_owned()];
+    }
+    let mut entries: Vec<PathBuf> = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    let is_hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    let is_table = |path: &Path| {
+        path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        if is_hidden(&entry) || entry.is_symlink() {
+            continue;
+        }
+        if entry.is_dir() {
+            found.extend(files_below(&entry));
+        } else if is_table(&entry) {
+            found.push(entry);
+        }
+    }
+    found
+}

@@ -1,0 +1,275 @@
+//! Lets through one SELECT over the workspace's sheets, and nothing else, by asking DuckDB's own parser.
+//!
+//! `json_serialize_sql` answers the syntax tree, for SELECT statements only. The tree is walked, and what is not known
+//! is refused: every table must be a sheet or a CTE in scope, every function on the reviewed lists beside this file,
+//! every kind of node on the lists below.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    path::PathBuf,
+    sync::LazyLock,
+};
+
+use duckdb::Connection;
+use serde_json::{Map, Value};
+
+use crate::{
+    fault::{Code, Fault},
+    name::{SheetName, nearest},
+};
+
+/// A statement that may run, and the sheets it reads.
+#[derive(Debug)]
+pub(super) struct Allowed {
+    pub(super) sql: String,
+    pub(super) sheets: BTreeSet<SheetName>,
+}
+
+/// Checks `sql` against the names of the workspace's `sheets`. `connection` parses only; nothing runs.
+///
+/// `EXPLAIN` before the SELECT is let through (the tree of what it explains is checked).
+pub(super) fn check(
+    connection: &Connection,
+    sql: &str,
+    sheets: &BTreeMap<SheetName, PathBuf>,
+) -> Result<Allowed, Fault> {
+    let (explain, select) = split_explain(sql);
+    let tree: String = connection
+        .query_row("SELECT json_serialize_sql(?::VARCHAR)", [select], |row| row.get(0))
+        .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
+    let tree: Value = serde_json::from_str(&tree).map_err(Fault::internal)?;
+    let statements = match tree.get("statements").and_then(Value::as_array) {
+        Some(statements) if tree.get("error") == Some(&Value::Bool(false)) => statements,
+        _ => return Err(not_a_select(&tree)),
+    };
+    let [statement] = statements.as_slice() else {
+        return Err(Fault::new(Code::SqlRefused, format!("{} statements in one `sql`", statements.len()))
+            .hint("send one SELECT per call"));
+    };
+    let mut walk = Walk { known: sheets, used: BTreeSet::new() };
+    walk.node(statement, &Scope::default())?;
+    let sql = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used })
+}
+
+/// Splits `EXPLAIN [ANALYZE]` from the statement that it explains.
+fn split_explain(sql: &str) -> (&'static str, &str) {
+    let Some(rest) = strip_word(sql, "explain") else { return ("", sql) };
+    match strip_word(rest, "analyze") {
+        Some(rest) => ("EXPLAIN ANALYZE ", rest),
+        None => ("EXPLAIN ", rest),
+    }
+}
+
+fn strip_word<'a>(sql: &'a str, word: &str) -> Option<&'a str> {
+    let (head, rest) = sql.trim_start().split_at_checked(word.len())?;
+    (head.eq_ignore_ascii_case(word) && rest.starts_with(char::is_whitespace)).then_some(rest)
+}
+
+fn not_a_select(tree: &Value) -> Fault {
+    let message = tree.get("error_message").and_then(Value::as_str).unwrap_or("the SQL can't be parsed");
+    if tree.get("error_type").and_then(Value::as_str) == Some("not implemented") {
+        return Fault::new(Code::SqlRefused, "only SELECT may run here").hint(
+            "sheets are read with one SELECT (or FROM, WITH, VALUES, DESCRIBE, SUMMARIZE); nothing is changed by SQL; \
+             write a PIVOT with its values: `from t pivot (sum(x) for y in ('a', 'b'))`",
+        );
+    }
+    Fault::new(Code::InvalidSql, message).hint("the dialect is DuckDB's")
+}
+
+/// Names of the CTEs that a part of the tree can see, in lower case.
+#[derive(Default)]
+struct Scope<'a> {
+    outer: Option<&'a Scope<'a>>,
+    names: HashSet<String>,
+}
+
+impl Scope<'_> {
+    fn sees(&self, name: &str) -> bool {
+        self.names.contains(name) || self.outer.is_some_and(|outer| outer.sees(name))
+    }
+}
+
+struct Walk<'a> {
+    known: &'a BTreeMap<SheetName, PathBuf>,
+    used: BTreeSet<SheetName>,
+}
+
+impl Walk<'_> {
+    fn node(&mut self, node: &Value, scope: &Scope<'_>) -> Result<(), Fault> {
+        match node {
+            Value::Array(nodes) => nodes.iter().try_for_each(|node| self.node(node, scope)),
+            Value::Object(fields) => self.object(fields, scope),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Ok(()),
+        }
+    }
+
+    fn object(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
+        let class = text(fields, "class");
+        let kind = text(fields, "type");
+        if !kind.is_empty() && !is_known(class, kind) {
+            return Err(refused(format!("`{}` is not allowed in a query", kind.to_lowercase())));
+        }
+        match kind {
+            "BASE_TABLE" => self.table(fields, scope)?,
+            "SHOW_REF" if fields.get("query").is_none_or(Value::is_null) => {
+                return Err(refused("SHOW is not allowed in a query".to_owned())
+                    .hint("call `list_sheets` for the sheets, `describe_sheet` for one of them"));
+            }
+            "TABLE_FUNCTION" => return self.table_function(fields, scope),
+            _ => {}
+        }
+        if fields.contains_key("function_name") {
+            check_function(fields, &FUNCTIONS, "function")?;
+        }
+        self.body(fields, scope)
+    }
+
+    /// Walks the fields with the node's own CTEs in scope, each visible to those after it.
+    fn body(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
+        let mut inner = Scope { outer: Some(scope), names: HashSet::new() };
+        let ctes = fields.get("cte_map").and_then(|it| it.get("map")).and_then(Value::as_array);
+        for cte in ctes.into_iter().flatten() {
+            let name = cte.get("key").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+            let value = cte.get("value").unwrap_or(&Value::Null);
+            let query = value.get("query").and_then(|it| it.get("node")).and_then(Value::as_object);
+            match query {
+                Some(query) if text(query, "type") == "RECURSIVE_CTE_NODE" => {
+                    self.recursive(query, &name, &inner)?;
+                }
+                _ => self.node(value, &inner)?,
+            }
+            inner.names.insert(name);
+        }
+        fields.iter().filter(|(key, _)| *key != "cte_map").try_for_each(|(_, value)| self.node(value, &inner))
+    }
+
+    /// Only the right side of a recursive CTE sees the CTE itself; on its left the name would be a table, or a file.
+    fn recursive(&mut self, query: &Map<String, Value>, name: &str, scope: &Scope<'_>) -> Result<(), Fault> {
+        let itself = Scope { outer: Some(scope), names: HashSet::from([name.to_owned()]) };
+        for (key, value) in query {
+            self.node(value, if key == "right" { &itself } else { scope })?;
+        }
+        Ok(())
+    }
+
+    fn table(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
+        let name = text(fields, "table_name");
+        let qualified = !text(fields, "schema_name").is_empty() || !text(fields, "catalog_name").is_empty();
+        let lower = name.to_lowercase();
+        if !qualified && scope.sees(&lower) {
+            return Ok(());
+        }
+        if !qualified && let Some((sheet, _)) = self.known.get_key_value(lower.as_str()) {
+            self.used.insert(sheet.clone());
+            return Ok(());
+        }
+        let schema = text(fields, "schema_name");
+        let shown = if schema.is_empty() { name.to_owned() } else { format!("{schema}.{name}") };
+        let fault = Fault::new(Code::SheetNotFound, format!("no sheet is named `{shown}`"));
+        let near = nearest(name, self.known.keys().map(SheetName::as_str));
+        Err(if let Some(near) = near.first() {
+            fault.hint(format!("did you mean `{near}`? `list_sheets` has all the names"))
+        } else {
+            fault.hint("call `list_sheets` for the names, or `import_file` to add a file; SQL reads sheets only")
+        })
+    }
+
+    fn table_function(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
+        let Some(function) = fields.get("function").and_then(Value::as_object) else {
+            return Err(refused("this table function is not allowed".to_owned()));
+        };
+        check_function(function, &TABLE_FUNCTIONS, "table function")?;
+        self.body(function, scope)?;
+        fields.iter().filter(|(key, _)| *key != "function").try_for_each(|(_, value)| self.node(value, scope))
+    }
+}
+
+fn check_function(fields: &Map<String, Value>, list: &HashSet<&str>, what: &str) -> Result<(), Fault> {
+    let name = text(fields, "function_name").to_lowercase();
+    let plain = matches!(text(fields, "schema"), "" | "main") && matches!(text(fields, "catalog"), "" | "system");
+    if plain && list.contains(name.as_str()) {
+        return Ok(());
+    }
+    let fault = refused(format!("the {what} `{name}` is not allowed"));
+    Err(match nearest(&name, list.iter().copied()).first() {
+        _ if name.starts_with("read_") || name.contains("scan") || name == "glob" => {
+            fault.hint("files are read with `import_file`; then query the sheet by its name")
+        }
+        _ if name.starts_with("duckdb_") || name.starts_with("pragma_") => {
+            fault.hint("call `list_sheets` and `describe_sheet` to see what there is")
+        }
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault,
+    })
+}
+
+fn refused(message: String) -> Fault {
+    Fault::new(Code::SqlRefused, message)
+}
+
+fn text<'a>(fields: &'a Map<String, Value>, key: &str) -> &'a str {
+    fields.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn is_known(class: &str, kind: &str) -> bool {
+    if class.is_empty() { NODES.contains(&kind) } else { CLASSES.contains(&class) && !kind.starts_with("BOUND") }
+}
+
+/// Classes of expressions.
+const CLASSES: &[&str] = &[
+    "BETWEEN",
+    "CASE",
+    "CAST",
+    "COLLATE",
+    "COLUMN_REF",
+    "COMPARISON",
+    "CONJUNCTION",
+    "CONSTANT",
+    "DEFAULT",
+    "FUNCTION",
+    "LAMBDA",
+    "LAMBDA_REF",
+    "OPERATOR",
+    "POSITIONAL_REFERENCE",
+    "STAR",
+    "SUBQUERY",
+    "TYPE",
+    "WINDOW",
+];
+
+/// Query nodes, tables, modifiers, orders and type descriptions.
+const NODES: &[&str] = &[
+    "SELECT_NODE",
+    "SET_OPERATION_NODE",
+    "RECURSIVE_CTE_NODE",
+    "BASE_TABLE",
+    "EMPTY",
+    "EXPRESSION_LIST",
+    "JOIN",
+    "PIVOT",
+    "SHOW_REF",
+    "SUBQUERY",
+    "TABLE_FUNCTION",
+    "DISTINCT_MODIFIER",
+    "LIMIT_MODIFIER",
+    "LIMIT_PERCENT_MODIFIER",
+    "ORDER_MODIFIER",
+    "ORDER_DEFAULT",
+    "ASCENDING",
+    "DESCENDING",
+    "ARRAY_TYPE_INFO",
+    "DECIMAL_TYPE_INFO",
+    "GENERIC_TYPE_INFO",
+    "LIST_TYPE_INFO",
+    "STRING_TYPE_INFO",
+    "STRUCT_TYPE_INFO",
+    "UNBOUND_TYPE_INFO",
+];
+
+static FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| list(include_str!("functions.txt")));
+static TABLE_FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| list(include_str!("table_functions.txt")));
+
+fn list(text: &'static str) -> HashSet<&'static str> {
+    text.lines().filter(|line| !line.starts_with("# ")).collect()
+}

@@ -1,0 +1,156 @@
+//! The only module that knows DuckDB: opens it locked down, checks SQL, runs it, and turns rows into JSON.
+//!
+//! Runs in the worker process, as plain synchronous functions. Nothing here writes to a sheet.
+
+pub mod convert;
+mod guard;
+mod interrupt;
+mod json;
+pub mod profile;
+mod query;
+mod types;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use duckdb::{Config, Connection};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    fault::{Code, Fault},
+    name::SheetName,
+};
+
+pub use interrupt::Interrupts;
+pub use query::{Page, PageRequest, Spill, Spilled};
+
+/// What DuckDB may use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    pub memory_bytes: u64,
+    /// 0 leaves it to DuckDB: one per core.
+    pub threads: u32,
+}
+
+/// A DuckDB that sees the version files of one workspace and nothing else.
+pub struct Engine {
+    /// Parses, holds the views; a user's SQL never runs on it.
+    keeper: Connection,
+    /// The workspace's sheets, by name, with their version files.
+    manifest: BTreeMap<SheetName, PathBuf>,
+    /// Sheets that have a view, and the file that it reads.
+    views: BTreeMap<SheetName, PathBuf>,
+    interrupts: Interrupts,
+}
+
+impl Engine {
+    /// Opens a database in memory that may read below `folders`, and locks its configuration.
+    pub fn open(budget: &Budget, folders: &[&Path], interrupts: Interrupts) -> Result<Engine, Fault> {
+        let keeper = open_locked(budget, folders)?;
+        Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts })
+    }
+
+    /// Replaces what the workspace holds: each sheet's name and version file.
+    pub fn set_manifest(&mut self, manifest: BTreeMap<SheetName, PathBuf>) -> Result<(), Fault> {
+        let stale: Vec<SheetName> = self
+            .views
+            .iter()
+            .filter(|(name, file)| manifest.get(*name) != Some(*file))
+            .map(|(name, _)| name.clone())
+            .collect();
+        for name in stale {
+            self.keeper.execute_batch(&format!("DROP VIEW IF EXISTS {}", name.quoted())).map_err(fault)?;
+            self.views.remove(&name);
+        }
+        self.manifest = manifest;
+        Ok(())
+    }
+
+    /// A connection of its own for one statement, so that nothing temporary outlives it.
+    fn connection(&self) -> Result<Connection, Fault> {
+        self.keeper.try_clone().map_err(fault)
+    }
+
+    /// Makes sure that `name` can be read.
+    fn view(&mut self, name: &SheetName) -> Result<(), Fault> {
+        if self.views.contains_key(name) {
+            return Ok(());
+        }
+        let Some(file) = self.manifest.get(name) else {
+            return Err(Fault::internal(format!("sheet `{name}` is not in the manifest")));
+        };
+        let sql = format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM read_parquet({})", name.quoted(), literal(file));
+        self.keeper.execute_batch(&sql).map_err(fault)?;
+        self.views.insert(name.clone(), file.clone());
+        Ok(())
+    }
+}
+
+/// An in-memory DuckDB without network, extensions, temporary files or any file but those below `folders`.
+fn open_locked(budget: &Budget, folders: &[&Path]) -> Result<Connection, Fault> {
+    let mut config = Config::default();
+    for (setting, value) in [
+        ("autoinstall_known_extensions", "false"),
+        ("autoload_known_extensions", "false"),
+        ("allow_community_extensions", "false"),
+        // Otherwise DuckDB adds a default one to the folders that may be written.
+        ("temp_directory", ""),
+        ("max_memory", &format!("{}B", budget.memory_bytes)),
+    ] {
+        config = config.with(setting, value).map_err(fault)?;
+    }
+    if budget.threads > 0 {
+        config = config.threads(budget.threads.into()).map_err(fault)?;
+    }
+    let connection = Connection::open_in_memory_with_flags(config).map_err(fault)?;
+    let folders: Vec<String> = folders.iter().map(|folder| literal(folder)).collect();
+    connection
+        .execute_batch(&format!(
+            "SET GLOBAL TimeZone='UTC'; SET GLOBAL parquet_metadata_cache=true; \
+             SET GLOBAL allowed_directories=[{}]; SET GLOBAL enable_external_access=false; \
+             SET GLOBAL lock_configuration=true",
+            folders.join(",")
+        ))
+        .map_err(fault)?;
+    Ok(connection)
+}
+
+/// A path as a string literal of SQL.
+fn literal(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "''"))
+}
+
+/// What DuckDB says, as a fault: its kinds of error are prefixes of the message.
+fn fault(error: duckdb::Error) -> Fault {
+    let text = match error {
+        duckdb::Error::DuckDBFailure(_, Some(text)) => text,
+        other => other.to_string(),
+    };
+    let message = text.trim_end().to_owned();
+    if message.starts_with("INTERRUPT") {
+        return Fault::new(Code::Cancelled, "the query was interrupted");
+    }
+    if message.starts_with("Out of Memory")
+        || message.contains("std::bad_alloc")
+        || message.contains("failed to allocate")
+    {
+        return Fault::new(Code::OutOfMemory, "the query needs more memory than it may use")
+            .hint("aggregate or filter earlier, sort fewer columns, or add a LIMIT");
+    }
+    let prefixes = [
+        "Parser",
+        "Binder",
+        "Catalog",
+        "Conversion",
+        "Invalid Input",
+        "Out of Range",
+        "Mismatch Type",
+        "Not implemented",
+    ];
+    if prefixes.iter().any(|prefix| message.starts_with(prefix)) {
+        return Fault::new(Code::InvalidSql, message).hint("`describe_sheet` shows a sheet's columns and values");
+    }
+    Fault::new(Code::InvalidSql, message)
+}

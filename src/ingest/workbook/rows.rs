@@ -1,0 +1,66 @@
+//! Cells by position, as calamine gives them, gathered into batches of rows.
+
+use std::ops::ControlFlow;
+
+use crate::ingest::{
+    Limits, ReadError,
+    cell::{Batch, Cell},
+};
+
+/// The batch being filled, and where in the sheet it stands.
+pub(super) struct Rows {
+    batch: Batch,
+    full: Option<Batch>,
+    max_columns: u32,
+    /// The row that is open, and the column that comes next in it.
+    open: Option<(u32, u32)>,
+}
+
+impl Rows {
+    pub(super) fn new(limits: &Limits) -> Rows {
+        Rows { batch: Batch::default(), full: None, max_columns: limits.columns, open: None }
+    }
+
+    /// Adds a cell; positions count from 0 and come in order of rows, then columns.
+    pub(super) fn push(&mut self, row_idx: u32, col_idx: u32, cell: Cell<'_>) -> Result<(), ReadError> {
+        match cell {
+            Cell::Empty | Cell::Text("") => return Ok(()),
+            Cell::Text(_) | Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) | Cell::Time(_) => {}
+            Cell::Timestamp(_) | Cell::Duration(_) | Cell::Error(_) | Cell::Unevaluated => {}
+        }
+        if col_idx >= self.max_columns {
+            let (found, limit) = (u64::from(col_idx) + 1, u64::from(self.max_columns));
+            return Err(ReadError::Limit { what: "columns of a sheet", found, limit });
+        }
+        match self.open {
+            Some((open, next)) if open == row_idx && next <= col_idx => {}
+            Some((open, _)) if open >= row_idx => {
+                let address = format!("row {}, column {}", row_idx + 1, col_idx + 1);
+                return Err(ReadError::Damaged(format!("the cell at {address} is out of order")));
+            }
+            Some(_) | None => {
+                if self.batch.is_full() {
+                    self.full = Some(std::mem::take(&mut self.batch));
+                }
+                self.batch.start_row(u64::from(row_idx) + 1);
+            }
+        }
+        self.batch.push(col_idx, cell);
+        self.open = Some((row_idx, col_idx + 1));
+        Ok(())
+    }
+
+    /// A batch that is ready to be handed on.
+    pub(super) fn take_full(&mut self) -> Option<Batch> {
+        self.full.take()
+    }
+
+    /// Hands on what is left when the sheet has ended.
+    pub(super) fn finish(self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) {
+        for batch in self.full.into_iter().chain([self.batch]) {
+            if batch.n_rows() > 0 && push(batch).is_break() {
+                return;
+            }
+        }
+    }
+}

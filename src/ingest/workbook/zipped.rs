@@ -1,0 +1,212 @@
+//! XLSX, XLSM and XLSB: opened once, read cell by cell.
+
+use std::{
+    fs::File,
+    io::BufReader,
+    ops::ControlFlow,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use calamine::{DataRef, Reader, Xlsb, Xlsx, XlsxError};
+
+use super::{
+    chosen, error_text, guarded, is_hidden, left_out, package,
+    rows::Rows,
+    serial::{self, Shown},
+};
+use crate::ingest::{
+    Limits, Options, ReadError, Table,
+    cell::{Batch, Cell, Source},
+    format::Format,
+    receipt::Issue,
+};
+
+type Push<'p> = dyn FnMut(Batch) -> ControlFlow<()> + 'p;
+
+pub(super) fn tables(
+    file: &Path,
+    format: Format,
+    options: &Options,
+    limits: &Limits,
+) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
+    let package = package::inspect(file, limits)?;
+    let mut book = Book::open(file, format)?;
+    let (worksheets, mut issues) = chosen(book.sheets(), options, limits)?;
+    let (mut blank, mut filled) = (Vec::new(), Vec::new());
+    for sheet in worksheets {
+        if book.has_cells(&sheet.name)? { filled.push(sheet) } else { blank.push(sheet) }
+    }
+    issues.extend(left_out("empty_sheets", "no cells", &blank));
+    let book = Arc::new(Mutex::new(book));
+    let tables = filled
+        .into_iter()
+        .map(|sheet| Table {
+            title: sheet.name.clone(),
+            hidden: is_hidden(&sheet),
+            source: Box::new(Worksheet {
+                book: Arc::clone(&book),
+                lacks_values: package.lacks_values,
+                name: sheet.name,
+                limits: limits.clone(),
+            }),
+        })
+        .collect();
+    Ok((tables, issues))
+}
+
+/// An opened workbook: its shared strings and formats are in memory, its sheets are not.
+enum Book {
+    Xlsx(Box<Xlsx<BufReader<File>>>),
+    Xlsb(Box<Xlsb<BufReader<File>>>),
+}
+
+impl Book {
+    fn open(file: &Path, format: Format) -> Result<Book, ReadError> {
+        let reader = BufReader::new(File::open(file)?);
+        if format == Format::Xlsb {
+            guarded(|| Xlsb::new(reader)).map(|book| Book::Xlsb(Box::new(book)))
+        } else {
+            guarded(|| Xlsx::new(reader)).map(|book| Book::Xlsx(Box::new(book)))
+        }
+    }
+
+    fn sheets(&self) -> &[calamine::Sheet] {
+        match self {
+            Book::Xlsx(book) => book.sheets_metadata(),
+            Book::Xlsb(book) => book.sheets_metadata(),
+        }
+    }
+
+    fn has_cells(&mut self, name: &str) -> Result<bool, ReadError> {
+        guarded(|| -> Result<bool, ReadError> {
+            match self {
+                Book::Xlsx(book) => {
+                    let mut cells = book.worksheet_cells_reader(name)?;
+                    loop {
+                        match cells.next_cell() {
+                            Ok(Some(cell)) if *cell.get_value() == DataRef::Empty => {}
+                            Ok(Some(_)) | Err(XlsxError::CellError(_)) => return Ok(true),
+                            Ok(None) => break,
+                            Err(error) => return Err(error.into()),
+                        }
+                    }
+                    drop(cells);
+                    Ok(!formulas_without_value(book, name)?.is_empty())
+                }
+                Book::Xlsb(book) => Ok(book.worksheet_cells_reader(name)?.next_cell()?.is_some()),
+            }
+        })
+    }
+}
+
+/// Positions of formulas whose value was never stored, in the sheet's order.
+fn formulas_without_value(book: &mut Xlsx<BufReader<File>>, name: &str) -> Result<Vec<(u32, u32)>, ReadError> {
+    let mut cells = book.worksheet_cells_reader(name)?;
+    let mut positions = Vec::new();
+    loop {
+        match cells.next_cell_with_formula_metadata() {
+            Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
+                positions.push(record.pos)
+            }
+            Ok(Some(_)) | Err(XlsxError::CellError(_)) => {}
+            Ok(None) => return Ok(positions),
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// One worksheet of an opened workbook, which its siblings share.
+struct Worksheet {
+    book: Arc<Mutex<Book>>,
+    name: String,
+    /// Some formula of the workbook may lack a stored value: look where, at the cost of one more pass.
+    lacks_values: bool,
+    limits: Limits,
+}
+
+impl Source for Worksheet {
+    fn read(&self, push: &mut Push<'_>) -> Result<(), ReadError> {
+        // A panic of calamine leaves nothing half done in what it keeps of a workbook.
+        match &mut *self.book.lock().unwrap_or_else(PoisonError::into_inner) {
+            Book::Xlsx(book) => self.read_xlsx(book, push),
+            Book::Xlsb(book) => self.read_xlsb(book, push),
+        }
+    }
+}
+
+impl Worksheet {
+    fn read_xlsx(&self, book: &mut Xlsx<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
+        let is_1904 = book.has_1904_epoch();
+        let unevaluated =
+            if self.lacks_values { guarded(|| formulas_without_value(book, &self.name))? } else { Vec::new() };
+        let mut unevaluated = unevaluated.into_iter().peekable();
+        let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
+        let shown: Vec<Shown> =
+            cells.styles().iter().map(|style| style.number_format.as_ref().map_or(Shown::Unknown, Shown::by)).collect();
+        hand_on(&self.limits, push, |rows| {
+            let Some((cell, style_id)) = cells.next_cell_with_style_id()? else { return Ok(false) };
+            let position = cell.get_position();
+            let value = match cell.get_value() {
+                DataRef::Empty if unevaluated.next_if_eq(&position).is_some() => Cell::Unevaluated,
+                DataRef::DateTime(value) => {
+                    serial::cell(*value, shown.get(style_id).copied().unwrap_or(Shown::Unknown), is_1904)
+                }
+                value => plain(value, is_1904),
+            };
+            rows.push(position.0, position.1, value)?;
+            Ok(true)
+        })
+    }
+
+    fn read_xlsb(&self, book: &mut Xlsb<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
+        let is_1904 = book.has_1904_epoch();
+        let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
+        hand_on(&self.limits, push, |rows| {
+            let Some(cell) = cells.next_cell()? else { return Ok(false) };
+            let (row_idx, col_idx) = cell.get_position();
+            rows.push(row_idx, col_idx, plain(cell.get_value(), is_1904))?;
+            Ok(true)
+        })
+    }
+}
+
+/// Pushes batches for as long as `next` adds cells. Only `next` is guarded: a panic of `push` is not the file's.
+fn hand_on(
+    limits: &Limits,
+    push: &mut Push<'_>,
+    mut next: impl FnMut(&mut Rows) -> Result<bool, ReadError>,
+) -> Result<(), ReadError> {
+    let mut rows = Rows::new(limits);
+    loop {
+        let full = guarded(|| -> Result<Option<Batch>, ReadError> {
+            while next(&mut rows)? {
+                if let Some(full) = rows.take_full() {
+                    return Ok(Some(full));
+                }
+            }
+            Ok(None)
+        })?;
+        let Some(full) = full else { break };
+        if push(full).is_break() {
+            return Ok(());
+        }
+    }
+    rows.finish(push);
+    Ok(())
+}
+
+fn plain<'a>(value: &'a DataRef<'_>, is_1904: bool) -> Cell<'a> {
+    match value {
+        DataRef::Empty => Cell::Empty,
+        DataRef::String(text) => Cell::Text(text),
+        DataRef::SharedString(text) => Cell::Text(text),
+        DataRef::Float(number) => Cell::Number(*number),
+        DataRef::Int(number) => number.to_string().parse().map_or(Cell::Empty, Cell::Number),
+        DataRef::Bool(boolean) => Cell::Boolean(*boolean),
+        DataRef::DateTime(value) => serial::cell(*value, Shown::Unknown, is_1904),
+        DataRef::DateTimeIso(text) => serial::iso_cell(text),
+        DataRef::DurationIso(text) => serial::iso_duration_cell(text),
+        DataRef::Error(error) => Cell::Error(error_text(error)),
+    }
+}

@@ -1,0 +1,224 @@
+//! The files of every workspace: version files, results, originals, and scratch folders to make them in.
+//!
+//! A file is made in a scratch folder, sealed (hashed and synced), and published: renamed to its final name inside the
+//! catalog's transaction that names it. So a crash leaves the old state or the new one, and orphans that a sweep removes.
+
+mod scratch;
+mod sweep;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    fmt::Write as _,
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use sha2::{Digest, Sha256};
+
+use crate::{catalog::storage_fault, fault::Fault};
+
+pub use scratch::Scratch;
+
+/// A failure of the data folder.
+#[derive(Debug, thiserror::Error)]
+#[error("can't {what} `{path}`: {source}")]
+pub struct StoreError {
+    what: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Fault {
+        storage_fault(error.to_string(), &error.source)
+    }
+}
+
+/// Gives an input or output error its place.
+fn at(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError { what, path: path.to_owned(), source }
+}
+
+/// The `workspaces/` of a data folder.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+impl Store {
+    pub fn open(data_dir: &Path) -> Result<Store, StoreError> {
+        let root = data_dir.join("workspaces");
+        create_folder(&root)?;
+        Ok(Store { root })
+    }
+
+    /// The folder of the user with this key, created when it is new.
+    pub fn workspace(&self, key: &str) -> Result<WorkspaceDir, StoreError> {
+        let dir = WorkspaceDir { root: self.root.join(key) };
+        for part in ["versions", "results", "originals", "scratch"] {
+            create_folder(&dir.root.join(part))?;
+        }
+        Ok(dir)
+    }
+}
+
+/// The folder of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkspaceDir {
+    root: PathBuf,
+}
+
+impl WorkspaceDir {
+    /// What a sandbox may read.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder of all versions.
+    pub fn versions(&self) -> PathBuf {
+        self.root.join("versions")
+    }
+
+    /// The Parquet file of a version, by the SHA-256 of its content.
+    pub fn version_path(&self, hash: &str) -> PathBuf {
+        self.versions().join(format!("{hash}.parquet"))
+    }
+
+    /// The rows of a result, one JSON array a line.
+    pub fn result_path(&self, id: &str) -> PathBuf {
+        self.root.join("results").join(format!("{id}.ndjson"))
+    }
+
+    /// The compressed original of an upload, by the SHA-256 of its bytes as they were uploaded.
+    pub fn original_path(&self, sha256: &str) -> PathBuf {
+        self.root.join("originals").join(format!("{sha256}.zst"))
+    }
+
+    /// A folder of one's own, to make files in.
+    pub fn new_scratch(&self) -> Result<Scratch, StoreError> {
+        Scratch::create(&self.root.join("scratch"))
+    }
+
+    /// Puts a sealed version file into place. To be called in the catalog's `publish`.
+    pub fn publish_version(&self, scratch_file: &Path, hash: &str) -> io::Result<()> {
+        publish(scratch_file, &self.version_path(hash))
+    }
+
+    /// Puts a sealed result file into place. To be called in the catalog's `publish`.
+    pub fn publish_result(&self, scratch_file: &Path, id: &str) -> io::Result<()> {
+        publish(scratch_file, &self.result_path(id))
+    }
+
+    /// Puts a compressed original into place. To be called in the catalog's `publish`.
+    pub fn publish_original(&self, original: &Original) -> io::Result<()> {
+        publish(&original.path, &self.original_path(&original.sha256))
+    }
+
+    /// Removes the files of results that the catalog dropped.
+    pub fn remove_results(&self, ids: &[String]) {
+        for id in ids {
+            // What can't be removed now is an orphan for the next sweep.
+            let _ = fs::remove_file(self.result_path(id));
+        }
+    }
+}
+
+/// An upload, compressed in a scratch folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Original {
+    path: PathBuf,
+    /// Of the bytes as they were uploaded.
+    pub sha256: String,
+    pub n_bytes: u64,
+}
+
+/// A finished file: hashed, and safe on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed {
+    /// SHA-256 in hex.
+    pub hash: String,
+    pub n_bytes: u64,
+}
+
+/// Syncs a finished file and hashes it.
+pub fn seal(file: &Path) -> Result<Sealed, StoreError> {
+    // Windows syncs only a handle that may write.
+    let mut open = OpenOptions::new().read(true).write(true).open(file).map_err(at("open", file))?;
+    let (hash, n_bytes) = copy_hashed(&mut open, &mut io::sink()).map_err(at("read", file))?;
+    open.sync_all().map_err(at("write", file))?;
+    Ok(Sealed { hash, n_bytes })
+}
+
+/// The SHA-256 of a file in hex, and its bytes.
+pub fn hash(file: &Path) -> Result<(String, u64), StoreError> {
+    let mut open = File::open(file).map_err(at("open", file))?;
+    copy_hashed(&mut open, &mut io::sink()).map_err(at("read", file))
+}
+
+/// Compresses an upload into a scratch folder, keeping the file itself.
+pub fn keep_original(from: &Path, scratch: &Scratch) -> Result<Original, StoreError> {
+    let path = scratch.path().join("original.zst");
+    let mut upload = File::open(from).map_err(at("open", from))?;
+    let compressed = File::create(&path).map_err(at("create", &path))?;
+    let mut encoder = zstd::Encoder::new(compressed, 3).map_err(at("write", &path))?;
+    let (sha256, n_bytes) = copy_hashed(&mut upload, &mut encoder).map_err(at("copy", from))?;
+    encoder.finish().and_then(|file| file.sync_all()).map_err(at("write", &path))?;
+    Ok(Original { path, sha256, n_bytes })
+}
+
+/// Copies all bytes; their SHA-256 in hex and their number.
+fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<(String, u64)> {
+    let (mut hasher, mut n_bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let n_read = from.read(&mut buffer)?;
+        let Some(bytes) = buffer.get(..n_read).filter(|bytes| !bytes.is_empty()) else { break };
+        hasher.update(bytes);
+        to.write_all(bytes)?;
+        n_bytes += u64::try_from(n_read).unwrap_or(0);
+    }
+    let mut hash = String::new();
+    for byte in hasher.finalize() {
+        // Writing to a string can't fail.
+        let _ = write!(hash, "{byte:02x}");
+    }
+    Ok((hash, n_bytes))
+}
+
+/// Renames a synced file to its final name, unless a whole one is there, and syncs the folder.
+fn publish(from: &Path, to: &Path) -> io::Result<()> {
+    let n_bytes = fs::metadata(from)?.len();
+    let is_there = fs::metadata(to).is_ok_and(|there| there.len() == n_bytes);
+    if !is_there {
+        fs::rename(from, to)?;
+    }
+    // Even when the file was there: whoever renamed it may have died before this.
+    to.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Only Unix can sync a folder; elsewhere the file system's journal has to do.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Creates a folder that only its owner may enter, and makes it last.
+fn create_folder(folder: &Path) -> Result<(), StoreError> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder).map_err(at("create", folder))?;
+    folder.parent().map_or(Ok(()), sync_folder).map_err(at("write", folder))
+}

@@ -1,0 +1,49 @@
+//! Removing the files that no catalog row names.
+
+use std::{collections::HashSet, fs, io, path::Path};
+
+use super::{Store, scratch};
+use crate::{catalog::Catalog, fault::Fault};
+
+impl Store {
+    /// Drops what is old at the time `at` (Unix milliseconds) from the catalog, then removes orphaned files and the
+    /// scratch folders of processes that died. Safe while any number of processes import.
+    pub fn sweep(&self, catalog: &Catalog, at: i64) -> Result<(), Fault> {
+        catalog.sweep(at, &mut |by_key| {
+            for (key, files) in by_key {
+                let dir = self.root.join(key);
+                remove_others(&dir.join("versions"), &files.versions)?;
+                remove_others(&dir.join("originals"), &files.originals)?;
+                remove_others(&dir.join("results"), &files.results)?;
+            }
+            Ok(())
+        })?;
+        let workspaces = fs::read_dir(&self.root).map_err(super::at("list", &self.root))?;
+        for workspace in workspaces.flatten() {
+            let parent = workspace.path().join("scratch");
+            if parent.is_dir() {
+                scratch::sweep(&parent)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes the files whose stem is not among those to keep.
+fn remove_others(folder: &Path, keep: &HashSet<String>) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // A user who has not stored anything yet.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let path = entry?.path();
+        let is_kept = path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| keep.contains(stem));
+        if !is_kept {
+            // On Windows a file that a worker has open stays until the next sweep.
+            let _ = fs::remove_file(&path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,185 @@
+//! What a tool is, and the registry that every surface reads. Knows no protocol and no particular tool.
+
+pub mod openai;
+pub mod reply;
+mod schema;
+
+use std::{collections::BTreeMap, pin::Pin, time::Instant};
+
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use self::reply::Reply;
+use crate::{
+    fault::{Code, Fault},
+    name::nearest,
+    workspace::Workspace,
+};
+
+/// One operation that callers may run, typed at both ends.
+pub trait Tool: Send + Sync + 'static {
+    /// Arguments as the caller sends them.
+    type Args: DeserializeOwned + JsonSchema + Send;
+    /// The reply as the caller reads it.
+    type Reply: Reply;
+
+    const NAME: &'static str;
+    const TITLE: &'static str;
+    /// Read by models: what it returns, when to use it, which tool to use instead. 500 characters at most.
+    const ABOUT: &'static str;
+    const EFFECT: Effect;
+
+    fn run(call: &Call<'_>, args: Self::Args) -> impl Future<Output = Result<Self::Reply, Fault>> + Send;
+}
+
+/// How a tool changes the world; surfaces turn this into their own hints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    Reads,
+    /// Adds; calling it again with the same arguments changes nothing more.
+    Writes,
+    /// Takes something away.
+    Destroys,
+}
+
+/// Tells the caller how far a long call is: a share from 0 to 1, and words.
+pub type Progress<'a> = &'a (dyn Fn(f64, &str) + Send + Sync);
+
+/// How a call can be ended early and followed.
+pub struct Context<'a> {
+    pub cancel: CancellationToken,
+    pub progress: Progress<'a>,
+}
+
+/// What a running tool may reach.
+pub struct Call<'a> {
+    pub workspace: &'a Workspace,
+    /// Bytes that the serialised reply may have.
+    pub max_bytes: usize,
+    pub context: Context<'a>,
+}
+
+/// The published face of a tool, free of any protocol.
+#[derive(Debug, Clone, Serialize)]
+pub struct Contract {
+    pub name: &'static str,
+    pub title: &'static str,
+    pub about: &'static str,
+    pub effect: Effect,
+    pub args: Value,
+    pub reply: Value,
+}
+
+type Running<'a> = Pin<Box<dyn Future<Output = Result<(Value, Option<u64>), Fault>> + Send + 'a>>;
+
+struct Entry {
+    contract: Contract,
+    run: for<'a> fn(&'a Call<'a>, Value) -> Running<'a>,
+}
+
+/// All tools, by name.
+#[derive(Default)]
+pub struct Registry {
+    entries: BTreeMap<&'static str, Entry>,
+}
+
+impl Registry {
+    /// Adds a tool. A second one of the same name replaces the first; the contracts' test notices.
+    #[must_use]
+    pub fn with<T: Tool>(mut self) -> Registry {
+        let contract = Contract {
+            name: T::NAME,
+            title: T::TITLE,
+            about: T::ABOUT,
+            effect: T::EFFECT,
+            args: schema::of_args::<T>(),
+            reply: schema::of_reply::<T>(),
+        };
+        self.entries.insert(T::NAME, Entry { contract, run: run::<T> });
+        self
+    }
+
+    /// In the order of their names.
+    pub fn contracts(&self) -> impl Iterator<Item = &Contract> {
+        self.entries.values().map(|entry| &entry.contract)
+    }
+
+    /// Runs one tool and records the call in the workspace's history. Nulls among the arguments count as absent.
+    ///
+    /// Fails with `unknown_tool`, with `invalid_arguments`, and with whatever the tool itself fails with.
+    pub async fn call(
+        &self,
+        workspace: &Workspace,
+        name: &str,
+        args: Value,
+        context: Context<'_>,
+    ) -> Result<Value, Fault> {
+        let Some(entry) = self.entries.get(name) else {
+            let near = nearest(name, self.entries.keys().copied());
+            let hint = near.first().map_or_else(
+                || "list the tools and use one of their names".to_owned(),
+                |near| format!("did you mean `{near}`?"),
+            );
+            return Err(Fault::new(Code::UnknownTool, format!("no tool is named `{name}`")).hint(hint));
+        };
+        let started = Instant::now();
+        let sql = args.get("sql").and_then(Value::as_str).map(str::to_owned);
+        let (args, max_bytes) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
+        let call = Call { workspace, max_bytes, context };
+        let outcome = (entry.run)(&call, args).await;
+        let (code, n_rows) = match &outcome {
+            Ok((_, n_rows)) => ("ok", *n_rows),
+            Err(fault) => (fault.code.name(), None),
+        };
+        workspace.record(name, sql, code, n_rows, started.elapsed()).await;
+        outcome.map(|(reply, _)| reply)
+    }
+}
+
+fn run<'a, T: Tool>(call: &'a Call<'a>, args: Value) -> Running<'a> {
+    Box::pin(async move {
+        let args: T::Args = serde_json::from_value(args).map_err(|error| {
+            let names = schema::names(&schema::of_args::<T>());
+            Fault::new(Code::InvalidArguments, format!("`{}`: {error}", T::NAME))
+                .hint(format!("its arguments are {}", names.join(", ")))
+        })?;
+        let reply = T::run(call, args).await?;
+        let n_rows = reply.n_rows();
+        let value = reply::fitted(reply, call.max_bytes)?;
+        Ok((value, n_rows))
+    })
+}
+
+fn without_nulls(args: Value) -> Result<serde_json::Map<String, Value>, Fault> {
+    match args {
+        Value::Object(fields) => Ok(fields.into_iter().filter(|(_, value)| !value.is_null()).collect()),
+        Value::Null => Ok(serde_json::Map::new()),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Err(Fault::new(Code::InvalidArguments, "the arguments must be a JSON object")
+                .hint("such as {\"sheet\": \"sales\"}"))
+        }
+    }
+}
+
+/// Takes the argument that every tool with a long reply has: the budget of this one call.
+fn take_max_bytes(mut args: serde_json::Map<String, Value>, contract: &Contract) -> Result<(Value, usize), Fault> {
+    let takes_it = schema::names(&contract.args).iter().any(|name| name == schema::MAX_BYTES);
+    let max_bytes =
+        match args.get(schema::MAX_BYTES) {
+            Some(value) if takes_it => {
+                let wanted = value.as_u64().and_then(|it| usize::try_from(it).ok());
+                let allowed = wanted.filter(|it| (reply::MIN_BYTES..=reply::MAX_BYTES).contains(it));
+                let Some(allowed) = allowed else {
+                    return Err(Fault::new(Code::InvalidArguments, format!("`max_bytes` can't be {value}"))
+                        .hint(format!("give a whole number from {} to {}", reply::MIN_BYTES, reply::MAX_BYTES)));
+                };
+                args.remove(schema::MAX_BYTES);
+                allowed
+            }
+            _ => reply::DEFAULT_BYTES,
+        };
+    Ok((Value::Object(args), max_bytes))
+}

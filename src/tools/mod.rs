@@ -1,0 +1,23 @@
+//! Every tool, one file each. To add one: its `mod` line, its `with` line, and its regenerated contract.
+
+mod delete_sheet;
+mod describe_sheet;
+mod import_file;
+mod list_sheets;
+mod preview_rows;
+mod query;
+mod read_result;
+mod rows;
+
+use crate::tool::Registry;
+
+pub fn registry() -> Registry {
+    Registry::default()
+        .with::<delete_sheet::DeleteSheet>()
+        .with::<describe_sheet::DescribeSheet>()
+        .with::<import_file::ImportFile>()
+        .with::<list_sheets::ListSheets>()
+        .with::<preview_rows::PreviewRows>()
+        .with::<query::Query>()
+        .with::<read_result::ReadResult>()
+}

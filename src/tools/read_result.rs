@@ -1,0 +1,47 @@
+//! `read_result`: the next page of a query's result.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::rows::Rows;
+use crate::{
+    fault::Fault,
+    tool::{Call, Effect, Tool},
+};
+
+pub(super) struct ReadResult;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// Handle that `query` returned; good for an hour.
+    result: String,
+    /// Rows to skip: `next_offset` of the page before.
+    #[serde(default)]
+    offset: u64,
+    /// Rows to return, 1 to 10000.
+    #[serde(default = "default_max_rows")]
+    #[schemars(range(min = 1, max = 10_000))]
+    max_rows: u64,
+}
+
+fn default_max_rows() -> u64 {
+    200
+}
+
+impl Tool for ReadResult {
+    type Args = Args;
+    type Reply = Rows;
+
+    const NAME: &'static str = "read_result";
+    const TITLE: &'static str = "Read more of a result";
+    const ABOUT: &'static str = "Returns the next rows of a `query` result that was cut, by its `result` handle. The \
+        query is not run again. Prefer a narrower query to reading many pages.";
+    const EFFECT: Effect = Effect::Reads;
+
+    async fn run(call: &Call<'_>, args: Args) -> Result<Rows, Fault> {
+        let max_rows = args.max_rows.clamp(1, 10_000);
+        let part = call.workspace.read_result(&args.result, args.offset, max_rows, call.max_bytes).await?;
+        Ok(Rows::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
+    }
+}

@@ -1,0 +1,203 @@
+//! The worker's main loop: one task at a time, until its input ends.
+
+use std::{
+    io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+use super::{
+    frame, sandbox,
+    task::{Answer, Confinement, ImportTask, Order, Task},
+};
+use crate::{
+    engine::{
+        Engine, Interrupts,
+        convert::{self, Input, Output},
+    },
+    fault::{Code, Fault},
+    ingest::{self, format::Format, receipt::Receipt},
+};
+
+/// Serves tasks from standard input until it ends, which ends the process: that is how a worker notices that its
+/// server is gone, even in the middle of a query.
+pub fn main_loop() -> Result<(), Fault> {
+    let mut input = io::stdin().lock();
+    let Some(confinement) = frame::read::<Confinement>(&mut input).map_err(Fault::internal)? else { return Ok(()) };
+    drop(input);
+    sandbox::confine(&confinement)?;
+    let mut child = Child {
+        confinement,
+        engine: None,
+        interrupts: Interrupts::default(),
+        output: Arc::new(Mutex::new(io::stdout())),
+    };
+    let busy = Arc::new(AtomicBool::new(false));
+    let (tasks, inbox) = mpsc::channel();
+    let (interrupts, listening) = (child.interrupts.clone(), Arc::clone(&busy));
+    thread::spawn(move || listen(&tasks, &interrupts, &listening));
+    if child.confinement.warm {
+        child.engine()?;
+    }
+    for task in inbox {
+        let answer = child.guarded(task);
+        busy.store(false, Ordering::SeqCst);
+        child.send(&answer).map_err(Fault::internal)?;
+    }
+    Ok(())
+}
+
+/// Reads orders on a thread of its own, so that an interrupt is heard while a task runs.
+fn listen(tasks: &mpsc::Sender<Box<Task>>, interrupts: &Interrupts, busy: &Arc<AtomicBool>) {
+    let mut input = io::stdin().lock();
+    while let Ok(Some(order)) = frame::read(&mut input) {
+        match order {
+            Order::Run(task) => {
+                busy.store(true, Ordering::SeqCst);
+                if tasks.send(task).is_err() {
+                    break;
+                }
+            }
+            Order::Interrupt => {
+                let (interrupts, busy) = (interrupts.clone(), Arc::clone(busy));
+                thread::spawn(move || {
+                    while busy.load(Ordering::SeqCst) {
+                        interrupts.interrupt();
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                });
+            }
+        }
+    }
+    #[expect(clippy::exit, reason = "the server is gone: nobody waits for what runs")]
+    std::process::exit(0);
+}
+
+struct Child {
+    confinement: Confinement,
+    engine: Option<Engine>,
+    interrupts: Interrupts,
+    output: Arc<Mutex<io::Stdout>>,
+}
+
+impl Child {
+    /// A panic in a parser is a fault of this one task.
+    fn guarded(&mut self, task: Box<Task>) -> Answer {
+        match catch_unwind(AssertUnwindSafe(|| self.run(*task))) {
+            Ok(Ok(reply)) => Answer::Done(reply),
+            Ok(Err(fault)) => Answer::Failed(fault),
+            Err(_) => {
+                self.engine = None;
+                Answer::Failed(Fault::new(Code::WorkerCrashed, "the worker gave up on this call").hint(
+                    "the file may be damaged, or the query unusual: try it in a smaller form; other calls are not affected",
+                ))
+            }
+        }
+    }
+
+    fn run(&mut self, task: Task) -> Result<Box<RawValue>, Fault> {
+        match task {
+            Task::SetManifest(manifest) => reply(&self.engine()?.set_manifest(manifest)?),
+            Task::Query { sql, page } => reply(&self.engine()?.query(&sql, &page)?),
+            Task::Preview { sheet, columns, offset, page } => {
+                reply(&self.engine()?.preview(&sheet, &columns, offset, &page)?)
+            }
+            Task::Profile { sheet, columns } => reply(&self.engine()?.profile(&sheet, &columns)?),
+            Task::Import(import) => reply(&self.import(&import)?),
+            Task::Raw { import, output, target } => reply(&raw(&import, output, &target)?),
+            Task::Export { source, output, target } => {
+                reply(&convert::write(&source, output, &target, &self.confinement.budget, self.interrupts.clone())?)
+            }
+        }
+    }
+
+    fn engine(&mut self) -> Result<&mut Engine, Fault> {
+        let engine = match self.engine.take() {
+            Some(engine) => engine,
+            None => {
+                let folders: Vec<&Path> = self.confinement.folders.iter().map(AsRef::as_ref).collect();
+                Engine::open(&self.confinement.budget, &folders, self.interrupts.clone())?
+            }
+        };
+        Ok(self.engine.insert(engine))
+    }
+
+    fn import(&self, import: &ImportTask) -> Result<Receipt, Fault> {
+        let mut last = 0.0;
+        let mut progress = |share: f64| {
+            if share - last >= 0.01 {
+                last = share;
+                // A server that no longer listens will end this process by itself.
+                let _ = self.send(&Answer::Progress(share));
+            }
+        };
+        let out = import.out.as_deref();
+        let format = ingest::detect(&import.file, &import.name)?;
+        let input = match format {
+            Format::Parquet => Input::Parquet,
+            Format::Json | Format::Ndjson => Input::Json,
+            Format::Csv | Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
+                return ingest::read(&import.file, &import.name, &import.options, &import.limits, out, &mut progress);
+            }
+        };
+        let budget = &self.confinement.budget;
+        let converted = convert::read(&import.file, input, out, budget, self.interrupts.clone())?;
+        Ok(Receipt::of_table(format, &import.name, converted.columns, converted.n_rows, converted.file))
+    }
+
+    fn send(&self, answer: &Answer) -> io::Result<()> {
+        frame::write(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner), answer)
+    }
+}
+
+/// The file's main table, every row of it, cells as the text they were.
+fn raw(import: &ImportTask, output: Output, target: &Path) -> Result<(), Fault> {
+    let storage = |error: io::Error| Fault::new(Code::StorageFailed, format!("can't write the output: {error}"));
+    let mut out = io::BufWriter::new(std::fs::File::create(target).map_err(storage)?);
+    let mut n_rows = 0_u64;
+    let mut write = |cells: &[&str]| -> io::Result<()> {
+        match output {
+            Output::Csv => write_csv(&mut out, cells)?,
+            Output::Json | Output::Parquet => {
+                out.write_all(if n_rows == 0 { b"[\n" } else { b",\n" })?;
+                serde_json::to_writer(&mut out, cells)?;
+            }
+        }
+        n_rows += 1;
+        Ok(())
+    };
+    ingest::raw(&import.file, &import.name, &import.options, &import.limits, &mut write)?;
+    if output != Output::Csv {
+        out.write_all(if n_rows == 0 { b"[]\n" } else { b"\n]\n" }).map_err(storage)?;
+    }
+    out.flush().map_err(storage)
+}
+
+fn write_csv(out: &mut impl Write, cells: &[&str]) -> io::Result<()> {
+    for (col_idx, cell) in cells.iter().enumerate() {
+        if col_idx > 0 {
+            out.write_all(b",")?;
+        }
+        // A lone empty cell is quoted, or its row would read as a blank line.
+        if cell.contains(['"', ',', '\n', '\r']) || (cells.len() == 1 && cell.is_empty()) {
+            write!(out, "\"{}\"", cell.replace('"', "\"\""))?;
+        } else {
+            out.write_all(cell.as_bytes())?;
+        }
+    }
+    out.write_all(b"\n")
+}
+
+fn reply(value: &impl Serialize) -> Result<Box<RawValue>, Fault> {
+    serde_json::value::to_raw_value(value).map_err(Fault::internal)
+}

@@ -1,0 +1,184 @@
+//! The server's workers: warm ones for queries, one of its own for each import; deadlines, cancellation, restarts.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::{sync::Semaphore, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    process::{Ended, Process},
+    task::{Confinement, Manifest, Task},
+};
+use crate::{
+    engine::Budget,
+    fault::{Code, Fault},
+};
+
+/// How many workers there may be, and what each may use.
+#[derive(Debug, Clone)]
+pub struct PoolLimits {
+    /// Queries at once, over all workspaces.
+    pub n_query_workers: usize,
+    /// Imports at once.
+    pub n_import_workers: usize,
+    pub budget: Budget,
+    /// How long a call waits for a free worker before it is told that Quire is busy.
+    pub patience: Duration,
+}
+
+/// One call's time, and the way to end it early.
+#[derive(Debug, Clone)]
+pub struct CallLimits {
+    pub deadline: Duration,
+    pub cancel: CancellationToken,
+}
+
+/// The workspace that a query worker belongs to.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// Tells workspaces apart.
+    pub key: String,
+    /// What its DuckDB may touch: version files to read, scratch to write.
+    pub folders: Vec<PathBuf>,
+}
+
+/// All workers of this process.
+pub struct Pool {
+    program: PathBuf,
+    limits: PoolLimits,
+    query_slots: Semaphore,
+    import_slots: Semaphore,
+    idle: Mutex<Vec<(String, Process)>>,
+}
+
+impl Pool {
+    /// `program` is Quire itself, started as `program worker`.
+    pub fn new(program: PathBuf, limits: PoolLimits) -> Pool {
+        Pool {
+            query_slots: Semaphore::new(limits.n_query_workers),
+            import_slots: Semaphore::new(limits.n_import_workers),
+            idle: Mutex::new(Vec::new()),
+            program,
+            limits,
+        }
+    }
+
+    /// Starts a worker for `home` ahead of its first call.
+    pub async fn warm(&self, home: &Home) -> Result<(), Fault> {
+        let process = self.start_query_worker(home).await?;
+        self.give_back(home, process);
+        Ok(())
+    }
+
+    /// Runs a task over the workspace's sheets. `manifest` answers them together with their generation, and is asked
+    /// only when the worker's own is another.
+    pub async fn query<T: DeserializeOwned>(
+        &self,
+        home: &Home,
+        generation: u64,
+        manifest: &(dyn Fn() -> Result<Manifest, Fault> + Send + Sync),
+        task: Task,
+        call: &CallLimits,
+    ) -> Result<T, Fault> {
+        let _slot = self.slot(&self.query_slots, call).await?;
+        let mut process = match self.take(&home.key) {
+            Some(process) => process,
+            None => self.start_query_worker(home).await?,
+        };
+        if process.generation != Some(generation) {
+            let order = Task::SetManifest(manifest()?);
+            if let Err(Ended::Lost(_)) = process.run(order, call, &|_| ()).await {
+                // It died while it was idle: not this call's fault.
+                process = self.start_query_worker(home).await?;
+                let order = Task::SetManifest(manifest()?);
+                process.run(order, call, &|_| ()).await.map_err(Ended::into_fault)?;
+            }
+            process.generation = Some(generation);
+        }
+        match process.run(task, call, &|_| ()).await {
+            Ok(reply) => {
+                self.give_back(home, process);
+                parsed(&reply)
+            }
+            Err(Ended::Failed(fault)) => {
+                self.give_back(home, process);
+                Err(fault)
+            }
+            Err(Ended::Lost(fault)) => Err(fault),
+        }
+    }
+
+    /// Runs a task over one file, in a worker of its own that ends with it. DuckDB, where it is needed, may touch
+    /// `folders`.
+    pub async fn import<T: DeserializeOwned>(
+        &self,
+        folders: Vec<PathBuf>,
+        task: Task,
+        call: &CallLimits,
+        progress: &(dyn Fn(f64) + Send + Sync),
+    ) -> Result<T, Fault> {
+        let _slot = self.slot(&self.import_slots, call).await?;
+        let confinement = Confinement { budget: self.limits.budget.clone(), folders, warm: false };
+        let mut process = Process::start(&self.program, &confinement).await?;
+        let reply = process.run(task, call, progress).await.map_err(Ended::into_fault)?;
+        parsed(&reply)
+    }
+
+    async fn slot<'a>(
+        &self,
+        slots: &'a Semaphore,
+        call: &CallLimits,
+    ) -> Result<tokio::sync::SemaphorePermit<'a>, Fault> {
+        let waiting = timeout(self.limits.patience, slots.acquire());
+        tokio::select! {
+            slot = waiting => match slot {
+                Ok(Ok(slot)) => Ok(slot),
+                _ => Err(Fault::new(Code::Busy, format!("all workers have been busy for {} s", self.limits.patience.as_secs()))
+                    .hint("call again in a moment")),
+            },
+            () = call.cancel.cancelled() => Err(Fault::new(Code::Cancelled, "the call was cancelled")),
+        }
+    }
+
+    async fn start_query_worker(&self, home: &Home) -> Result<Process, Fault> {
+        let confinement = Confinement { budget: self.limits.budget.clone(), folders: home.folders.clone(), warm: true };
+        Process::start(&self.program, &confinement).await
+    }
+
+    fn take(&self, key: &str) -> Option<Process> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let position = idle.iter().rposition(|(owner, _)| owner == key)?;
+        Some(idle.remove(position).1)
+    }
+
+    /// Keeps the process for the workspace's next call; the longest idle one makes room.
+    fn give_back(&self, home: &Home, process: Process) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.push((home.key.clone(), process));
+        let excess = idle.len().saturating_sub(self.limits.n_query_workers);
+        idle.drain(..excess);
+    }
+}
+
+/// The program that a worker runs: this very binary, also after an upgrade has replaced the file.
+pub fn own_program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") { Ok(Path::new("/proc/self/exe").to_owned()) } else { std::env::current_exe() }
+}
+
+impl Ended {
+    fn into_fault(self) -> Fault {
+        match self {
+            Ended::Failed(fault) | Ended::Lost(fault) => fault,
+        }
+    }
+}
+
+fn parsed<T: DeserializeOwned>(reply: &RawValue) -> Result<T, Fault> {
+    serde_json::from_str(reply.get()).map_err(Fault::internal)
+}

@@ -1,0 +1,174 @@
+//! One worker process, as its server sees it.
+
+use std::{
+    io,
+    path::Path,
+    process::{ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::value::RawValue;
+use tokio::{
+    io::{AsyncReadExt, BufReader},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
+    time::{Instant, sleep_until, timeout},
+};
+
+use super::{
+    frame,
+    pool::CallLimits,
+    task::{Answer, Confinement, Order, Task},
+};
+use crate::fault::{Code, Fault};
+
+/// How long an interrupted statement may take to end before its process is killed.
+const GRACE: Duration = Duration::from_millis(700);
+/// Bytes kept of what a worker says on standard error: enough to tell why it died. It may hold cells: never logged.
+const LAST_WORDS: usize = 4_096;
+
+pub(super) struct Process {
+    child: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    last_words: Arc<Mutex<Vec<u8>>>,
+    /// Generation of the manifest it has.
+    pub(super) generation: Option<u64>,
+}
+
+impl Process {
+    /// Starts `program worker` and tells it its confinement. Call it from a thread of the runtime, which stays: a
+    /// sandbox that binds a child to its parent binds it to the thread that started it.
+    pub(super) async fn start(program: &Path, confinement: &Confinement) -> Result<Process, Fault> {
+        let mut command = Command::new(program);
+        command.arg("worker").env_clear().kill_on_drop(true);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // Windows starts no program without it.
+        #[cfg(windows)]
+        if let Some(root) = inherited_system_root() {
+            command.env("SystemRoot", root);
+        }
+        let failed = |error: io::Error| {
+            Fault::new(Code::WorkerCrashed, format!("can't start a worker: {error}")).hint("run `quire doctor`")
+        };
+        let mut child = command.spawn().map_err(failed)?;
+        let (Some(mut orders), Some(answers), Some(errors)) =
+            (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
+            return Err(Fault::internal("a worker without pipes"));
+        };
+        let last_words = Arc::new(Mutex::new(Vec::new()));
+        tokio::spawn(keep_last_words(errors, Arc::clone(&last_words)));
+        frame::write_async(&mut orders, confinement).await.map_err(failed)?;
+        Ok(Process { child, orders, answers: BufReader::new(answers), last_words, generation: None })
+    }
+
+    /// Runs one task. After an error of kind `Lost` the process is of no more use.
+    pub(super) async fn run(
+        &mut self,
+        task: Task,
+        limits: &CallLimits,
+        progress: &(dyn Fn(f64) + Send + Sync),
+    ) -> Result<Box<RawValue>, Ended> {
+        if frame::write_async(&mut self.orders, &Order::Run(Box::new(task))).await.is_err() {
+            return Err(Ended::Lost(self.death().await));
+        }
+        let deadline = Instant::now() + limits.deadline;
+        loop {
+            let answer = tokio::select! {
+                answer = frame::read_async(&mut self.answers) => answer,
+                () = sleep_until(deadline) => return Err(Ended::Lost(self.stop(timed_out(limits.deadline)).await)),
+                () = limits.cancel.cancelled() => {
+                    let fault = Fault::new(Code::Cancelled, "the call was cancelled");
+                    return Err(Ended::Lost(self.stop(fault).await));
+                }
+            };
+            match answer {
+                Ok(Some(Answer::Progress(share))) => progress(share),
+                Ok(Some(Answer::Done(reply))) => return Ok(reply),
+                Ok(Some(Answer::Failed(fault))) => return Err(Ended::Failed(fault)),
+                Ok(None) | Err(_) => return Err(Ended::Lost(self.death().await)),
+            }
+        }
+    }
+
+    /// Interrupts what runs, and kills the process if that does not end it. Not reused afterwards: an interrupt still
+    /// under way would hit the next task.
+    async fn stop(&mut self, fault: Fault) -> Fault {
+        let interrupted = async {
+            frame::write_async(&mut self.orders, &Order::Interrupt).await?;
+            while let Some(Answer::Progress(_)) = frame::read_async(&mut self.answers).await? {}
+            io::Result::Ok(())
+        };
+        if !matches!(timeout(GRACE, interrupted).await, Ok(Ok(()))) {
+            tracing::warn!(pid = self.child.id(), "killing a worker that does not stop");
+        }
+        // Whether it was already gone makes no difference.
+        let _ = self.child.kill().await;
+        fault
+    }
+
+    /// Why the process is gone.
+    async fn death(&mut self) -> Fault {
+        let status = match timeout(GRACE, self.child.wait()).await {
+            Ok(Ok(status)) => Some(status),
+            _ => {
+                let _ = self.child.kill().await;
+                None
+            }
+        };
+        // Its last words may arrive after its end.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        let words = String::from_utf8_lossy(&words);
+        let starved = ["memory allocation of", "bad_alloc", "Out of Memory", "out of memory", "failed to allocate"];
+        if starved.iter().any(|it| words.contains(it)) {
+            return Fault::new(Code::OutOfMemory, "the call needs more memory than it may use")
+                .hint("ask for less at once: filter or aggregate earlier, or split the file");
+        }
+        tracing::warn!(status = status.map(|it| it.to_string()), "a worker ended under its task");
+        let how = status.map_or_else(|| "no answer".to_owned(), how_it_ended);
+        Fault::new(Code::WorkerCrashed, format!("the worker process ended under this call ({how})"))
+            .hint("nothing is lost, and the next call gets a new worker; try a smaller form of this one")
+    }
+}
+
+/// How a task did not succeed.
+pub(super) enum Ended {
+    /// The process is well.
+    Failed(Fault),
+    /// The process is not to be used again.
+    Lost(Fault),
+}
+
+fn timed_out(deadline: Duration) -> Fault {
+    Fault::new(Code::TimedOut, format!("stopped after {} s, its time limit", deadline.as_secs_f64()))
+        .hint("filter or aggregate earlier, or avoid joins that multiply rows")
+}
+
+#[cfg(unix)]
+fn how_it_ended(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    status.signal().map_or_else(|| status.to_string(), |signal| format!("signal {signal}"))
+}
+
+#[cfg(not(unix))]
+fn how_it_ended(status: ExitStatus) -> String {
+    status.to_string()
+}
+
+#[cfg(windows)]
+fn inherited_system_root() -> Option<std::ffi::OsString> {
+    #[expect(clippy::disallowed_methods, reason = "handed on to the child, not configuration")]
+    std::env::var_os("SystemRoot")
+}
+
+async fn keep_last_words(mut errors: ChildStderr, last_words: Arc<Mutex<Vec<u8>>>) {
+    let mut chunk = [0; 1_024];
+    while let Ok(n_bytes @ 1..) = errors.read(&mut chunk).await {
+        let mut words = last_words.lock().unwrap_or_else(PoisonError::into_inner);
+        words.extend_from_slice(chunk.get(..n_bytes).unwrap_or_default());
+        let excess = words.len().saturating_sub(LAST_WORDS);
+        words.drain(..excess);
+    }
+}

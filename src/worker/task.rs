@@ -1,0 +1,75 @@
+//! What a worker can be asked, as it crosses the pipe.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    engine::{Budget, PageRequest, convert::Output},
+    fault::Fault,
+    ingest::{Limits, Options},
+    name::SheetName,
+    value::Column,
+};
+
+/// The first frame to a worker: what it may use and touch, for as long as it lives.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Confinement {
+    pub(super) budget: Budget,
+    /// Folders that DuckDB may read and write; empty for a worker that only parses one file.
+    pub(super) folders: Vec<PathBuf>,
+    /// Whether to open DuckDB before the first task.
+    pub(super) warm: bool,
+}
+
+/// A frame to a worker after the first.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Order {
+    Run(Box<Task>),
+    /// End the running task early.
+    Interrupt,
+}
+
+/// A frame from a worker.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// Share of the task done, 0 to 1.
+    Progress(f64),
+    Done(Box<RawValue>),
+    Failed(Fault),
+}
+
+/// The workspace's sheets, by name, with their version files.
+pub type Manifest = BTreeMap<SheetName, PathBuf>;
+
+/// One piece of work; what it answers is said with each.
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Task {
+    /// Answers nothing. Sent by the pool before a task, when the workspace has changed.
+    SetManifest(Manifest),
+    /// Answers an `engine::Page`.
+    Query { sql: String, page: PageRequest },
+    /// Answers an `engine::Page`.
+    Preview { sheet: SheetName, columns: Vec<String>, offset: u64, page: PageRequest },
+    /// Answers a `Vec<engine::profile::ColumnProfile>`.
+    Profile { sheet: SheetName, columns: Vec<Column> },
+    /// Answers an `ingest::receipt::Receipt`.
+    Import(ImportTask),
+    /// Writes the file's main table to `target` as text, every row of it. Answers nothing.
+    Raw { import: ImportTask, output: Output, target: PathBuf },
+    /// Writes the version file `source` to `target`. Answers nothing.
+    Export { source: PathBuf, output: Output, target: PathBuf },
+}
+
+/// A file to read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ImportTask {
+    pub file: PathBuf,
+    /// The name it came with, for titles and to tell its format where the content leaves it open.
+    pub name: String,
+    pub options: Options,
+    pub limits: Limits,
+    /// A folder for the version files; none asks for the reading only.
+    pub out: Option<PathBuf>,
+}

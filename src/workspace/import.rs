@@ -1,0 +1,354 @@
+//! From a file to sheets: one worker reads it, then its version files are published and committed together.
+
+use std::{
+    fs::Metadata,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use super::{Inner, Workspace};
+use crate::{
+    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
+    engine::convert::Output,
+    fault::{Code, Fault},
+    ingest::{
+        Options,
+        receipt::{Issue, Receipt, SheetReceipt},
+    },
+    name::SheetName,
+    store::{self, Scratch},
+    tool::Context,
+    worker::{
+        pool::CallLimits,
+        task::{ImportTask, Task},
+    },
+};
+
+/// What an import did.
+pub struct Imported {
+    /// Each with `new`, `changed` or `unchanged`.
+    pub sheets: Vec<(Sheet, &'static str)>,
+    /// For people: format, encoding, delimiter.
+    pub format: String,
+    pub issues: Vec<Issue>,
+    pub notes: Vec<String>,
+}
+
+/// A converted file.
+pub struct Converted {
+    file: PathBuf,
+    _scratch: Scratch,
+}
+
+impl Converted {
+    pub fn path(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// Worksheet names that a program gives by itself: such a sheet is named after its file.
+const GENERIC_TITLES: &[&str] = &[
+    "sheet",
+    "worksheet",
+    "tabelle",
+    "feuil",
+    "feuille",
+    "hoja",
+    "foglio",
+    "blad",
+    "ark",
+    "list",
+    "arkusz",
+    "planilha",
+    "лист",
+    "sayfa",
+    "工作表",
+    "시트",
+];
+
+impl Workspace {
+    /// Links a local file. The same path again gives the same sheets, as new versions if its bytes have changed.
+    pub async fn import_path(&self, path: &str, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
+        let path = self.inner.house.roots.allow(Path::new(path))?;
+        if path.is_dir() {
+            return Err(Fault::new(Code::InvalidArguments, format!("`{}` is a folder", path.display()))
+                .hint("import its files one by one, or start Quire with `--open FOLDER`"));
+        }
+        if let Some(same) = self.already(&path, &options).await? {
+            return Ok(same);
+        }
+        self.import_linked(&path, options, context).await
+    }
+
+    /// Imports bytes that came with a name. The same name again gives the same sheets.
+    pub async fn import_bytes(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        options: Options,
+        context: &Context<'_>,
+    ) -> Result<Imported, Fault> {
+        self.check_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
+        let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |it| it.to_string_lossy().into_owned());
+        let (scratch, file) = self
+            .blocking(move |inner| {
+                let scratch = inner.dir.new_scratch()?;
+                let file = scratch.path().join("upload");
+                std::fs::write(&file, bytes).map_err(|error| {
+                    Fault::new(Code::StorageFailed, format!("the content can't be stored: {error}"))
+                        .hint("free some disk space")
+                })?;
+                Ok((scratch, file))
+            })
+            .await?;
+        let origin = Origin { identity: Identity::Name(name.clone()), name, modified_ns: None, linked: false };
+        self.import(&file, origin, options, scratch, context).await
+    }
+
+    /// Reads a linked file, whatever is known of it.
+    pub(super) async fn import_linked(
+        &self,
+        path: &Path,
+        options: Options,
+        context: &Context<'_>,
+    ) -> Result<Imported, Fault> {
+        let unreadable = |error: std::io::Error| {
+            Fault::new(Code::FileNotFound, format!("can't read `{}`: {error}", path.display()))
+                .hint("check the path and that the file may be read")
+        };
+        let before = path.metadata().map_err(unreadable)?;
+        self.check_size(before.len())?;
+        let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let identity = Identity::Path(path.to_string_lossy().into_owned());
+        let origin = Origin { identity, name, modified_ns: modified_ns(&before), linked: true };
+        self.import(path, origin, options, scratch, context).await
+    }
+
+    /// The file's reading, without importing it.
+    pub async fn inspect(&self, path: &Path, options: Options, context: &Context<'_>) -> Result<Receipt, Fault> {
+        let path = self.inner.house.roots.allow(path)?;
+        self.check_size(path.metadata().map(|it| it.len()).unwrap_or_default())?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let task = ImportTask { file: path, name, options, limits: self.limits().ingest.clone(), out: None };
+        self.read(Task::Import(task), Vec::new(), context).await
+    }
+
+    /// The file's table in another format, as a file of its own that goes when the answer is dropped. `raw`: every row
+    /// of the main table as text, as CSV or JSON.
+    pub async fn convert(
+        &self,
+        path: &Path,
+        options: Options,
+        output: Output,
+        raw: bool,
+        context: &Context<'_>,
+    ) -> Result<Converted, Fault> {
+        let path = self.inner.house.roots.allow(path)?;
+        self.check_size(path.metadata().map(|it| it.len()).unwrap_or_default())?;
+        let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
+        let (folder, target) = (scratch.path().to_owned(), scratch.path().join("converted"));
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let limits = self.limits().ingest.clone();
+        let import = ImportTask { file: path, name, options, limits, out: (!raw).then(|| folder.clone()) };
+        if raw {
+            if output == Output::Parquet {
+                return Err(Fault::new(Code::InvalidArguments, "`--raw` writes text, and Parquet has types")
+                    .hint("use `--to csv` or `--to json`"));
+            }
+            let task = Task::Raw { import, output, target: target.clone() };
+            self.read::<()>(task, vec![folder], context).await?;
+            return Ok(Converted { file: target, _scratch: scratch });
+        }
+        let receipt: Receipt = self.read(Task::Import(import), vec![folder.clone()], context).await?;
+        let main = receipt.sheets.into_iter().max_by_key(|sheet| sheet.n_rows).and_then(|sheet| sheet.file);
+        let source = main.ok_or_else(|| {
+            Fault::new(Code::UnreadableFile, "the file holds no table").hint("`quire inspect` shows how it is read")
+        })?;
+        let task = Task::Export { source, output, target: target.clone() };
+        self.read::<()>(task, vec![folder], context).await?;
+        Ok(Converted { file: target, _scratch: scratch })
+    }
+
+    async fn import(
+        &self,
+        file: &Path,
+        origin: Origin,
+        options: Options,
+        scratch: Scratch,
+        context: &Context<'_>,
+    ) -> Result<Imported, Fault> {
+        let out = scratch.path().to_owned();
+        let task = ImportTask {
+            file: file.to_owned(),
+            name: origin.name.clone(),
+            options: options.clone(),
+            limits: self.limits().ingest.clone(),
+            out: Some(out.clone()),
+        };
+        let hashed = file.to_owned();
+        let (receipt, sha256) = tokio::join!(
+            self.read::<Receipt>(Task::Import(task), vec![out], context),
+            super::blocking(move || Ok(store::hash(&hashed)?)),
+        );
+        let receipt = receipt?;
+        let (sha256, n_bytes) = sha256?;
+        if origin.linked && !is_as_before(file, n_bytes, origin.modified_ns) {
+            return Err(Fault::new(Code::Conflict, format!("`{}` changed while it was read", file.display()))
+                .hint("import it again when it is saved"));
+        }
+        let source = NewSource {
+            identity: origin.identity,
+            sha256,
+            n_bytes,
+            modified_ns: origin.modified_ns,
+            format: receipt.format.clone(),
+            options: serde_json::to_value(&options).map_err(Fault::internal)?,
+            issues: receipt.issues.clone(),
+            linked: origin.linked,
+        };
+        let (file, name) = (file.to_owned(), origin.name);
+        self.blocking(move |inner| inner.commit(&source, receipt, &name, &file, &scratch)).await
+    }
+
+    /// What is known of a linked file that has not changed since it was read with the same options.
+    async fn already(&self, path: &Path, options: &Options) -> Result<Option<Imported>, Fault> {
+        let Ok(metadata) = path.metadata() else { return Ok(None) };
+        let identity = Identity::Path(path.to_string_lossy().into_owned());
+        let sheets = self.blocking(move |inner| Ok(inner.house.catalog.find_source(inner.user.id, &identity)?)).await?;
+        let Some(source) = sheets.first().map(|sheet| &sheet.source) else { return Ok(None) };
+        let is_same = source.n_bytes == metadata.len()
+            && source.modified_ns == modified_ns(&metadata)
+            && serde_json::from_value::<Options>(source.options.clone()).is_ok_and(|it| it == *options);
+        if !is_same {
+            return Ok(None);
+        }
+        let (format, issues) = (source.format.clone(), source.issues.clone());
+        let sheets = sheets.into_iter().map(|sheet| (sheet, "unchanged")).collect();
+        Ok(Some(Imported { sheets, format, issues, notes: Vec::new() }))
+    }
+
+    async fn read<T: serde::de::DeserializeOwned>(
+        &self,
+        task: Task,
+        folders: Vec<PathBuf>,
+        context: &Context<'_>,
+    ) -> Result<T, Fault> {
+        let call = CallLimits { deadline: self.limits().import_timeout, cancel: context.cancel.clone() };
+        let progress = |share: f64| (context.progress)(share, "reading the file");
+        self.inner.house.pool.import(folders, task, &call, &progress).await
+    }
+
+    fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {
+        let limit = self.limits().ingest.file_bytes;
+        if n_bytes <= limit {
+            return Ok(());
+        }
+        Err(Fault::new(Code::LimitExceeded, format!("the file has {n_bytes} bytes, over the limit of {limit}"))
+            .hint("split it, or start Quire with a higher `--max-file-size`"))
+    }
+}
+
+/// Where an import comes from.
+struct Origin {
+    identity: Identity,
+    name: String,
+    modified_ns: Option<i64>,
+    linked: bool,
+}
+
+impl Inner {
+    fn commit(
+        &self,
+        source: &NewSource,
+        receipt: Receipt,
+        name: &str,
+        file: &Path,
+        scratch: &Scratch,
+    ) -> Result<Imported, Fault> {
+        let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
+        let format = shown_format(&receipt);
+        let n_sheets = receipt.sheets.len();
+        let (mut sheets, mut files) = (Vec::new(), Vec::new());
+        for (position, found) in (0_u32..).zip(receipt.sheets) {
+            let Some(version_file) = found.file.clone() else {
+                return Err(Fault::internal(format!("the worker wrote no file for `{}`", found.title)));
+            };
+            let sealed = store::seal(&version_file)?;
+            let suggested = suggest(&found.title, name, n_sheets);
+            sheets.push(new_sheet(found, position, suggested, &sealed));
+            files.push((version_file, sealed.hash));
+        }
+        let mut publish = || {
+            for (file, hash) in &files {
+                self.dir.publish_version(file, hash)?;
+            }
+            original.iter().try_for_each(|original| self.dir.publish_original(original))
+        };
+        let imported = self.house.catalog.commit_import(self.user.id, source, sheets, &mut publish)?;
+        let sheets = imported.into_iter().map(|ImportedSheet { sheet, change }| {
+            let state = match change {
+                Change::New => "new",
+                Change::Changed => "changed",
+                Change::Same => "unchanged",
+            };
+            (sheet, state)
+        });
+        Ok(Imported { sheets: sheets.collect(), format, issues: source.issues.clone(), notes: Vec::new() })
+    }
+}
+
+fn new_sheet(found: SheetReceipt, position: u32, suggested: SheetName, sealed: &store::Sealed) -> NewSheet {
+    NewSheet {
+        title: found.title,
+        hidden: found.hidden,
+        position,
+        suggested,
+        version: NewVersion {
+            n_rows: found.n_rows,
+            columns: found.columns,
+            issues: found.issues,
+            layout: Some(Layout {
+                header_rows: found.header_rows,
+                first_data_row: found.first_data_row,
+                last_data_row: found.last_data_row,
+            }),
+            file: sealed.hash.clone(),
+            n_bytes: sealed.n_bytes,
+            made_by: serde_json::json!({"tool": "import_file"}),
+        },
+    }
+}
+
+/// A name for a table: its own title, or its file's where the title says nothing.
+fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
+    let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
+    let bare = title.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_whitespace()).to_lowercase();
+    let is_generic = bare.is_empty() || GENERIC_TITLES.contains(&bare.as_str());
+    match (n_sheets, is_generic) {
+        (1, _) => SheetName::from_title(&stem),
+        (_, true) => SheetName::from_title(&format!("{stem} {title}")),
+        (_, false) => SheetName::from_title(title),
+    }
+}
+
+fn shown_format(receipt: &Receipt) -> String {
+    let mut shown = receipt.format.clone();
+    if let Some(encoding) = &receipt.encoding {
+        shown.push_str(&format!(", {encoding}"));
+    }
+    if let Some(delimiter) = &receipt.delimiter {
+        shown.push_str(&format!(", delimiter {delimiter:?}"));
+    }
+    shown
+}
+
+fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {
+    file.metadata().is_ok_and(|now| now.len() == n_bytes && modified_ns(&now) == modified)
+}
+
+/// Nanoseconds since 1970, as the file system says.
+pub(super) fn modified_ns(metadata: &Metadata) -> Option<i64> {
+    let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_nanos()).ok()
+}

@@ -1,0 +1,62 @@
+//! Linked files: when one has changed on disk it is read again before its sheets are.
+
+use std::path::{Path, PathBuf};
+
+use super::Workspace;
+use crate::{catalog::LinkedSource, fault::Fault, tool::Context};
+
+impl Workspace {
+    /// Reads changed files again whose sheets `is_wanted`. Only files within this process's roots are looked at.
+    ///
+    /// A file that is gone, or can't be read, leaves its sheets as they are; the notes say so.
+    pub(super) async fn refresh(
+        &self,
+        is_wanted: &(dyn Fn(&str) -> bool + Send + Sync),
+        context: &Context<'_>,
+    ) -> Vec<String> {
+        let linked = self.blocking(|inner| Ok(inner.house.catalog.linked_sources(inner.user.id)?)).await;
+        let linked = match linked {
+            Ok(linked) => linked,
+            Err(fault) => {
+                tracing::warn!(%fault, "linked files were not looked at");
+                return Vec::new();
+            }
+        };
+        let mut notes = Vec::new();
+        for source in linked {
+            let path = PathBuf::from(&source.path);
+            let is_used = source.sheets.iter().any(|name| is_wanted(name.as_str()));
+            if !is_used || !self.inner.house.roots.contains(&path) || !has_changed(&path, &source) {
+                continue;
+            }
+            notes.push(match self.read_again(&path, &source, context).await {
+                Ok(note) => note,
+                Err(fault) => format!(
+                    "`{}` has changed or is gone and could not be read again ({}): {} as of its last reading",
+                    path.display(),
+                    fault.message,
+                    names(&source)
+                ),
+            });
+        }
+        notes
+    }
+
+    async fn read_again(&self, path: &Path, source: &LinkedSource, context: &Context<'_>) -> Result<String, Fault> {
+        let options = serde_json::from_value(source.options.clone()).map_err(Fault::internal)?;
+        let imported = self.import_linked(path, options, context).await?;
+        let changed = imported.sheets.iter().any(|(_, state)| *state != "unchanged");
+        let what = if changed { "has changed and was read again" } else { "was touched, and holds the same" };
+        Ok(format!("`{}` {what}: {}", path.display(), names(source)))
+    }
+}
+
+fn names(source: &LinkedSource) -> String {
+    let names: Vec<String> = source.sheets.iter().map(|name| format!("`{name}`")).collect();
+    names.join(", ")
+}
+
+fn has_changed(path: &Path, source: &LinkedSource) -> bool {
+    let Ok(metadata) = path.metadata() else { return true };
+    metadata.len() != source.n_bytes || super::import::modified_ns(&metadata) != source.modified_ns
+}
