@@ -122,7 +122,7 @@ impl ColumnBuilder {
                 Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
             },
             (Values::Decimal(values), Reading::Decimal { scale }) => {
-                values.append_value(numeral(bytes)?.scaled(scale)?)
+                values.append_value(numeral(bytes)?.scaled(scale)?);
             }
             (Values::Double(values), _) => values.append_value(numeral(bytes)?.as_double()?),
             (Values::Boolean(values), _) => values.append_value(boolean(text)?),
@@ -165,8 +165,9 @@ impl ColumnBuilder {
             (Values::Timestamp(values), Cell::Timestamp(micros)) => values.append_value(micros),
             (Values::Timestamp(values), Cell::Date(days)) => values.append_value(i64::from(days) * DAY),
             (Values::Interval(values), Cell::Duration(millis)) => {
-                let days = i32::try_from(millis / 86_400_000).ok()?;
-                let rest = i32::try_from(millis % 86_400_000).ok()?;
+                // Parquet's milliseconds have no sign, so that a negative duration is less than its days.
+                let days = i32::try_from(millis.div_euclid(86_400_000)).ok()?;
+                let rest = i32::try_from(millis.rem_euclid(86_400_000)).ok()?;
                 values.append_value(IntervalDayTime::new(days, rest));
             }
             _ => return None,
@@ -229,7 +230,7 @@ impl Values {
     }
 }
 
-/// The Arrow field of a column; Parquet keeps it so that DuckDB sees `ColumnType`'s name.
+/// The Arrow field of a column; Parquet keeps it so that `DuckDB` sees `ColumnType`'s name.
 pub(super) fn field(name: &str, reading: Reading) -> Field {
     let data_type = match reading {
         Reading::Boolean => DataType::Boolean,

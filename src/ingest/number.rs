@@ -168,12 +168,12 @@ fn float(sign: u8, digits: &[u8]) -> Option<Numeral> {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expect: Option<Numeral>) {
-        assert_eq!(numeral(text.as_bytes()), expect, "{text}");
+    fn check(text: &str, expect: impl Into<Option<Numeral>>) {
+        assert_eq!(numeral(text.as_bytes()), expect.into(), "{text}");
     }
 
-    fn plain(mantissa: i64, scale: u8) -> Option<Numeral> {
-        Some(Numeral::Plain { mantissa, scale })
+    fn plain(mantissa: i64, scale: u8) -> Numeral {
+        Numeral::Plain { mantissa, scale }
     }
 
     #[test]
