@@ -107,6 +107,10 @@ impl Walk<'_> {
     fn object(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
         let class = text(fields, "class");
         let kind = text(fields, "type");
+        if class == "PARAMETER" {
+            return Err(Fault::new(Code::InvalidSql, "parameters such as `?` or `$1` have no values here")
+                .hint("write the values into the SQL"));
+        }
         if !kind.is_empty() && !is_known(class, kind) {
             return Err(refused(format!("`{}` is not allowed in a query", kind.to_lowercase())));
         }
