@@ -85,18 +85,18 @@ fn quotings(sample: &str, delimiter: u8) -> Vec<(Option<u8>, Option<u8>)> {
                 matches!(pair, [before, at] if *at == quote && (*before == delimiter || matches!(before, b'\n' | b'\r' | b' ')))
             })
     };
-    let mut quotings = vec![(Some(b'"'), None)];
-    if opens(b'"') {
-        if bytes.windows(2).any(|pair| pair == br#"\""#) {
-            quotings.push((Some(b'"'), Some(b'\\')));
+    let mut quotings = Vec::new();
+    for quote in [b'"', b'\''] {
+        // Before the plain one, so that it wins where the escape makes no difference to the table.
+        if opens(quote) && bytes.windows(2).any(|pair| pair == [b'\\', quote]) {
+            quotings.push((Some(quote), Some(b'\\')));
         }
-        quotings.push((None, None));
+        if opens(quote) || quote == b'"' {
+            quotings.push((Some(quote), None));
+        }
     }
-    if opens(b'\'') {
-        quotings.push((Some(b'\''), None));
-        if bytes.windows(2).any(|pair| pair == br"\'") {
-            quotings.push((Some(b'\''), Some(b'\\')));
-        }
+    if opens(b'"') {
+        quotings.push((None, None));
     }
     quotings
 }
@@ -106,12 +106,19 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> f64 {
     Splitter::new(dialect).split(&mut batch, is_whole);
     let mut n_by_width: HashMap<u32, u32> = HashMap::new();
     let (mut n_cells, mut n_typed) = (0_u32, 0_u32);
+    // What stands in quotes may be anything, and lies behind one, or behind the sample where it had an escape in it.
+    let start = batch.text().as_ptr().addr();
+    let is_quoted = |text: &str| {
+        let offset = text.as_ptr().addr().saturating_sub(start);
+        let before = offset.checked_sub(1).and_then(|idx| sample.as_bytes().get(idx));
+        offset >= sample.len() || (dialect.quote.is_some() && before == dialect.quote.as_ref())
+    };
     for row in batch.rows().filter(|row| !row.is_blank()) {
         *n_by_width.entry(row.width()).or_default() += 1;
         for (_, cell) in row.cells() {
             n_cells += 1;
             n_typed += u32::from(match cell {
-                Cell::Text(text) => is_typed(text.trim(), dialect),
+                Cell::Text(text) => is_quoted(text) || is_typed(text.trim(), dialect),
                 _ => true,
             });
         }
@@ -176,7 +183,7 @@ fn is_address(text: &str) -> bool {
 
 /// Prose: letters, without a quote that the dialect left over, or a delimiter that is not followed by a blank.
 fn is_words(text: &str, dialect: Dialect) -> bool {
-    if !text.contains(char::is_alphabetic) || text.contains(['\t', '|', '"', '\u{1}']) {
+    if !text.contains(char::is_alphabetic) || text.contains(['\t', '"', '\u{1}']) {
         return false;
     }
     if dialect.quote.is_none() && text.starts_with(['"', '\'']) {

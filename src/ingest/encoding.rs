@@ -88,21 +88,19 @@ pub(super) fn is_utf_8(file: &Path) -> Result<bool, ReadError> {
     }
 }
 
-/// UTF-16 without a mark: text of the Western kind has a zero in every second byte.
+/// UTF-16 without a mark: digits, delimiters and line ends have a zero in every second byte, and the whole makes text.
 pub(super) fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     let n_pairs = head.len() / 2;
     let zeros = |offset: usize| head.iter().skip(offset).step_by(2).filter(|byte| **byte == 0).count();
     let (even, odd) = (zeros(0), zeros(1));
-    if n_pairs == 0 || even + odd < n_pairs / 4 {
+    let encoding = if odd > 4 * even { UTF_16LE } else { UTF_16BE };
+    if n_pairs == 0 || even.max(odd) <= n_pairs / 8 || even.max(odd) <= 4 * even.min(odd) {
         return None;
     }
-    if odd > 4 * even {
-        Some(UTF_16LE)
-    } else if even > 4 * odd {
-        Some(UTF_16BE)
-    } else {
-        None
-    }
+    let text = encoding.decode_without_bom_handling(head).0;
+    let n_strange =
+        text.chars().filter(|c| (c.is_control() && !c.is_whitespace()) || *c == char::REPLACEMENT_CHARACTER);
+    (n_strange.count() <= text.chars().count() / 50).then_some(encoding)
 }
 
 /// Decodes one file, block by block.

@@ -40,6 +40,8 @@ pub(super) fn structure(rows: &[Row<'_>], header_row: Option<u64>, is_text_file:
 
 /// Whether the first row plainly is one of the rows below it: where those are not text, it is of their types too.
 fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_file: bool) -> bool {
+    let mut below = below.peekable();
+    let next = below.peek().copied();
     let below = survey(below, is_text_file);
     let mut n_alike = 0;
     let mut series = Vec::new();
@@ -53,24 +55,37 @@ fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_fil
             return false;
         }
         n_alike += 1;
-        if let Cell::Text(text) = cell {
-            series.extend(text.trim().parse::<i64>().ok());
-        } else if let Cell::Number(number) = cell {
-            series.extend(number::integer(number));
-        }
+        series.extend(whole(cell));
     }
     if below.is_empty() {
         return first.cells().all(|(_, cell)| {
             cell.is_blank() || !matches!(reading_of(cell, is_text_file), Reading::Text | Reading::TextAsTyped)
         });
     }
-    n_alike > 0 && !(series.len() == n_alike && is_series(&series))
+    let heads = series.len() == n_alike && (is_series(&series) || (are_years(&series) && !next.is_some_and(has_years)));
+    n_alike > 0 && !heads
+}
+
+fn whole(cell: Cell<'_>) -> Option<i64> {
+    match cell {
+        Cell::Text(text) => text.trim().parse().ok(),
+        Cell::Number(number) => number::integer(number),
+        _ => None,
+    }
+}
+
+fn are_years(numbers: &[i64]) -> bool {
+    numbers.iter().all(|year| (1_800..2_100).contains(year))
+}
+
+fn has_years(row: Row<'_>) -> bool {
+    row.cells().filter_map(|(_, cell)| whole(cell)).any(|number| are_years(&[number]))
 }
 
 /// Years, or numbers of columns, that head numeric columns: 2010, 2011, 2012.
 fn is_series(numbers: &[i64]) -> bool {
     let mut steps = numbers.windows(2).filter_map(|pair| pair.last()?.checked_sub(*pair.first()?));
-    let Some(step) = steps.next() else { return numbers.iter().all(|year| (1_900..2_100).contains(year)) };
+    let Some(step) = steps.next() else { return false };
     step != 0 && step.abs() <= 10 && steps.all(|next| next == step)
 }
 

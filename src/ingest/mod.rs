@@ -18,6 +18,8 @@ mod show;
 mod split;
 mod table;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod text;
 mod workbook;
 

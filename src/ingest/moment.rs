@@ -209,7 +209,8 @@ fn offset(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
         [b'-', rest @ ..] => (-1, rest),
         _ => return Some((None, text)),
     };
-    let (hours, 2, rest) = digits(rest, 2)? else { return None };
+    let (hours, rest) = rest.split_at_checked(2)?;
+    let (hours, 2, []) = digits(hours, 2)? else { return None };
     let (minutes, rest) = match rest {
         [] => (0, rest),
         [b':', rest @ ..] | rest => {

@@ -97,10 +97,9 @@ pub(super) fn numeral(text: &[u8]) -> Option<Numeral> {
     if n_digits == 0 || n_whole == Some(n_digits) {
         return None;
     }
-    if whole > 1 && digits.first() == Some(&b'0') {
-        return Some(Numeral::Code);
-    }
-    if n_whole.is_none() && (n_digits > MAX_DIGITS || (sign == b'+' && n_digits >= 7)) {
+    // Zeros pad `08.25` to a width; those of `0825` may be what tells one code from another.
+    let is_padded = whole > 1 && digits.first() == Some(&b'0');
+    if n_whole.is_none() && (is_padded || n_digits > MAX_DIGITS || (sign == b'+' && n_digits >= 7)) {
         return Some(Numeral::Code);
     }
     if n_digits > MAX_DIGITS {
@@ -121,11 +120,11 @@ fn unusual(sign: u8, digits: &[u8]) -> Option<Numeral> {
 
 /// `1,115` and `12,345,678.90`: groups of three digits throughout.
 fn grouped(sign: u8, digits: &[u8]) -> Option<Numeral> {
-    if sign == b'+' {
-        return None;
-    }
     let n_whole = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
     let (whole, fraction) = digits.split_at_checked(n_whole)?;
+    if sign == b'+' || fraction.contains(&b',') {
+        return None;
+    }
     let mut joined = Vec::with_capacity(digits.len() + 1);
     joined.push(if sign == b'-' { b'-' } else { b'+' });
     for (group_idx, group) in whole.split(|byte| *byte == b',').enumerate() {
@@ -185,6 +184,7 @@ mod tests {
         check("+3.5", plain(35, 1));
         check(".5", plain(5, 1));
         check("0.5", plain(5, 1));
+        check("08.25", plain(825, 2));
         check("1,115", plain(1115, 0));
         check("-12,345,678.90", plain(-1_234_567_890, 2));
         check("1,234,567", plain(1_234_567, 0));
@@ -197,15 +197,16 @@ mod tests {
     #[test]
     fn codes_are_not_numbers() {
         check("007", Some(Numeral::Code));
-        check("00.5", Some(Numeral::Code));
         check("+4915112345678", Some(Numeral::Code));
         check("1234567890123456789", Some(Numeral::Code));
     }
 
     #[test]
     fn what_is_not_plainly_a_number_is_none() {
-        for text in ["", "-", ".", "1.", "1,11", "1,1115", ",115", "0,115", "1.2.3", "12a", "e5", "1e", "nan", "1e999"]
-        {
+        for text in [
+            "", "-", ".", "1.", "1,11", "1,1115", ",115", "0,115", "115.5,3", "1.2.3", "12a", "e5", "1e", "nan",
+            "1e999",
+        ] {
             check(text, None);
         }
     }

@@ -5,6 +5,7 @@
 //! That evidence is complete, because every row between fitted the first plan.
 
 use std::{
+    mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::mpsc::sync_channel,
@@ -251,9 +252,9 @@ impl<'a> Pass<'a> {
 
     /// `is_whole`: the sample is all there is, so that nothing stays open.
     fn end_sample(&mut self, is_whole: bool) -> Result<(), ReadError> {
-        let Phase::Sampling { batches, .. } = std::mem::replace(&mut self.phase, Phase::Surveying) else {
-            return Ok(());
-        };
+        let Phase::Sampling { batches, .. } = &mut self.phase else { return Ok(()) };
+        let batches = mem::take(batches);
+        self.phase = Phase::Surveying;
         self.survey.open(&batches)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));

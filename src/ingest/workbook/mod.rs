@@ -1,15 +1,17 @@
-//! Workbooks, by calamine: XLSX, XLSM and XLSB cell by cell, XLS and ODS whole and therefore small.
+//! Workbooks, by calamine: XLSX, XLSM and XLSB cell by cell, XLS whole and therefore small; ODS by a reader of our own.
 
+mod ods;
 mod package;
 mod rows;
 mod serial;
 #[cfg(test)]
 mod tests;
+mod xls;
 mod zipped;
 
 use std::{
     any::Any,
-    io,
+    fs, io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
 };
@@ -25,7 +27,17 @@ pub(super) fn tables(
     options: &Options,
     limits: &Limits,
 ) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
-    zipped::tables(file, format, options, limits)
+    let n_bytes = fs::metadata(file)?.len();
+    if n_bytes > limits.file_bytes {
+        return Err(ReadError::Limit { what: "bytes of the file", found: n_bytes, limit: limits.file_bytes });
+    }
+    if format == Format::Xls {
+        xls::tables(file, options, limits)
+    } else if format == Format::Ods {
+        ods::tables(file, options, limits)
+    } else {
+        zipped::tables(file, format, options, limits)
+    }
 }
 
 /// The worksheets to read of all that a workbook has, and what is left out.
@@ -53,7 +65,7 @@ fn chosen(sheets: &[Sheet], options: &Options, limits: &Limits) -> Result<(Vec<S
     }
     let (worksheets, others): (Vec<Sheet>, Vec<Sheet>) =
         sheets.iter().cloned().partition(|sheet| sheet.typ == SheetType::WorkSheet);
-    let issues = left_out("sheet_without_cells", "charts, dialogs or macros, and no cells", &others);
+    let issues = left_out("sheets_without_cells", "charts, dialogs or macros, and no cells", &others);
     Ok((worksheets, issues.into_iter().collect()))
 }
 
@@ -121,6 +133,7 @@ fn io_error(error: io::Error) -> ReadError {
 }
 
 impl From<XlsxError> for ReadError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn from(error: XlsxError) -> ReadError {
         match error {
             XlsxError::Password => ReadError::Encrypted,
@@ -131,6 +144,7 @@ impl From<XlsxError> for ReadError {
 }
 
 impl From<XlsbError> for ReadError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn from(error: XlsbError) -> ReadError {
         match error {
             XlsbError::Password => ReadError::Encrypted,

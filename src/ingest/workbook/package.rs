@@ -139,7 +139,8 @@ fn inflated(found: u64, limit: u64) -> ReadError {
     ReadError::Limit { what: "bytes of the workbook once inflated", found, limit }
 }
 
-fn zip_error(error: ZipError) -> ReadError {
+#[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
+pub(super) fn zip_error(error: ZipError) -> ReadError {
     match error {
         ZipError::Io(error) => super::io_error(error),
         error => ReadError::Damaged(format!("its zip can't be read ({error})")),

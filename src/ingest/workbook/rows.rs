@@ -1,5 +1,7 @@
 //! Cells by position, as calamine gives them, gathered into batches of rows.
 
+use std::ops::ControlFlow;
+
 use crate::ingest::{
     Limits, ReadError,
     cell::{Batch, Cell},
@@ -53,8 +55,12 @@ impl Rows {
         self.full.take()
     }
 
-    /// What is left when the sheet has ended.
-    pub(super) fn take_rest(&mut self) -> Batch {
-        std::mem::take(&mut self.batch)
+    /// Hands on what is left when the sheet has ended.
+    pub(super) fn finish(self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) {
+        for batch in self.full.into_iter().chain([self.batch]) {
+            if batch.n_rows() > 0 && push(batch).is_break() {
+                return;
+            }
+        }
     }
 }

@@ -137,7 +137,8 @@ fn whole(number: f64) -> Option<i64> {
     if !number.is_finite() || number.abs() > 4.0e14 {
         return None;
     }
-    format!("{:.0}", number.round()).parse().ok()
+    #[expect(clippy::as_conversions, clippy::cast_possible_truncation, reason = "there is no other way, and it fits")]
+    Some(number.round() as i64)
 }
 
 /// A date, time or both in ISO 8601; text if it is none.

@@ -83,6 +83,10 @@ fn check_error(file: &NamedTempFile, format: Format, expect: &str) {
 fn by_hand(workbook_pr: &str, sheet_data: &str) -> NamedTempFile {
     package(&[
         (
+            "_rels/.rels",
+            r#"<Relationships><Relationship Id="rId1" Type="x/relationships/officeDocument" Target="xl/workbook.xml"/></Relationships>"#,
+        ),
+        (
             "xl/workbook.xml",
             &format!(
                 r#"<workbook xmlns:r="r">{workbook_pr}<sheets><sheet name="S" sheetId="1" r:id="rId1"/></sheets></workbook>"#
@@ -200,7 +204,7 @@ fn sheets_are_marked_chosen_and_left_out() {
         .unwrap();
     book.add_worksheet().set_name("Three").unwrap().set_very_hidden(true).write_number(0, 0, 3).unwrap();
     let file = saved(&mut book);
-    check(&file, "One\n 1: 0=1\nTwo (hidden)\n 1: 0=2\nThree (hidden)\n 1: 0=3\nempty_sheet 1 [\"Blank\"]\n");
+    check(&file, "One\n 1: 0=1\nTwo (hidden)\n 1: 0=2\nThree (hidden)\n 1: 0=3\nempty_sheets 1 [\"Blank\"]\n");
     let one = |sheet: &str| {
         let options = Options { sheet: Some(sheet.to_owned()), ..Options::default() };
         text_of(&file, Format::Xlsx, &options, &limits())
@@ -238,7 +242,50 @@ fn a_damaged_workbook_says_so() {
     assert!(matches!(error, ReadError::Damaged(_)), "{error}");
     let file = by_hand("", r#"<row r="2"><c r="A2"><v>1</v></c></row><row r="1"><c r="A1"><v>1</v></c></row>"#);
     check_error(&file, Format::Xlsx, "the file is damaged: the cell at row 1, column 1 is out of order");
-    let file = by_hand("", r#"<row r="1"><c r="A1"><v>1</v></c>"#);
+    let file = by_hand("", r#"<row r="1"><c r="A1" t="s"><v>7</v></c></row>"#);
     let text = text_of(&file, Format::Xlsx, &Options::default(), &limits());
     assert!(matches!(text, Err(ReadError::Damaged(_))), "{text:?}");
+}
+
+/// An ODS from the inside of its `office:spreadsheet`.
+fn ods(tables: &str) -> NamedTempFile {
+    let styles = r#"<style:style style:name="ta2"><style:table-properties table:display="false"/></style:style>"#;
+    package(&[
+        ("mimetype", "application/vnd.oasis.opendocument.spreadsheet"),
+        ("content.xml", &format!("<office:document-content>{styles}{tables}</office:document-content>")),
+    ])
+}
+
+#[test]
+fn an_ods_is_read_cell_by_cell() {
+    let file = ods(concat!(
+        r#"<table:table table:name="A"><table:table-row table:number-rows-repeated="2"><table:table-cell/>"#,
+        r#"<table:table-cell office:value-type="float" office:value="1.5" table:number-columns-repeated="2"><text:p>1,5</text:p></table:table-cell></table:table-row>"#,
+        r#"<table:table-row table:number-rows-repeated="1000000"><table:table-cell table:number-columns-repeated="16384"/></table:table-row></table:table>"#,
+        r#"<table:table table:name="B" table:style-name="ta2"><table:table-row>"#,
+        r#"<table:table-cell office:value-type="date" office:date-value="2024-01-02"/>"#,
+        r#"<table:table-cell office:value-type="date" office:date-value="2024-01-02T03:04:05.5"/>"#,
+        r#"<table:table-cell office:value-type="time" office:time-value="PT10H30M00S"/>"#,
+        r#"<table:table-cell office:value-type="time" office:time-value="PT100H00M00S"/>"#,
+        r#"<table:table-cell office:value-type="boolean" office:boolean-value="true"/>"#,
+        r#"<table:table-cell office:value-type="string"><office:annotation><text:p>no</text:p></office:annotation><text:p>a &amp;<text:s text:c="2"/>b</text:p><text:p>c</text:p></table:table-cell>"#,
+        r##"<table:table-cell table:formula="of:=1/0" office:value-type="string" office:string-value="" calcext:value-type="error"><text:p>#DIV/0!</text:p></table:table-cell>"##,
+        r#"<table:table-cell table:formula="of:=1+1"/></table:table-row></table:table><table:table table:name="C"/>"#,
+    ));
+    let text = text_of(&file, Format::Ods, &Options::default(), &limits()).unwrap();
+    assert_eq!(
+        text,
+        "A\n 1: 1=1.5 2=1.5\n 2: 1=1.5 2=1.5\nB (hidden)\n 1: 0=2024-01-02 1=2024-01-02T03:04:05.500 2=10:30:00 3=360000000ms 4=true 5=\"a &  b\\nc\" 6=#DIV/0! 7=?\nempty_sheets 1 [\"C\"]\n"
+    );
+    check_error(
+        &ods("<table:table table:name=\"A\">"),
+        Format::Ods,
+        "the file is damaged: ill-formed document: expected `</table:table>`, but `</office:document-content>` was found",
+    );
+}
+
+#[test]
+fn an_encrypted_ods_is_refused() {
+    let file = package(&[("META-INF/manifest.xml", "<m><manifest:encryption-data/></m>"), ("content.xml", "?")]);
+    check_error(&file, Format::Ods, "the workbook is encrypted");
 }

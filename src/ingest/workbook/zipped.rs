@@ -37,7 +37,7 @@ pub(super) fn tables(
     for sheet in worksheets {
         if book.has_cells(&sheet.name)? { filled.push(sheet) } else { blank.push(sheet) }
     }
-    issues.extend(left_out("empty_sheet", "no cells", &blank));
+    issues.extend(left_out("empty_sheets", "no cells", &blank));
     let book = Arc::new(Mutex::new(book));
     let tables = filled
         .into_iter()
@@ -107,7 +107,7 @@ fn formulas_without_value(book: &mut Xlsx<BufReader<File>>, name: &str) -> Resul
     loop {
         match cells.next_cell_with_formula_metadata() {
             Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
-                positions.push(record.pos)
+                positions.push(record.pos);
             }
             Ok(Some(_)) | Err(XlsxError::CellError(_)) => {}
             Ok(None) => return Ok(positions),
@@ -136,6 +136,7 @@ impl Source for Worksheet {
 }
 
 impl Worksheet {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn read_xlsx(&self, book: &mut Xlsx<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
         let unevaluated =
@@ -192,10 +193,7 @@ fn hand_on(
             return Ok(());
         }
     }
-    let rest = rows.take_rest();
-    if rest.n_rows() > 0 {
-        let _ = push(rest);
-    }
+    rows.finish(push);
     Ok(())
 }
 

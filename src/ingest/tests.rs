@@ -1,0 +1,265 @@
+//! The reading of whole files, as DuckDB sees what was written.
+
+use std::{fmt::Write as _, fs};
+
+use duckdb::Connection;
+use proptest::prelude::*;
+
+use super::{Limits, Options, raw, read, receipt::Receipt};
+
+const LIMITS: Limits =
+    Limits { file_bytes: 1 << 30, inflated_bytes: 1 << 30, cells: 1 << 30, columns: 100, sheets: 10 };
+
+/// Reads the bytes as a file, and its Parquet file as text: a line of names and types, then the rows.
+fn written(bytes: &[u8], options: &Options) -> (Receipt, Vec<Vec<String>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("sales.csv");
+    fs::write(&file, bytes).unwrap();
+    let receipt = read(&file, "sales.csv", options, &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
+    let Some(parquet) = receipt.sheets.first().and_then(|sheet| sheet.file.clone()) else {
+        return (receipt, Vec::new());
+    };
+    let duckdb = Connection::open_in_memory().unwrap();
+    let from = format!("from read_parquet('{}')", parquet.display());
+    let names: Vec<String> =
+        texts(&duckdb, &format!("select column_name || ' ' || column_type from (describe {from})"), 1).concat();
+    let mut table = vec![names.clone()];
+    table.extend(texts(&duckdb, &format!("select coalesce(columns(*)::varchar, '') {from}"), names.len()));
+    let columns: Vec<String> =
+        receipt.sheets[0].columns.iter().map(|column| format!("{} {}", column.name, column.type_name)).collect();
+    assert_eq!(columns, names, "the receipt says what DuckDB sees");
+    (receipt, table)
+}
+
+fn texts(duckdb: &Connection, sql: &str, n_columns: usize) -> Vec<Vec<String>> {
+    let mut statement = duckdb.prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| (0..n_columns).map(|idx| row.get::<_, String>(idx)).collect()).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+fn check(text: &str, expect: &[&[&str]]) -> Receipt {
+    let (receipt, table) = written(text.as_bytes(), &Options::default());
+    assert_eq!(table, expect, "{text:?}");
+    receipt
+}
+
+fn issues(receipt: &Receipt) -> Vec<String> {
+    let all = receipt.sheets.iter().flat_map(|sheet| &sheet.issues).chain(&receipt.issues);
+    all.map(|issue| format!("{} {} {}", issue.code, issue.count, issue.examples.join("; ")).trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_type_comes_out_of_duckdb_by_its_name() {
+    check(
+        "i,d,f,b,day,time,stamp,zoned,text\n1,1.50,1e3,true,2024-01-31,10:00:00,2024-01-31 10:00:00,2024-01-31T10:00:00+01:00,x\n-2,2,0.12345678,FALSE,1970-01-01,23:59,2024-02-01,2024-01-31T10:00:00Z,007\n",
+        &[
+            &[
+                "i BIGINT",
+                "d DECIMAL(18,2)",
+                "f DOUBLE",
+                "b BOOLEAN",
+                "day DATE",
+                "time TIME",
+                "stamp TIMESTAMP",
+                "zoned TIMESTAMP WITH TIME ZONE",
+                "text VARCHAR",
+            ],
+            &[
+                "1",
+                "1.50",
+                "1000.0",
+                "true",
+                "2024-01-31",
+                "10:00:00",
+                "2024-01-31 10:00:00",
+                "2024-01-31 09:00:00+00",
+                "x",
+            ],
+            &[
+                "-2",
+                "2.00",
+                "0.12345678",
+                "false",
+                "1970-01-01",
+                "23:59:00",
+                "2024-02-01 00:00:00",
+                "2024-01-31 10:00:00+00",
+                "007",
+            ],
+        ],
+    );
+}
+
+#[test]
+fn blank_rows_are_counted_and_ragged_ones_kept() {
+    let receipt = check(
+        "a,b\n\n1,2\n3\n4,5,6\n\n",
+        &[&["a BIGINT", "b BIGINT", "column_3 BIGINT"], &["1", "2", ""], &["3", "", ""], &["4", "5", "6"]],
+    );
+    assert_eq!(
+        issues(&receipt),
+        [
+            "blank_rows 2 row 2; row 6",
+            "short_rows 1 row 4: 1 cells instead of 2",
+            "long_rows 1 row 5: 3 cells instead of 2"
+        ]
+    );
+    let sheet = &receipt.sheets[0];
+    assert_eq!((sheet.n_rows, sheet.first_data_row, sheet.last_data_row), (3, 3, 5));
+    assert_eq!(sheet.header_rows, [1]);
+}
+
+#[test]
+fn null_words_are_null_only_in_columns_that_convert() {
+    let receipt = check("a,b\n1,x\n-,-\nN/A,y\n", &[&["a BIGINT", "b VARCHAR"], &["1", "x"], &["", "-"], &["", "y"]]);
+    assert_eq!(issues(&receipt), ["null_words 2 A3: -; A4: N/A"]);
+}
+
+#[test]
+fn a_file_without_header_is_all_data() {
+    check("1,x\n2,y\n", &[&["column_1 BIGINT", "column_2 VARCHAR"], &["1", "x"], &["2", "y"]]);
+    check(
+        "n,2010,2011\nx,1,2\ny,3,4\n",
+        &[&["n VARCHAR", "2010 BIGINT", "2011 BIGINT"], &["x", "1", "2"], &["y", "3", "4"]],
+    );
+}
+
+#[test]
+fn names_are_unique_and_never_blank() {
+    check(
+        " a ,A,,a_2,\n1,2,3,4,\n",
+        &[&["a BIGINT", "A_3 BIGINT", "column_3 BIGINT", "a_2 BIGINT"], &["1", "2", "3", "4"]],
+    );
+}
+
+#[test]
+fn dates_that_decide_nothing_are_reported() {
+    let receipt = check("d,e\n1/2/2024,1.2.2024\n", &[&["d DATE", "e DATE"], &["2024-01-02", "2024-02-01"]]);
+    assert_eq!(issues(&receipt), ["ambiguous_dates 2 d: month first; e: day first"]);
+}
+
+#[test]
+fn what_the_last_row_shows_holds_for_all_rows() {
+    let mut text = String::from("code,amount,day,late\n");
+    for n in 0..50_000 {
+        writeln!(text, "{n},{n},{}/{}/2020,", n % 12 + 1, n % 11 + 1).unwrap();
+    }
+    text.push_str("007,0.25,13/1/2020,3,wide\n");
+    let (receipt, table) = written(text.as_bytes(), &Options::default());
+    assert_eq!(table[0], ["code VARCHAR", "amount DECIMAL(18,2)", "day DATE", "late BIGINT", "column_5 VARCHAR"]);
+    assert_eq!(table[2], ["1", "1.00", "2020-02-02", "", ""]);
+    assert_eq!(table[3], ["2", "2.00", "2020-03-03", "", ""]);
+    assert_eq!(table.last().unwrap(), &["007", "0.25", "2020-01-13", "3", "wide"]);
+    assert_eq!((receipt.sheets[0].n_rows, receipt.sheets[0].last_data_row), (50_001, 50_002));
+}
+
+#[test]
+fn encodings_are_found_however_late_they_show() {
+    let mut latin = b"name,n\n".to_vec();
+    for n in 0..100_000 {
+        latin.extend_from_slice(format!("plain,{n}\n").as_bytes());
+    }
+    latin.extend_from_slice(b"caf\xE9,1\n");
+    let (receipt, table) = written(&latin, &Options::default());
+    assert_eq!((receipt.encoding.as_deref(), table.last().unwrap()[0].as_str()), (Some("windows-1252"), "café"));
+
+    let utf_16: Vec<u8> = "name;n\ncafé;1\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [utf_16.clone(), [b"\xFF\xFE".to_vec(), utf_16].concat()] {
+        let (receipt, table) = written(&bytes, &Options::default());
+        assert_eq!((receipt.encoding.as_deref(), table[1][0].as_str()), (Some("UTF-16LE"), "café"));
+    }
+
+    let (_, table) = written(b"\xEF\xBB\xBFname\nx\n", &Options::default());
+    assert_eq!(table, [["name VARCHAR"], ["x"]]);
+
+    let fixed = Options { encoding: Some("koi8-r".to_owned()), ..Options::default() };
+    let (receipt, table) = written(b"n,x\n\xC1,1\n", &fixed);
+    assert_eq!((receipt.encoding.as_deref(), table[1][0].as_str()), (Some("KOI8-R"), "а"));
+}
+
+#[test]
+fn damaged_utf_8_stays_utf_8_and_is_reported() {
+    let text = [&"é,ü\n".repeat(50).into_bytes()[..], b"x,\xFF\n"].concat();
+    let (receipt, _) = written(&text, &Options::default());
+    assert_eq!(issues(&receipt), ["undecodable_bytes 1"]);
+}
+
+#[test]
+fn options_win() {
+    let fixed = Options { delimiter: Some(";".to_owned()), header_row: Some(2), ..Options::default() };
+    let (receipt, table) = written(b"title\na,1;b\nx,2;3\n", &fixed);
+    assert_eq!(table, [["a,1 VARCHAR", "b BIGINT"], ["x,2", "3"]]);
+    assert_eq!(issues(&receipt), ["rows_above_header 1 row 1: title"]);
+}
+
+#[test]
+fn limits_are_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("wide.csv");
+    fs::write(&file, "a,b,c\n1,2,3\n").unwrap();
+    let fault =
+        |limits: Limits| read(&file, "wide.csv", &Options::default(), &limits, None, &mut |_| {}).unwrap_err().message;
+    assert_eq!(fault(Limits { columns: 2, ..LIMITS }), "columns of a sheet: 3 is over the limit of 2");
+    assert_eq!(fault(Limits { cells: 5, ..LIMITS }), "cells of a file: 6 is over the limit of 5");
+    assert_eq!(fault(Limits { file_bytes: 5, ..LIMITS }), "bytes of a file: 12 is over the limit of 5");
+}
+
+#[test]
+fn what_is_no_table_is_a_clear_fault() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |bytes: &[u8], expect: &str| {
+        let file = folder.path().join("x");
+        fs::write(&file, bytes).unwrap();
+        let found = read(&file, "x.csv", &Options::default(), &LIMITS, None, &mut |_| {});
+        assert_eq!(found.map_or_else(|fault| fault.message, |receipt| receipt.format), expect);
+    };
+    check(b"", "the file is empty: 0 bytes");
+    check(b"%PDF-1.7", "the file is a PDF document");
+    check(b"\x1F\x8B\x08", "the file is compressed with gzip");
+    check(b"<html><table>", "the file is a web page, whatever its name says");
+    check(&[0, 1, 2, 3, 4, 5, 6, 7], "the file is binary, and none of the formats known here");
+    check(b"PAR1....PAR1", "parquet is not read as rows of cells");
+    check(b"{\"a\": 1}\n{\"a\": 2}\n", "ndjson is not read as rows of cells");
+    check(b"[{\"a\": 1}]", "json is not read as rows of cells");
+    check(b"[x],y\n1,2\n", "csv");
+}
+
+#[test]
+fn raw_leaves_no_record_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("x.csv");
+    fs::write(&file, b"title\n\n a,\"b\nc\"\n007,caf\xE9\n").unwrap();
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut take = |row: &[&str]| {
+        rows.push(row.iter().map(|cell| (*cell).to_owned()).collect());
+        Ok(())
+    };
+    raw(&file, "x.csv", &Options::default(), &LIMITS, &mut take).unwrap();
+    assert_eq!(rows, [vec!["title"], vec![], vec![" a", "b\nc"], vec!["007", "café"]]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn typed_tables_written_as_csv_are_read_back_equal(
+        rows in prop::collection::vec((any::<i32>(), -99_999_i64..99_999, 0_i32..40_000, any::<bool>(), "[a-zé\",;\n ]{0,12}"), 1..40),
+        delimiter in prop::sample::select(vec![',', ';', '\t', '|']),
+    ) {
+        let mut text = ["n", "price", "day", "ok", "words"].join(&delimiter.to_string()) + "\n";
+        let mut expect = Vec::new();
+        for (n, cents, day, ok, words) in &rows {
+            let price = format!("{}{}.{:02}", if *cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100);
+            let day = super::show::date(*day);
+            let words = format!("w{words}w");
+            let cells = [n.to_string(), price, day, ok.to_string(), words];
+            writeln!(text, "{}", [&cells[..4], &[format!("\"{}\"", cells[4].replace('"', "\"\""))]].concat().join(&delimiter.to_string())).unwrap();
+            expect.push(cells.to_vec());
+        }
+        let fixed = Options { delimiter: Some(delimiter.to_string()), ..Options::default() };
+        let (_, table) = written(text.as_bytes(), &fixed);
+        prop_assert_eq!(&table[0].join(" "), "n BIGINT price DECIMAL(18,2) day DATE ok BOOLEAN words VARCHAR");
+        prop_assert_eq!(&table[1..], &expect[..]);
+    }
+}
