@@ -1,0 +1,363 @@
+//! `import_file`.
+
+use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+use serde_json::{Value, json};
+
+use crate::harness::{Bench, code_of, fault};
+
+/// A workbook: `Sales` with two rows, `Costs` hidden with one, and an empty sheet.
+pub(super) fn two_sheets() -> Vec<u8> {
+    let mut book = Workbook::new();
+    let sales = book.add_worksheet().set_name("Sales").unwrap();
+    sales.write_row(0, 0, ["item", "price"]).unwrap();
+    sales.write(1, 0, "tea").unwrap().write(1, 1, 1.5).unwrap();
+    sales.write(2, 0, "milk").unwrap().write(2, 1, 2.25).unwrap();
+    let costs = book.add_worksheet().set_name("Costs").unwrap();
+    costs.set_hidden(true).write(0, 0, "cost").unwrap().write(1, 0, 7).unwrap();
+    book.add_worksheet().set_name("Empty").unwrap();
+    book.save_to_buffer().unwrap()
+}
+
+fn sheet(name: &str, title: &str, state: &str, version: u64, n_rows: u64, columns: &[(&str, &str)]) -> Value {
+    let n_columns = columns.len();
+    let columns: Value = columns.iter().map(|(name, type_name)| json!({"name": name, "type": type_name})).collect();
+    json!({
+        "name": name, "title": title, "state": state, "version": version, "n_rows": n_rows, "n_columns": n_columns,
+        "columns": columns, "issues": [],
+    })
+}
+
+const CSV: &str = "csv, UTF-8, delimiter \",\"";
+
+#[test]
+fn a_csv_becomes_a_sheet_typed_from_all_rows() {
+    let text = "id,zip,price,day,at,ok,ratio,note\n1,00501,1.50,2024-02-29,2024-02-29 10:00:00,true,1e-3,a\n2,12345,-2,2024-03-01,2024-03-01 23:59:59,false,2.5,\n";
+    let bench = Bench::new().file("orders.csv", text);
+    let mut client = bench.serve();
+    client.check(
+        "import_file",
+        json!({"path": "$FILES/orders.csv"}),
+        json!({
+            "sheets": [sheet("orders", "orders", "new", 1, 2, &[
+                ("id", "BIGINT"), ("zip", "VARCHAR"), ("price", "DECIMAL(18,2)"), ("day", "DATE"), ("at", "TIMESTAMP"),
+                ("ok", "BOOLEAN"), ("ratio", "DOUBLE"), ("note", "VARCHAR"),
+            ])],
+            "format": CSV,
+        }),
+    );
+    assert_eq!(
+        client.rows("from orders"),
+        json!([
+            [1, "00501", 1.5, "2024-02-29", "2024-02-29T10:00:00", true, 0.001, "a"],
+            [2, "12345", -2, "2024-03-01", "2024-03-01T23:59:59", false, 2.5, null],
+        ])
+    );
+}
+
+#[test]
+fn every_worksheet_with_a_cell_becomes_a_sheet_and_hidden_ones_say_so() {
+    let bench = Bench::new().file("book.xlsx", two_sheets());
+    let mut client = bench.serve();
+    let mut costs = sheet("costs", "Costs", "new", 1, 1, &[("cost", "BIGINT")]);
+    costs["hidden"] = json!(true);
+    let reply = client.call("import_file", &json!({"path": "$FILES/book.xlsx"})).unwrap();
+    assert_eq!(
+        reply["sheets"],
+        json!([sheet("sales", "Sales", "new", 1, 2, &[("item", "VARCHAR"), ("price", "DECIMAL(18,2)")]), costs,])
+    );
+    assert_eq!(reply["format"], "xlsx");
+    assert!(reply["issues"].to_string().contains("Empty"), "{reply}");
+    assert_eq!(client.rows("select s.price, c.cost from sales s, costs c order by 1"), json!([[1.5, 7], [2.25, 7]]));
+}
+
+#[test]
+fn excel_dates_are_dates_by_their_number_format() {
+    let mut book = Workbook::new();
+    let day = Format::new().set_num_format("yyyy-mm-dd");
+    let moment = Format::new().set_num_format("yyyy-mm-dd hh:mm:ss");
+    let page = book.add_worksheet();
+    page.write_row(0, 0, ["day", "moment", "number"]).unwrap();
+    for (row, n) in [(1, 28), (2, 29)] {
+        let at = ExcelDateTime::from_ymd(2024, 2, n).unwrap();
+        page.write_with_format(row, 0, &at, &day).unwrap();
+        page.write_with_format(row, 1, at.and_hms(9, 30, 0).unwrap(), &moment).unwrap();
+        page.write(row, 2, 45_350).unwrap();
+    }
+    let bench = Bench::new().file("dates.xlsx", book.save_to_buffer().unwrap());
+    let mut client = bench.serve_files();
+    assert_eq!(
+        client.rows("from dates"),
+        json!([["2024-02-28", "2024-02-28T09:30:00", 45350], ["2024-02-29", "2024-02-29T09:30:00", 45350]])
+    );
+}
+
+#[test]
+fn parquet_and_json_are_typed_as_they_are() {
+    let bench = Bench::new()
+        .file("objects.json", r#"[{"a": 1, "b": "x"}, {"a": 2.5, "b": null}]"#)
+        .file("lines.ndjson", "{\"a\": 1, \"tags\": [\"x\", \"y\"]}\n{\"a\": 2, \"tags\": []}\n");
+    let source = bench.file("source.csv", "n,d\n1,2024-01-01\n2,2024-01-02\n");
+    let parquet =
+        source.command(&["convert", &source.path("source.csv").to_string_lossy(), "--to", "parquet"]).output().unwrap();
+    assert!(parquet.status.success());
+    let bench = source.file("table.parquet", parquet.stdout);
+    let mut client = bench.serve();
+    for (file, format, name, columns, rows) in [
+        ("objects.json", "json", "objects", vec![("a", "DOUBLE"), ("b", "VARCHAR")], json!([[1, "x"], [2.5, null]])),
+        (
+            "lines.ndjson",
+            "ndjson",
+            "lines",
+            vec![("a", "BIGINT"), ("tags", "VARCHAR[]")],
+            json!([[1, ["x", "y"]], [2, []]]),
+        ),
+        (
+            "table.parquet",
+            "parquet",
+            "table",
+            vec![("n", "BIGINT"), ("d", "DATE")],
+            json!([[1, "2024-01-01"], [2, "2024-01-02"]]),
+        ),
+    ] {
+        let reply = client.call("import_file", &json!({"path": format!("$FILES/{file}")})).unwrap();
+        let name = reply["sheets"][0]["name"].as_str().map_or(name.to_owned(), str::to_owned);
+        assert_eq!(
+            reply,
+            json!({"sheets": [sheet(&name, file.split('.').next().unwrap(), "new", 1, 2, &columns)], "format": format})
+        );
+        assert_eq!(client.rows(&format!("from {name} order by 1")), rows);
+    }
+}
+
+#[test]
+fn content_comes_inline_as_text_or_base64() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let expect = |state: &str, version: u64, n_rows: u64| json!({"sheets": [sheet("cities", "cities", state, version, n_rows, &[("city", "VARCHAR")])], "format": "csv, UTF-8, delimiter \",\""});
+    client.check("import_file", json!({"name": "cities.csv", "content": "city\nOslo\nRome\n"}), expect("new", 1, 2));
+    // The same in base64 is the same; a line more is a new version.
+    client.check(
+        "import_file",
+        json!({"name": "cities.csv", "content_base64": "Y2l0eQpPc2xvClJvbWUK"}),
+        expect("unchanged", 1, 2),
+    );
+    client.check(
+        "import_file",
+        json!({"name": "cities.csv", "content": "city\nOslo\nRome\nBern\n"}),
+        expect("changed", 2, 3),
+    );
+    assert_eq!(client.rows("from cities"), json!([["Oslo"], ["Rome"], ["Bern"]]));
+}
+
+#[test]
+fn the_same_path_and_the_same_bytes_are_the_same_sheet_and_new_bytes_a_new_version() {
+    let bench = Bench::new().file("a.csv", "n\n1\n2\n").file("copy.csv", "n\n1\n2\n");
+    let mut client = bench.serve();
+    let import = |name: &str| json!({"path": format!("$FILES/{name}")});
+    let expect = |state: &str, version: u64, n_rows: u64| json!({"sheets": [sheet("a", "a", state, version, n_rows, &[("n", "BIGINT")])], "format": CSV});
+    client.check("import_file", import("a.csv"), expect("new", 1, 2));
+    let again = client.call("import_file", &import("a.csv")).unwrap();
+    assert_eq!(again["sheets"], expect("unchanged", 1, 2)["sheets"]);
+    let copy = client.call("import_file", &import("copy.csv")).unwrap();
+    assert_eq!([&copy["sheets"][0]["name"], &copy["sheets"][0]["state"]], ["a", "unchanged"]);
+    bench.write("copy.csv", "n\n1\n2\n3\n");
+    let changed = client.call("import_file", &import("copy.csv")).unwrap();
+    assert_eq!(
+        [&changed["sheets"][0]["name"], &changed["sheets"][0]["state"], &changed["sheets"][0]["version"]],
+        [&json!("a"), &json!("changed"), &json!(2)]
+    );
+}
+
+#[test]
+fn options_override_what_is_found() {
+    let bench = Bench::new()
+        .file("odd.txt", "a;b|c\n1;2|3\n")
+        .file("latin.csv", b"name\ncaf\xe9\n".as_slice())
+        .file("titled.csv", "Report of May,\nname,n\nx,1\ny,2\n")
+        .file("bare.csv", "1,2\n3,4\n")
+        .file("book.xlsx", two_sheets());
+    let mut client = bench.serve();
+    for (args, sql, rows) in [
+        (json!({"path": "$FILES/odd.txt", "delimiter": "|"}), "from odd", json!([["1;2", 3]])),
+        (json!({"path": "$FILES/odd.txt", "delimiter": ";"}), "from odd", json!([[1, "2|3"]])),
+        (json!({"path": "$FILES/latin.csv", "encoding": "windows-1252"}), "from latin", json!([["café"]])),
+        (json!({"path": "$FILES/latin.csv", "encoding": "iso-8859-5"}), "from latin", json!([["cafщ"]])),
+        (
+            json!({"path": "$FILES/titled.csv", "header_row": 2}),
+            "select name, n from titled",
+            json!([["x", 1], ["y", 2]]),
+        ),
+        (json!({"path": "$FILES/bare.csv", "header_row": 0}), "from bare", json!([[1, 2], [3, 4]])),
+        (json!({"path": "$FILES/book.xlsx", "sheet": "Costs"}), "from book", json!([[7]])),
+    ] {
+        let reply = client.call("import_file", &args).unwrap();
+        let name = reply["sheets"][0]["name"].as_str().unwrap();
+        assert_eq!(reply["sheets"].as_array().unwrap().len(), 1, "{args}");
+        let sql = if sql.ends_with("book") { format!("from {name}") } else { sql.to_owned() };
+        assert_eq!(client.rows(&sql), rows, "{args}");
+    }
+}
+
+#[test]
+fn what_is_not_clear_is_said() {
+    let bench = Bench::new().file("a.csv", "n\n1\n");
+    let mut client = bench.serve();
+    let unclear = fault(
+        "invalid_arguments",
+        "it is not clear which file to import",
+        "give `path` alone, or `name` with one of `content` and `content_base64`",
+    );
+    for args in [
+        json!({}),
+        json!({"path": ""}),
+        json!({"name": "a.csv"}),
+        json!({"content": "n\n1\n"}),
+        json!({"path": "$FILES/a.csv", "content": "n\n1\n"}),
+        json!({"name": "a.csv", "content": "n\n1\n", "content_base64": "bg=="}),
+    ] {
+        client.check_fault("import_file", args, unclear.clone());
+    }
+    for (args, code) in [
+        (json!({"name": "a.csv", "content_base64": "?"}), "invalid_arguments"),
+        (json!({"path": "$FILES/a.csv", "encoding": "klingon"}), "invalid_arguments"),
+        (json!({"path": "$FILES/a.csv", "delimiter": "ab"}), "invalid_arguments"),
+        (json!({"path": "$FILES/a.csv", "header_row": -1}), "invalid_arguments"),
+        (json!({"path": "$FILES"}), "invalid_arguments"),
+        (json!({"path": "$FILES/none.csv"}), "file_not_found"),
+    ] {
+        assert_eq!(code_of(&client.call("import_file", &args)), code, "{args}");
+    }
+}
+
+#[test]
+fn a_bad_file_is_a_fault_of_its_kind_and_the_next_import_works() {
+    let whole = two_sheets();
+    let encrypted = [b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".as_slice(), &[0; 2000]].concat();
+    let bench = Bench::new()
+        .file("cut.xlsx", &whole[..whole.len() / 2])
+        .file("encrypted.xlsx", encrypted)
+        .file("cut.parquet", b"PAR1 and no more".as_slice())
+        .file("broken.json", "[{\"a\": 1}, {\"a\": ")
+        .file("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01".as_slice())
+        .file("paper.pdf", b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n".as_slice())
+        .file("empty.csv", "")
+        .file("good.csv", "n\n1\n");
+    let mut client = bench.serve();
+    for (file, codes) in [
+        ("cut.xlsx", ["unreadable_file", "unreadable_file"]),
+        ("encrypted.xlsx", ["unreadable_file", "unsupported_format"]),
+        ("cut.parquet", ["unreadable_file", "unreadable_file"]),
+        ("broken.json", ["unreadable_file", "unreadable_file"]),
+        ("picture.png", ["unsupported_format", "unreadable_file"]),
+        ("paper.pdf", ["unsupported_format", "unreadable_file"]),
+        ("empty.csv", ["unreadable_file", "ok"]),
+    ] {
+        let outcome = client.call("import_file", &json!({"path": format!("$FILES/{file}")}));
+        assert!(codes.contains(&code_of(&outcome).as_str()), "{file}: {outcome:?}");
+        if let Err(fault) = &outcome {
+            assert!(fault["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{file}: {fault}");
+        }
+    }
+    assert!(client.call("import_file", &json!({"path": "$FILES/good.csv"})).is_ok());
+    assert_eq!(client.call("list_sheets", &json!({"search": "good"})).unwrap()["n_total"], 1);
+}
+
+#[test]
+fn limits_are_faults_that_name_them() {
+    let bench = Bench::new().file("long.csv", "a,b,c\n".repeat(2000)).file("book.xlsx", two_sheets());
+    for (flags, file) in [
+        (["--max-file-size", "4KB"], "long.csv"),
+        (["--max-cells", "100"], "long.csv"),
+        (["--max-columns", "2"], "long.csv"),
+        (["--max-sheets", "1"], "book.xlsx"),
+    ] {
+        let mut client = bench.serve_with(&flags);
+        let outcome = client.call("import_file", &json!({"path": format!("$FILES/{file}")}));
+        assert_eq!(code_of(&outcome), "limit_exceeded", "{flags:?}: {outcome:?}");
+        let hint = outcome.unwrap_err()["hint"].as_str().unwrap_or_default().to_owned();
+        assert!(hint.contains(flags[0]), "{flags:?}: {hint}");
+    }
+}
+
+#[test]
+fn only_files_below_the_root_are_reached() {
+    let bench =
+        Bench::new().file("inside.csv", "n\n1\n").file("folder/deep.csv", "n\n2\n").file(".dotted/x.csv", "n\n3\n");
+    let secret = bench.outside().join("secret.csv");
+    std::fs::write(&secret, "n\n666\n").unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(&secret, bench.path("link.csv")).unwrap();
+        std::os::unix::fs::symlink(bench.outside(), bench.path("way_out")).unwrap();
+    }
+    let mut client = bench.serve();
+    let mut outside = vec![
+        secret.to_string_lossy().into_owned(),
+        "$FILES/../secret.csv".to_owned(),
+        "$FILES/folder/../../secret.csv".to_owned(),
+        "$FILES/../does_not_exist.csv".to_owned(),
+        "secret.csv".to_owned(),
+    ];
+    if cfg!(unix) {
+        outside.extend(
+            ["$FILES/link.csv", "$FILES/way_out/secret.csv", "/etc/passwd", "/etc/shadow", "/proc/self/environ"]
+                .map(str::to_owned),
+        );
+    }
+    for path in outside {
+        let outcome = client.call("import_file", &json!({"path": path}));
+        assert_eq!(code_of(&outcome), "path_not_allowed", "{path}: {outcome:?}");
+    }
+    for path in ["$FILES/inside.csv", "$FILES/folder/../inside.csv", "$FILES/folder/deep.csv"] {
+        assert!(client.call("import_file", &json!({"path": path})).is_ok(), "{path}");
+    }
+}
+
+#[test]
+fn without_a_root_it_is_the_home_folder_without_its_dot_folders() {
+    let bench = Bench::new();
+    let home = bench.home();
+    std::fs::create_dir_all(home.join(".ssh")).unwrap();
+    std::fs::create_dir_all(home.join("papers/.git")).unwrap();
+    for path in ["a.csv", "papers/b.csv", ".ssh/key.csv", "papers/.git/c.csv", ".netrc.csv"] {
+        std::fs::write(home.join(path), format!("n,of\n1,{path}\n")).unwrap();
+    }
+    for (path, code) in [
+        ("a.csv", "ok"),
+        ("papers/b.csv", "ok"),
+        (".ssh/key.csv", "path_not_allowed"),
+        ("papers/.git/c.csv", "path_not_allowed"),
+        (".netrc.csv", "path_not_allowed"),
+        (".ssh/none.csv", "path_not_allowed"),
+        ("../secret.csv", "path_not_allowed"),
+        ("none.csv", "file_not_found"),
+    ] {
+        let args = json!({"path": home.join(path)}).to_string();
+        let ended = bench.ended(&mut bench.bare_command(&["call", "import_file", &args, "--json"]));
+        let found = if ended.code == Some(0) {
+            "ok".to_owned()
+        } else {
+            serde_json::from_str::<Value>(&ended.err).unwrap()["code"].as_str().unwrap().to_owned()
+        };
+        assert_eq!(found, code, "{path}");
+    }
+}
+
+#[test]
+fn a_long_import_reports_its_progress() {
+    let rows: String = (0..400_000).map(|i| format!("{i},{},text {i}\n", i % 97)).collect();
+    let bench = Bench::new().file("long.csv", format!("id,group,text\n{rows}"));
+    let mut client = bench.serve();
+    let path = bench.path("long.csv");
+    let id = client.request(
+        "tools/call",
+        json!({
+            "name": "import_file", "arguments": {"path": path}, "_meta": {"progressToken": "here"},
+        }),
+    );
+    let report = client.wait_for(|message| message["method"] == "notifications/progress");
+    assert_eq!([&report["params"]["progressToken"], &report["params"]["total"]], [&json!("here"), &json!(1.0)]);
+    let share = report["params"]["progress"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&share));
+    assert_eq!(client.outcome(id).unwrap()["sheets"][0]["n_rows"], 400_000);
+}

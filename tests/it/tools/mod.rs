@@ -1,0 +1,9 @@
+//! One file per tool.
+
+mod delete_sheet;
+mod describe_sheet;
+mod import_file;
+mod list_sheets;
+mod preview_rows;
+mod query;
+mod read_result;
