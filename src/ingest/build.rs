@@ -127,7 +127,11 @@ impl Build {
             match column.append(cell) {
                 Outcome::Value => {}
                 Outcome::Misfit => return None,
-                outcome @ (Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated) => {
+                outcome @ (Outcome::Padded
+                | Outcome::Empty
+                | Outcome::NullWord
+                | Outcome::Error
+                | Outcome::Unevaluated) => {
                     self.built.tallies.note(outcome, col_idx, row.number, cell);
                 }
             }
@@ -198,6 +202,7 @@ impl Build {
 impl Tallies {
     fn note(&mut self, outcome: Outcome, col_idx: u32, row_number: u64, cell: Cell<'_>) {
         let tally = match outcome {
+            Outcome::Padded => &mut self.padded,
             Outcome::NullWord => &mut self.null_words,
             Outcome::Error => &mut self.errors,
             Outcome::Unevaluated => &mut self.unevaluated,

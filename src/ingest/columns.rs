@@ -24,6 +24,8 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Value,
+    /// A decimal that lost the zeros in front of it, as in `08.25`: worth reporting.
+    Padded,
     Empty,
     /// A word for a missing value, an error cell, a formula without value: null, and worth reporting.
     NullWord,
@@ -78,7 +80,7 @@ impl ColumnBuilder {
             }
         };
         match outcome {
-            Outcome::Value | Outcome::Misfit => {}
+            Outcome::Value | Outcome::Padded | Outcome::Misfit => {}
             Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => self.values.append_null(),
         }
         outcome
@@ -109,7 +111,8 @@ impl ColumnBuilder {
             return Outcome::Empty;
         }
         if self.append_parsed(trimmed).is_some() {
-            return Outcome::Value;
+            let is_number = matches!(self.reading, Reading::Decimal { .. } | Reading::Double);
+            return if is_number && number::is_padded(trimmed) { Outcome::Padded } else { Outcome::Value };
         }
         if self.reading != Reading::Nothing && is_null_word(trimmed) { Outcome::NullWord } else { Outcome::Misfit }
     }
