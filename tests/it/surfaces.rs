@@ -1,1 +1,299 @@
-//! .
+//! The same tools through every surface, and how each surface says what went wrong.
+
+use std::{io::Write as _, process::Stdio};
+
+use quire::fault::Code;
+use serde_json::{Value, json};
+
+use crate::harness::{Bench, Client, Era, code_of, fault};
+
+/// Calls with replies that do not differ from run to run.
+fn calls() -> Vec<(&'static str, Value)> {
+    vec![
+        ("import_file", json!({"path": "$FILES/sales.csv"})),
+        ("list_sheets", json!({})),
+        ("preview_rows", json!({"sheet": "sales", "n_rows": 1})),
+        ("query", json!({"sql": "select region, sum(amount) from sales group by all order by all"})),
+        ("query", json!({"sql": "from salse"})),
+        ("query", json!({"sql": "selec 1"})),
+        ("query", json!({})),
+        ("read_result", json!({"result": "none"})),
+        ("delete_sheet", json!({"sheet": "sales"})),
+        ("delete_sheet", json!({"sheet": "sales"})),
+    ]
+}
+
+fn bench() -> Bench {
+    Bench::new().file("sales.csv", "region,amount\nnorth,1.50\nsouth,2.25\nnorth,\n")
+}
+
+#[test]
+fn a_call_answers_the_same_in_every_era_and_on_the_command_line() {
+    let outcomes = |era: Era| {
+        let bench = bench();
+        let mut client = Client::start(&bench, &[], era);
+        client.greet();
+        calls().iter().map(|(tool, args)| client.call(tool, args)).collect::<Vec<_>>()
+    };
+    let bench = bench();
+    let on_the_command_line: Vec<_> = calls().iter().map(|(tool, args)| bench.call(tool, args)).collect();
+    assert_eq!(on_the_command_line.iter().filter(|outcome| outcome.is_ok()).count(), 5);
+    for era in Era::ALL {
+        assert_eq!(outcomes(era), on_the_command_line, "{}", era.version());
+    }
+}
+
+#[test]
+fn the_greeting_names_the_server_and_teaches_the_order_of_work() {
+    let bench = Bench::new();
+    for era in [Era::June2025, Era::November2025] {
+        let hello = Client::start(&bench, &[], era).greet();
+        assert_eq!([&hello["protocolVersion"], &hello["serverInfo"]["name"]], [era.version(), "quire"]);
+        assert_eq!(hello["capabilities"], json!({"tools": {}}));
+        assert!(hello["instructions"].as_str().unwrap().contains("describe_sheet"));
+    }
+    let hello = Client::start(&bench, &[], Era::Stateless).greet();
+    assert!(hello["supportedVersions"].as_array().unwrap().contains(&json!("2026-07-28")), "{hello}");
+    assert!(hello["instructions"].as_str().unwrap().contains("describe_sheet"));
+}
+
+#[test]
+fn a_stateless_client_need_not_greet() {
+    let bench = bench();
+    let mut client = Client::start(&bench, &[], Era::Stateless);
+    assert!(client.call("import_file", &json!({"path": "$FILES/sales.csv"})).is_ok());
+    assert_eq!(client.rows("select count(*) from sales"), json!([[3]]));
+}
+
+#[test]
+fn the_tools_are_listed_alike_by_the_server_and_the_command() {
+    let bench = Bench::new();
+    let listed = bench.serve().ask("tools/list", json!({}))["result"]["tools"].clone();
+    let printed: Value = serde_json::from_str(&bench.run(&["tools"]).out).unwrap();
+    assert_eq!(listed, printed);
+    let names: Vec<&str> = listed.as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect();
+    let openai: Value = serde_json::from_str(&bench.run(&["tools", "--format", "openai"]).out).unwrap();
+    let openai: Vec<&str> =
+        openai.as_array().unwrap().iter().map(|tool| tool["function"]["name"].as_str().unwrap()).collect();
+    assert_eq!(openai, names);
+}
+
+#[test]
+fn annotations_say_what_a_tool_does_to_the_world() {
+    let bench = Bench::new();
+    let listed = bench.serve().ask("tools/list", json!({}))["result"]["tools"].clone();
+    for tool in listed.as_array().unwrap() {
+        let name = tool["name"].as_str().unwrap();
+        let (reads, destroys) = (!matches!(name, "import_file" | "delete_sheet"), name == "delete_sheet");
+        assert_eq!(
+            tool["annotations"],
+            json!({
+                "title": tool["title"], "readOnlyHint": reads, "destructiveHint": destroys, "idempotentHint": !destroys, "openWorldHint": false,
+            }),
+            "{name}"
+        );
+        assert_eq!(tool["outputSchema"]["type"], "object", "{name}");
+    }
+}
+
+#[test]
+fn an_unknown_tool_is_a_protocol_error_and_a_failing_one_is_not() {
+    let bench = Bench::new();
+    for era in Era::ALL {
+        let mut client = Client::start(&bench, &[], era);
+        client.greet();
+        let answer = client.ask("tools/call", json!({"name": "qwery", "arguments": {}}));
+        assert_eq!(answer["error"]["code"], -32602, "{answer}");
+        let answer = client.ask("tools/call", json!({"name": "query", "arguments": {"sql": "from nothing_here"}}));
+        assert_eq!(answer["result"]["isError"], true);
+        assert_eq!(answer["result"]["structuredContent"]["code"], "sheet_not_found");
+        let answer = client.ask("no/such/method", json!({}));
+        assert_eq!(answer["error"]["code"], -32601, "{answer}");
+    }
+    let unknown = bench.call("qwery", &json!({})).unwrap_err();
+    assert_eq!(unknown, fault("unknown_tool", "no tool is named `qwery`", "did you mean `query`?"));
+}
+
+#[test]
+fn faults_map_to_exit_codes() {
+    let bench = bench().file("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".as_slice());
+    for (args, code) in [
+        (vec!["call", "list_sheets"], 0),
+        (vec!["call", "query", "{}"], usize::from(Code::InvalidArguments.exit_code())),
+        (vec!["call", "query", "not json"], usize::from(Code::InvalidArguments.exit_code())),
+        (vec!["call", "nothing"], usize::from(Code::UnknownTool.exit_code())),
+        (vec!["call", "query", r#"{"sql": "selec"}"#], usize::from(Code::InvalidSql.exit_code())),
+        (vec!["call", "query", r#"{"sql": "from nothing"}"#], usize::from(Code::SheetNotFound.exit_code())),
+        (vec!["call", "query", r#"{"sql": "show tables"}"#], usize::from(Code::SqlRefused.exit_code())),
+        (vec!["call", "read_result", r#"{"result": "x"}"#], usize::from(Code::ResultNotFound.exit_code())),
+        (vec!["import", "$FILES/none.csv"], usize::from(Code::FileNotFound.exit_code())),
+        (vec!["import", "$FILES/picture.png"], 4),
+        (vec!["call", "import_file", r#"{"path": "/"}"#], usize::from(Code::PathNotAllowed.exit_code())),
+        (vec!["import", "$FILES/sales.csv", "--max-file-size", "10B"], usize::from(Code::LimitExceeded.exit_code())),
+        (
+            vec![
+                "call",
+                "query",
+                r#"{"sql": "select count(*) from range(1000000) a, range(1000000) b"}"#,
+                "--query-timeout",
+                "0.2",
+            ],
+            usize::from(Code::TimedOut.exit_code()),
+        ),
+        (vec!["no-such-command"], 2),
+        (vec!["stdio", "--no-such-flag"], 2),
+    ] {
+        let ended = bench.run(&args);
+        assert_eq!(ended.code, i32::try_from(code).ok(), "{args:?}: {}", ended.err);
+        assert_eq!(ended.out.is_empty(), code != 0, "{args:?}: {}", ended.out);
+    }
+}
+
+#[test]
+fn errors_are_text_for_people_and_json_for_programs() {
+    let bench = bench();
+    let text = bench.run(&["call", "query", r#"{"sql": "from salse"}"#]);
+    assert_eq!(
+        text.err,
+        "error: no sheet is named `salse`\nhint: call `list_sheets` for the names, or `import_file` to add a file; SQL reads sheets only\n"
+    );
+    let json = bench.run(&["call", "query", r#"{"sql": "from salse"}"#, "--json"]);
+    assert_eq!(
+        serde_json::from_str::<Value>(&json.err).unwrap(),
+        fault(
+            "sheet_not_found",
+            "no sheet is named `salse`",
+            "call `list_sheets` for the names, or `import_file` to add a file; SQL reads sheets only",
+        )
+    );
+}
+
+#[test]
+fn arguments_come_from_the_line_a_file_or_standard_input() {
+    let bench = bench().file("args.json", r#"{"sql": "select 1"}"#);
+    let expect = bench.run(&["call", "query", r#"{"sql": "select 1"}"#]).out;
+    assert_eq!(bench.run(&["call", "query", "@$FILES/args.json"]).out, expect);
+    let mut child =
+        bench.command(&["call", "query", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(br#"{"sql": "select 1"}"#).unwrap();
+    assert_eq!(String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap(), expect);
+}
+
+#[test]
+fn the_end_of_input_is_a_clean_end_at_any_moment() {
+    let bench = bench();
+    for era in Era::ALL {
+        assert_eq!(Client::start(&bench, &[], era).close(), (Some(0), vec![]), "before hello, {}", era.version());
+        let mut client = Client::start(&bench, &[], era);
+        client.greet();
+        assert_eq!(client.close(), (Some(0), vec![]), "after hello, {}", era.version());
+        let mut client = Client::start(&bench, &[], era);
+        client.greet();
+        client.call("query", &json!({"sql": "select 1"})).unwrap();
+        assert_eq!(client.close(), (Some(0), vec![]), "after a call, {}", era.version());
+    }
+}
+
+#[test]
+fn what_was_asked_before_the_end_of_input_is_still_answered() {
+    let bench = bench();
+    let mut client = bench.serve();
+    let ids: Vec<u64> = (0..8)
+        .map(|i| client.begin("query", &json!({"sql": format!("select {i} + sum(range) from range(1000000)")})))
+        .collect();
+    let (code, unread) = client.close();
+    let mut answered: Vec<u64> =
+        unread.iter().filter(|it| it.get("result").is_some()).map(|it| it["id"].as_u64().unwrap()).collect();
+    answered.sort_unstable();
+    assert_eq!((code, answered), (Some(0), ids));
+}
+
+#[test]
+fn a_broken_line_is_answered_or_skipped_and_the_next_request_works() {
+    let bench = bench();
+    let mut client = bench.serve();
+    client.send(&json!("a string is no request"));
+    client.send(&json!({"jsonrpc": "2.0", "id": 900, "method": "tools/call", "params": {"name": 7}}));
+    assert_eq!(client.rows("select 1"), json!([[1]]));
+}
+
+#[test]
+fn nothing_but_protocol_goes_to_standard_output_however_much_is_logged() {
+    let bench = bench();
+    let mut client = bench.serve_with(&["--log", "trace"]);
+    client.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
+    client.call("query", &json!({"sql": "from sales"})).unwrap();
+    // The client fails on any line that is not JSON.
+    assert_eq!(client.close(), (Some(0), vec![]));
+}
+
+#[test]
+fn files_that_are_opened_at_start_become_sheets_without_being_waited_for() {
+    let bench =
+        bench().file("deep/more.csv", "n\n1\n").file("deep/.hidden.csv", "n\n2\n").file("notes.txt", "just text");
+    let folder = bench.path("");
+    let mut client = bench.serve_with(&["--open", &folder.to_string_lossy()]);
+    crate::harness::until("the files are opened", || client.call("list_sheets", &json!({})).unwrap()["n_total"] == 2);
+    assert_eq!(client.rows("select (select count(*) from sales), (select count(*) from more)"), json!([[3, 1]]));
+}
+
+#[test]
+fn a_file_is_inspected_and_converted_without_being_imported() {
+    let bench = bench();
+    let inspected: Value = serde_json::from_str(&bench.run(&["inspect", "$FILES/sales.csv", "--json"]).out).unwrap();
+    assert_eq!(
+        inspected,
+        json!({
+            "format": "csv", "encoding": "UTF-8", "delimiter": ",", "issues": [],
+            "sheets": [{
+                "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
+                "columns": [{"name": "region", "type": "VARCHAR"}, {"name": "amount", "type": "DECIMAL(18,2)"}],
+            }],
+        })
+    );
+    assert_eq!(
+        bench.run(&["convert", "$FILES/sales.csv", "--to", "csv"]).out,
+        "region,amount\nnorth,1.50\nsouth,2.25\nnorth,\n"
+    );
+    assert_eq!(
+        bench.run(&["convert", "$FILES/sales.csv", "--to", "csv", "--raw"]).out,
+        "region,amount\nnorth,1.50\nsouth,2.25\nnorth,\n"
+    );
+    let rows: Value = serde_json::from_str(&bench.run(&["convert", "$FILES/sales.csv", "--to", "json"]).out).unwrap();
+    assert_eq!(
+        rows,
+        json!([{"region": "north", "amount": 1.5}, {"region": "south", "amount": 2.25}, {"region": "north", "amount": null}])
+    );
+    assert_eq!(bench.call("list_sheets", &json!({})).unwrap()["n_total"], 0);
+}
+
+#[test]
+fn importing_several_files_goes_on_after_a_bad_one_and_says_so() {
+    let bench = bench().file("a.csv", "n\n1\n").file("empty.csv", "");
+    let ended = bench.run(&["import", "$FILES/a.csv", "$FILES/empty.csv", "$FILES/sales.csv"]);
+    assert_eq!(ended.code, Some(4));
+    assert_eq!(
+        ended.out,
+        "$FILES/a.csv -> a (new, 1 rows, 1 columns)\n$FILES/sales.csv -> sales (new, 3 rows, 2 columns)\n"
+    );
+}
+
+#[test]
+fn the_doctor_finds_a_fresh_installation_in_order() {
+    let bench = Bench::new();
+    let ended = bench.run(&["doctor", "--json"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    let findings: Value = serde_json::from_str(&ended.out).unwrap();
+    assert!(findings.as_array().unwrap().iter().all(|finding| finding["ok"] == true), "{findings}");
+}
+
+#[test]
+fn the_data_folder_comes_from_the_flag_or_the_environment() {
+    let bench = bench();
+    bench.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_quire"));
+    command.args(["call", "list_sheets"]).env("HOME", bench.home()).env("QUIRE_DATA_DIR", bench.data_dir());
+    let reply: Value = serde_json::from_str(&bench.ended(&mut command).out).unwrap();
+    assert_eq!(reply["n_total"], 1);
+    assert_eq!(code_of(&bench.call("preview_rows", &json!({"sheet": "sales"}))), "ok");
+}

@@ -116,18 +116,18 @@ impl Bench {
     }
 
     /// A server, greeted in the newest of the eras with sessions.
-    pub(crate) fn serve(&self) -> Client {
+    pub(crate) fn serve(&self) -> Client<'_> {
         self.serve_with(&[])
     }
 
-    pub(crate) fn serve_with(&self, flags: &[&str]) -> Client {
+    pub(crate) fn serve_with(&self, flags: &[&str]) -> Client<'_> {
         let mut client = Client::start(self, flags, Era::November2025);
         client.greet();
         client
     }
 
     /// A server that has imported all the files of the bench, in the order of their names.
-    pub(crate) fn serve_files(&self) -> Client {
+    pub(crate) fn serve_files(&self) -> Client<'_> {
         let mut client = self.serve();
         let mut names: Vec<String> =
             fs::read_dir(&self.files).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();

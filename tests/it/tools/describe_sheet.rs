@@ -40,13 +40,13 @@ fn up_to_twenty_values_are_all_there_and_more_are_examples() {
 }
 
 #[test]
-fn named_columns_come_alone_and_in_the_callers_order() {
+fn named_columns_come_alone_in_the_sheets_order() {
     let bench = Bench::new().file("v.csv", "a,b,c\n1,2,3\n");
     let mut client = bench.serve_files();
     let reply = client.call("describe_sheet", &json!({"sheet": "v", "columns": ["C", "a"]})).unwrap();
     assert_eq!(
         [&reply["columns"][0]["name"], &reply["columns"][1]["name"], &reply["n_columns"]],
-        [&json!("c"), &json!("a"), &json!(3)]
+        [&json!("a"), &json!("c"), &json!(3)]
     );
     client.check_fault(
         "describe_sheet",

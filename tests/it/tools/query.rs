@@ -125,7 +125,7 @@ fn sheets_join_by_name_and_odd_column_names_are_quoted() {
     client.check(
         "query",
         json!({"sql": sql}),
-        page(&[("Name", "VARCHAR"), ("total", "DECIMAL(38,2)")], json!([["Ada", 3.5], ["Bo", 4]])),
+        page(&[("Name", "VARCHAR"), ("total", "DECIMAL(38,2)")], json!([["Ada", 3.5], ["Bo", 4.0]])),
     );
 }
 
