@@ -13,13 +13,13 @@ pub(super) struct ListSheets;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Only sheets whose name, title, file or a column contains this text, in any case.
+    /// Text in the name, title, file or a column, in any case.
     #[serde(default)]
     search: String,
     /// `next_cursor` of the page before.
     #[serde(default)]
     cursor: String,
-    /// Sheets to return, 1 to 500.
+    /// Sheets to return.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = 500))]
     limit: u64,
