@@ -1,4 +1,5 @@
 //! Puts the prebuilt DuckDB beside the binaries and lets them find it there.
+#![expect(clippy::disallowed_methods, reason = "a build script is configured by its environment")]
 
 use std::{
     env, fs,

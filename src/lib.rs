@@ -1,4 +1,43 @@
 //! Quire turns spreadsheets into something that language models, scripts and people can question.
+//!
+//! # Where things live
+//!
+//! Lowest layer first; a module uses only those above it here (a test, `tests/it/tidy.rs`, reads the `use` lines).
+//!
+//! | module | is |
+//! |---|---|
+//! | [`fault`] | the one error that crosses a surface, and the table of its codes |
+//! | [`name`], [`value`] | names of sheets and columns; column types |
+//! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
+//! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
+//! | [`worker`] | the process boundary: `task` and `frame` are the protocol, `child` the worker, `pool` and `process` its server |
+//! | [`catalog`] | the only SQLite: users, sources, sheets, versions, results, history; applies `migrations/` |
+//! | [`store`] | version files, results and originals on disk: sealed, published, swept |
+//! | [`workspace`] | one user's sheets: import, refresh of linked files, reading, results; which paths may be reached |
+//! | [`tool`] | what a tool is, the registry, schemas, the budget of a reply; knows no particular tool |
+//! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
+//! | [`mcp`] | the only rmcp: MCP over stdio |
+//! | [`cli`] | the only clap: one file per subcommand, and the configuration |
+//!
+//! # The way of a query
+//!
+//! `mcp` or `cli` calls `Registry::call(workspace, name, args)`; the tool parses its arguments and asks the `Workspace`,
+//! which reads changed linked files again and sends a worker one frame with the SQL. There `engine::guard` asks DuckDB's
+//! parser what the SQL is, views are made for just the sheets that it names, and it runs once: the first page goes back,
+//! the rest into a file that a `result` handle names. The reply is cut to its budget by `tool::reply`.
+//!
+//! # The way of a file
+//!
+//! A worker of its own reads the file (`ingest`) and writes one Parquet file per table and a receipt; the server seals
+//! and publishes the files and commits them in one transaction (`catalog::Catalog::commit_import`).
+//!
+//! # What must stay true
+//!
+//! - The server process never parses a user's file and never runs a user's SQL: `engine` and `ingest` run in workers.
+//! - A version file is never written to once it has its name, and no catalog row names a file that is not there.
+//! - Nothing but protocol or data goes to standard output; no cell, token or key into a log.
+//! - What a caller may reach is decided by the `Workspace` it was given, never by an argument.
+//! - Only `cli::config` reads the environment; only `worker` knows of operating systems.
 
 pub mod catalog;
 pub mod cli;

@@ -73,7 +73,7 @@ pub fn shorten(value: &mut serde_json::Value, max_chars: usize) {
             {
                 let n_chars = text.chars().count();
                 text.truncate(end);
-                text.push_str(&format!("… ({n_chars} characters)"));
+                text.extend(["… (", &n_chars.to_string(), " characters)"]);
             }
         }
         serde_json::Value::Array(items) => items.iter_mut().for_each(|item| shorten(item, max_chars)),

@@ -25,14 +25,17 @@ impl Catalog {
         publish()?;
         let source_id = put_source(&tx, user, source)?;
         let mut known = sheets::of_source(&tx, user, source_id)?;
-        let only_one = known.len() == 1 && new_sheets.len() == 1;
+        // A worksheet that was asked for by its name is no other one.
+        let is_picked = source.options.get("sheet").is_some_and(|sheet| !sheet.is_null());
+        let only_one = known.len() == 1 && new_sheets.len() == 1 && !is_picked;
         let mut done = Vec::with_capacity(new_sheets.len());
         for new in new_sheets {
             let matched = known.iter().position(|sheet| only_one || sheet.title == new.title);
-            done.push(match matched.map(|idx| known.remove(idx)) {
-                Some(sheet) => update_sheet(&tx, &sheet, &new)?,
-                None => insert_sheet(&tx, user, source_id, new)?,
-            });
+            match matched.map(|idx| known.remove(idx)) {
+                Some(sheet) => done.push(update_sheet(&tx, &sheet, &new)?),
+                None if source.is_refresh && was_deleted(&tx, source_id, &new.title)? => {}
+                None => done.push(insert_sheet(&tx, user, source_id, new)?),
+            }
         }
         if done.iter().any(|(_, change)| *change != Change::Same) {
             sheets::bump_generation(&tx, user)?;
@@ -168,10 +171,20 @@ fn update_sheet(conn: &Connection, sheet: &Sheet, new: &NewSheet) -> Result<(i64
         (sheet.id, &new.title, new.hidden, new.position),
     )?;
     if sheet.version.file == new.version.file {
+        // The same rows, perhaps read in another way.
+        conn.execute(
+            "UPDATE versions SET issues = ?2, layout = ?3 WHERE id = ?1",
+            (sheet.version.id, to_json(&new.version.issues)?, new.version.layout.as_ref().map(to_json).transpose()?),
+        )?;
         return Ok((sheet.id, Change::Same));
     }
     insert_version(conn, sheet.id, Some(sheet.version.number), &new.version)?;
     Ok((sheet.id, Change::Changed))
+}
+
+fn was_deleted(conn: &Connection, source_id: i64, title: &str) -> Result<bool, CatalogError> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sheets WHERE source_id = ?1 AND title = ?2 AND deleted_at IS NOT NULL)";
+    Ok(conn.prepare_cached(sql)?.query_row((source_id, title), |row| row.get(0))?)
 }
 
 fn insert_sheet(conn: &Connection, user: UserId, source_id: i64, new: NewSheet) -> Result<(i64, Change), CatalogError> {

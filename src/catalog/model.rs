@@ -54,6 +54,8 @@ pub struct NewSource {
     pub issues: Vec<Issue>,
     /// Read where it lies, not copied.
     pub linked: bool,
+    /// Read again because it has changed, not because someone asked: tables that were deleted stay deleted.
+    pub is_refresh: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -42,6 +42,7 @@ fn import(catalog: &Catalog, user: UserId, identity: Identity, sha256: &str, tab
         options: json!({}),
         issues: Vec::new(),
         linked: true,
+        is_refresh: false,
     };
     let sheets = tables
         .iter()

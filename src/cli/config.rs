@@ -107,7 +107,7 @@ impl Settings {
                 n_query_workers: workers,
                 n_import_workers: workers,
                 budget: Budget { memory_bytes: self.memory.0, threads: self.threads.into() },
-                patience: Duration::from_secs(60),
+                patience: Duration::from_mins(1),
             },
             query_timeout: self.query_timeout.0,
             import_timeout: self.import_timeout.0,

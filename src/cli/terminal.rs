@@ -9,7 +9,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::{fault::Fault, tool::Context};
+use crate::{
+    fault::Fault,
+    tool::{Context, Progress},
+};
 
 /// Prints data as JSON: indented for a person, on one line for a program.
 pub(super) fn print_json(data: &impl Serialize) -> Result<(), Fault> {
@@ -58,7 +61,7 @@ impl Bar {
 }
 
 /// A call's context with `progress` shown as it comes; Ctrl-C ends the call.
-pub(super) fn context<'a>(progress: &'a (dyn Fn(f64, &str) + Send + Sync)) -> Context<'a> {
+pub(super) fn context(progress: Progress<'_>) -> Context<'_> {
     let cancel = CancellationToken::new();
     let ends = cancel.clone();
     tokio::spawn(async move {

@@ -53,15 +53,13 @@ pub fn read(
         Input::Json => format!("read_json({}, sample_size=-1, maximum_object_size=67108864)", literal(source)),
     };
     let unreadable = |fault: Fault| {
-        match fault.code {
-            Code::OutOfMemory | Code::Cancelled => fault,
-            _ => {
-                // What follows the first line is our own SQL.
-                let what = fault.message.lines().next().unwrap_or_default();
-                Fault::new(Code::UnreadableFile, format!("the file can't be read: {what}"))
-                    .hint("check that it is whole, and is what its name says")
-            }
+        if [Code::OutOfMemory, Code::Cancelled].contains(&fault.code) {
+            return fault;
         }
+        // What follows the first line is our own SQL.
+        let what = fault.message.lines().next().unwrap_or_default();
+        Fault::new(Code::UnreadableFile, format!("the file can't be read: {what}"))
+            .hint("check that it is whole, and is what its name says")
     };
     let describe = engine.run(&format!("DESCRIBE SELECT * FROM {table}"), &UNBOUNDED).map_err(unreadable)?;
     let columns = describe.rows.iter().filter_map(|row| described(row.get())).collect();

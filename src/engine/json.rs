@@ -5,7 +5,16 @@
 
 use std::fmt::Write as _;
 
-use arrow_array::{Array, ArrayRef, StructArray, cast::AsArray, temporal_conversions as temporal, types::*};
+use arrow_array::{
+    Array, ArrayRef, StructArray,
+    cast::AsArray,
+    temporal_conversions as temporal,
+    types::{
+        Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+        IntervalMonthDayNanoType, Time64MicrosecondType, TimestampMicrosecondType, TimestampMillisecondType,
+        TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    },
+};
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{NaiveDateTime, Timelike};
@@ -14,6 +23,7 @@ use chrono::{NaiveDateTime, Timelike};
 const EXACT: i128 = 1 << 53;
 
 /// Appends row `row_idx` of `array`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "`types::is_plain` lets no other type come here")]
 pub(super) fn write_cell(out: &mut String, array: &ArrayRef, row_idx: usize) {
     if array.is_null(row_idx) {
         out.push_str("null");
@@ -62,7 +72,6 @@ pub(super) fn write_cell(out: &mut String, array: &ArrayRef, row_idx: usize) {
         }
         DataType::Map(..) => write_map(out, &array.as_map().value(row_idx)),
         DataType::Null => out.push_str("null"),
-        // `types::is_plain` lets no other type come here.
         other => quote(out, &format!("({other})")),
     }
 }

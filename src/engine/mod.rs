@@ -124,10 +124,7 @@ fn literal(path: &Path) -> String {
 
 /// What DuckDB says, as a fault: its kinds of error are prefixes of the message.
 fn fault(error: duckdb::Error) -> Fault {
-    let text = match error {
-        duckdb::Error::DuckDBFailure(_, Some(text)) => text,
-        other => other.to_string(),
-    };
+    let text = if let duckdb::Error::DuckDBFailure(_, Some(text)) = error { text } else { error.to_string() };
     let message = text.trim_end().to_owned();
     if message.starts_with("INTERRUPT") {
         return Fault::new(Code::Cancelled, "the query was interrupted");

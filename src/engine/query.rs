@@ -235,6 +235,7 @@ fn raw(line: &str) -> Result<Box<RawValue>, Fault> {
     RawValue::from_string(line.to_owned()).map_err(Fault::internal)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn storage(error: std::io::Error) -> Fault {
     Fault::new(Code::StorageFailed, format!("the result can't be kept: {error}")).hint("free some disk space")
 }

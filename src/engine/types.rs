@@ -5,6 +5,7 @@ use duckdb::core::{LogicalTypeHandle, LogicalTypeId};
 use crate::name::ColumnName;
 
 /// The type as SQL writes it, such as `DECIMAL(18,2)` or `STRUCT(a BIGINT)[]`.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the crate marks the list as open")]
 pub(super) fn name(logical: &LogicalTypeHandle) -> String {
     if let Some(alias) = logical.get_alias() {
         return alias;
@@ -54,13 +55,6 @@ pub(super) fn name(logical: &LogicalTypeHandle) -> String {
         LogicalTypeId::SqlNull => "NULL".to_owned(),
         LogicalTypeId::Geometry => "GEOMETRY".to_owned(),
         LogicalTypeId::Variant => "VARIANT".to_owned(),
-        LogicalTypeId::Invalid
-        | LogicalTypeId::Any
-        | LogicalTypeId::StringLiteral
-        | LogicalTypeId::IntegerLiteral
-        | LogicalTypeId::Unsupported => "UNKNOWN".to_owned(),
-        // The crate marks the list as open.
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive")]
         _ => "UNKNOWN".to_owned(),
     }
 }
@@ -77,21 +71,20 @@ fn member(name: &str) -> String {
 /// DuckDB 1.5 turns the largest `UHUGEINT` into -1 and drops the offset of a `TIMETZ`; the others have no Arrow type
 /// that `json` reads. Such columns are cast to text in SQL.
 pub(super) fn is_plain(logical: &LogicalTypeHandle) -> bool {
-    match logical.id() {
-        LogicalTypeId::UHugeint
-        | LogicalTypeId::TimeTZ
-        | LogicalTypeId::TimeNs
-        | LogicalTypeId::Enum
-        | LogicalTypeId::Union
-        | LogicalTypeId::Uuid
-        | LogicalTypeId::Bit
-        | LogicalTypeId::Bignum
-        | LogicalTypeId::Geometry
-        | LogicalTypeId::Variant
-        | LogicalTypeId::Unsupported => false,
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is non-exhaustive")]
-        _ => (0..logical.num_children()).all(|child_idx| is_plain(&logical.child(child_idx))),
-    }
+    const ODD: &[LogicalTypeId] = &[
+        LogicalTypeId::UHugeint,
+        LogicalTypeId::TimeTZ,
+        LogicalTypeId::TimeNs,
+        LogicalTypeId::Enum,
+        LogicalTypeId::Union,
+        LogicalTypeId::Uuid,
+        LogicalTypeId::Bit,
+        LogicalTypeId::Bignum,
+        LogicalTypeId::Geometry,
+        LogicalTypeId::Variant,
+        LogicalTypeId::Unsupported,
+    ];
+    !ODD.contains(&logical.id()) && (0..logical.num_children()).all(|child_idx| is_plain(&logical.child(child_idx)))
 }
 
 /// Whether values of this type can be compared and counted, as `min`, `max` and `count(distinct)` need it.

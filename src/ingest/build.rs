@@ -1,6 +1,6 @@
 //! Builds a table's typed columns by a plan, row by row, until a cell does not fit the plan.
 
-use std::{path::Path, sync::Arc};
+use std::{io, path::Path, sync::Arc};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -50,6 +50,7 @@ pub(super) struct Build {
     n_waiting: usize,
     text_waiting: usize,
     built: Built,
+    failure: Option<ReadError>,
 }
 
 impl Build {
@@ -62,7 +63,16 @@ impl Build {
             Some(_) | None => None,
         };
         let columns = plan.readings.iter().map(|reading| ColumnBuilder::new(*reading)).collect();
-        Ok(Build { plan, columns, schema, writer, n_waiting: 0, text_waiting: 0, built: Built::default() })
+        Ok(Build {
+            plan,
+            columns,
+            schema,
+            writer,
+            n_waiting: 0,
+            text_waiting: 0,
+            built: Built::default(),
+            failure: None,
+        })
     }
 
     /// Whether the row fits the plan; if not, this build is worth nothing any more.
@@ -117,7 +127,13 @@ impl Build {
             match column.append(cell) {
                 Outcome::Value => {}
                 Outcome::Misfit => return None,
-                outcome => self.built.tallies.note(outcome, col_idx, row.number, cell),
+                outcome @ (Outcome::Padded
+                | Outcome::Empty
+                | Outcome::NullWord
+                | Outcome::Error
+                | Outcome::Unevaluated) => {
+                    self.built.tallies.note(outcome, col_idx, row.number, cell);
+                }
             }
             if let Cell::Text(text) = cell {
                 self.text_waiting += text.len();
@@ -161,14 +177,21 @@ impl Build {
         }
         self.n_waiting = 0;
         let columns: Vec<_> = self.columns.iter_mut().map(ColumnBuilder::take).collect();
-        // A batch that is refused is not lost silently: the writer's end says why.
-        if let (Some(writer), Ok(batch)) = (&self.writer, RecordBatch::try_new(self.schema.clone(), columns)) {
-            writer.write(batch);
+        let Some(writer) = &self.writer else { return };
+        match RecordBatch::try_new(self.schema.clone(), columns) {
+            // Where the writer takes no more, its `close` says why.
+            Ok(batch) => {
+                writer.write(batch);
+            }
+            Err(error) => self.failure = Some(io::Error::other(error).into()),
         }
     }
 
     pub(super) fn finish(mut self) -> Result<(Plan, Built), ReadError> {
         self.flush();
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         if let Some(writer) = self.writer {
             writer.close()?;
         }
@@ -179,6 +202,7 @@ impl Build {
 impl Tallies {
     fn note(&mut self, outcome: Outcome, col_idx: u32, row_number: u64, cell: Cell<'_>) {
         let tally = match outcome {
+            Outcome::Padded => &mut self.padded,
             Outcome::NullWord => &mut self.null_words,
             Outcome::Error => &mut self.errors,
             Outcome::Unevaluated => &mut self.unevaluated,

@@ -24,6 +24,8 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Outcome {
     Value,
+    /// A decimal that lost the zeros in front of it, as in `08.25`: worth reporting.
+    Padded,
     Empty,
     /// A word for a missing value, an error cell, a formula without value: null, and worth reporting.
     NullWord,
@@ -78,7 +80,7 @@ impl ColumnBuilder {
             }
         };
         match outcome {
-            Outcome::Value | Outcome::Misfit => {}
+            Outcome::Value | Outcome::Padded | Outcome::Misfit => {}
             Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => self.values.append_null(),
         }
         outcome
@@ -109,7 +111,8 @@ impl ColumnBuilder {
             return Outcome::Empty;
         }
         if self.append_parsed(trimmed).is_some() {
-            return Outcome::Value;
+            let is_number = matches!(self.reading, Reading::Decimal { .. } | Reading::Double);
+            return if is_number && number::is_padded(trimmed) { Outcome::Padded } else { Outcome::Value };
         }
         if self.reading != Reading::Nothing && is_null_word(trimmed) { Outcome::NullWord } else { Outcome::Misfit }
     }
@@ -122,7 +125,7 @@ impl ColumnBuilder {
                 Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
             },
             (Values::Decimal(values), Reading::Decimal { scale }) => {
-                values.append_value(numeral(bytes)?.scaled(scale)?)
+                values.append_value(numeral(bytes)?.scaled(scale)?);
             }
             (Values::Double(values), _) => values.append_value(numeral(bytes)?.as_double()?),
             (Values::Boolean(values), _) => values.append_value(boolean(text)?),
@@ -165,8 +168,9 @@ impl ColumnBuilder {
             (Values::Timestamp(values), Cell::Timestamp(micros)) => values.append_value(micros),
             (Values::Timestamp(values), Cell::Date(days)) => values.append_value(i64::from(days) * DAY),
             (Values::Interval(values), Cell::Duration(millis)) => {
-                let days = i32::try_from(millis / 86_400_000).ok()?;
-                let rest = i32::try_from(millis % 86_400_000).ok()?;
+                // Parquet's milliseconds have no sign, so that a negative duration is less than its days.
+                let days = i32::try_from(millis.div_euclid(86_400_000)).ok()?;
+                let rest = i32::try_from(millis.rem_euclid(86_400_000)).ok()?;
                 values.append_value(IntervalDayTime::new(days, rest));
             }
             _ => return None,
@@ -229,7 +233,7 @@ impl Values {
     }
 }
 
-/// The Arrow field of a column; Parquet keeps it so that DuckDB sees `ColumnType`'s name.
+/// The Arrow field of a column; Parquet keeps it so that `DuckDB` sees `ColumnType`'s name.
 pub(super) fn field(name: &str, reading: Reading) -> Field {
     let data_type = match reading {
         Reading::Boolean => DataType::Boolean,

@@ -1,6 +1,6 @@
 //! What separates the cells of a text file: candidates are compared by how even and how meaningful a table they make.
 //!
-//! The measure is that of CleverCSV (van den Burg, Nazábal, Sutton: Wrangling messy CSV files by detecting row and type
+//! The measure is that of `CleverCSV` (van den Burg, Nazábal, Sutton: Wrangling messy CSV files by detecting row and type
 //! patterns, 2019): a pattern score, high where many rows have the same, large number of cells, times the share of cells
 //! that are of a recognisable type. A reading as a single column has a pattern score near nothing, and one that swallows
 //! rows in a quote loses their share, so that neither wins but where nothing else makes sense.
@@ -119,7 +119,15 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> f64 {
             n_cells += 1;
             n_typed += u32::from(match cell {
                 Cell::Text(text) => is_quoted(text) || is_typed(text.trim(), dialect),
-                _ => true,
+                Cell::Empty
+                | Cell::Number(_)
+                | Cell::Boolean(_)
+                | Cell::Date(_)
+                | Cell::Time(_)
+                | Cell::Timestamp(_)
+                | Cell::Duration(_)
+                | Cell::Error(_)
+                | Cell::Unevaluated => true,
             });
         }
     }

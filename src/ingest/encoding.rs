@@ -106,7 +106,7 @@ pub(super) fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
 /// Decodes one file, block by block.
 pub(super) struct Decoder {
     encoding: TextEncoding,
-    decoder: encoding_rs::Decoder,
+    inner: encoding_rs::Decoder,
     at_start: bool,
     /// The start of a UTF-8 sequence that the last block broke off.
     broken_off: Vec<u8>,
@@ -116,11 +116,11 @@ pub(super) struct Decoder {
 
 impl Decoder {
     pub(super) fn new(encoding: TextEncoding) -> Decoder {
-        let decoder = match encoding {
+        let inner = match encoding {
             TextEncoding::CheckedUtf8 => UTF_8.new_decoder_with_bom_removal(),
             TextEncoding::Fixed(encoding) => encoding.new_decoder_with_bom_removal(),
         };
-        Decoder { encoding, decoder, at_start: true, broken_off: Vec::new(), raw: Vec::new(), n_undecodable: 0 }
+        Decoder { encoding, inner, at_start: true, broken_off: Vec::new(), raw: Vec::new(), n_undecodable: 0 }
     }
 
     /// The next block as UTF-8 behind `rest`, the end of the block before; and how many bytes of the file it took, 0 at its end.
@@ -145,7 +145,7 @@ impl Decoder {
                 self.raw.clear();
                 let n_read = file.by_ref().take(u64::try_from(n_bytes).unwrap_or(0)).read_to_end(&mut self.raw)?;
                 let mut text = String::from_utf8(rest).map_err(|_| ReadError::NotUtf8)?;
-                self.n_undecodable += decode_all(&mut self.decoder, &self.raw, n_read == 0, &mut text);
+                self.n_undecodable += decode_all(&mut self.inner, &self.raw, n_read == 0, &mut text);
                 Ok((text, n_read))
             }
         }

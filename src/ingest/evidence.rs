@@ -251,7 +251,9 @@ mod tests {
 
     fn check(cells: &[&str], expect: &str) {
         let mut evidence = Evidence::default();
-        cells.iter().for_each(|cell| evidence.add(Cell::Text(cell)));
+        for cell in cells {
+            evidence.add(Cell::Text(cell));
+        }
         let open = if evidence.is_open() { " open" } else { "" };
         assert_eq!(format!("{}{open}", evidence.decide(true).column_type()), expect, "{cells:?}");
     }

@@ -100,7 +100,7 @@ fn unsupported(what: &str, hint: &str) -> ReadError {
     ReadError::Unsupported { what: format!("the file is {what}"), hint: hint.to_owned() }
 }
 
-/// OOXML and OpenDocument say in a part of their own what they are.
+/// OOXML and `OpenDocument` say in a part of their own what they are.
 fn zipped(reader: File) -> Result<Format, ReadError> {
     let mut archive = zip::ZipArchive::new(reader).map_err(|error| ReadError::Damaged(error.to_string()))?;
     let types = part(&mut archive, "[Content_Types].xml");

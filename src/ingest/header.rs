@@ -70,7 +70,14 @@ fn whole(cell: Cell<'_>) -> Option<i64> {
     match cell {
         Cell::Text(text) => text.trim().parse().ok(),
         Cell::Number(number) => number::integer(number),
-        _ => None,
+        Cell::Empty
+        | Cell::Boolean(_)
+        | Cell::Date(_)
+        | Cell::Time(_)
+        | Cell::Timestamp(_)
+        | Cell::Duration(_)
+        | Cell::Error(_)
+        | Cell::Unevaluated => None,
     }
 }
 

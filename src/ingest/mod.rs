@@ -147,13 +147,14 @@ pub fn raw(
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), Fault> {
     let format = opened(file, name, limits)?;
-    Ok(match format {
+    match format {
         Format::Csv => text::raw(file, name, options, row)?,
         Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
             raw_tables(&workbook::tables(file, format, options, limits)?.0, row)?;
         }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
-    })
+    }
+    Ok(())
 }
 
 /// The format of a file within its limit of size.

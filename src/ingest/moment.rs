@@ -108,10 +108,7 @@ fn named_day(text: &[u8]) -> Option<(Day, &[u8])> {
         let (day, _, rest) = digits(between(rest)?, 2)?;
         (day, month, rest)
     };
-    let rest = match rest {
-        [b',', b' ', rest @ ..] | [b',' | b' ' | b'-', rest @ ..] => rest,
-        _ => return None,
-    };
+    let ([b',', b' ', rest @ ..] | [b',' | b' ' | b'-', rest @ ..]) = rest else { return None };
     let (year, 4, rest) = digits(rest, 4)? else { return None };
     Some((Day::Known(days(i32::try_from(year).ok()?, month, day)?), rest))
 }

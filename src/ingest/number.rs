@@ -110,6 +110,12 @@ pub(super) fn numeral(text: &[u8]) -> Option<Numeral> {
     Some(Numeral::Plain { mantissa: if sign == b'-' { -mantissa } else { mantissa }, scale })
 }
 
+/// Whether a number is written with zeros in front that say nothing of its value.
+pub(super) fn is_padded(text: &str) -> bool {
+    let digits = text.trim_start_matches(['-', '+']).as_bytes();
+    matches!(digits, [b'0', b'0'..=b'9', ..])
+}
+
 /// Exponents and thousands separators.
 fn unusual(sign: u8, digits: &[u8]) -> Option<Numeral> {
     if !digits.first()?.is_ascii_digit() && digits.first() != Some(&b'.') {
@@ -168,12 +174,12 @@ fn float(sign: u8, digits: &[u8]) -> Option<Numeral> {
 mod tests {
     use super::*;
 
-    fn check(text: &str, expect: Option<Numeral>) {
-        assert_eq!(numeral(text.as_bytes()), expect, "{text}");
+    fn check(text: &str, expect: impl Into<Option<Numeral>>) {
+        assert_eq!(numeral(text.as_bytes()), expect.into(), "{text}");
     }
 
-    fn plain(mantissa: i64, scale: u8) -> Option<Numeral> {
-        Some(Numeral::Plain { mantissa, scale })
+    fn plain(mantissa: i64, scale: u8) -> Numeral {
+        Numeral::Plain { mantissa, scale }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use parquet::{
 
 use super::ReadError;
 
-/// DuckDB's own size of a row group.
+/// `DuckDB`'s own size of a row group.
 const GROUP_ROWS: usize = 122_880;
 
 /// Record batches under way to the writing thread.
@@ -81,7 +81,7 @@ fn properties(first: &RecordBatch) -> WriterProperties {
         let path = ColumnPath::new(vec![field.name().clone()]);
         // The version's default for strings, DELTA_BYTE_ARRAY, is slow to write and to read.
         if field.data_type() == &DataType::Utf8 {
-            properties = properties.set_column_encoding(path.clone(), Encoding::PLAIN);
+            properties = properties.set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY);
         }
         properties = properties.set_column_dictionary_enabled(path, repeats(column.as_ref()));
     }

@@ -207,7 +207,7 @@ mod tests {
             let mut rest = String::new();
             let mut left = text;
             loop {
-                let n = (size..).find(|n| left.is_char_boundary(*n) || *n >= left.len()).unwrap().min(left.len());
+                let n = (size..left.len()).find(|n| left.is_char_boundary(*n)).unwrap_or(left.len());
                 let (block, more) = left.split_at(n);
                 let mut batch = Batch::over(rest + block);
                 let taken = splitter.split(&mut batch, block.is_empty());
@@ -217,7 +217,7 @@ mod tests {
                         .map(|(_, cell)| if let Cell::Text(text) = cell { text.to_owned() } else { String::new() });
                     found.push((row.number, cells.collect::<Vec<_>>()));
                 }
-                rest = batch.text()[taken.own..taken.len].to_owned();
+                rest = batch.text().get(taken.own..taken.len).unwrap().to_owned();
                 if block.is_empty() {
                     break;
                 }

@@ -172,7 +172,7 @@ impl Survey {
         let heading = self.header.rows().next();
         let n_headed = heading
             .into_iter()
-            .flat_map(|row| row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(col_idx, _)| col_idx + 1).last())
+            .filter_map(|row| row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(col_idx, _)| col_idx + 1).last())
             .max()
             .unwrap_or(0);
         let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
@@ -258,7 +258,9 @@ impl<'a> Pass<'a> {
         self.survey.open(&batches)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
-            batches.iter().for_each(|batch| self.add_rows(batch));
+            for batch in &batches {
+                self.add_rows(batch);
+            }
         }
         Ok(())
     }

@@ -46,6 +46,7 @@ pub(super) struct Tallies {
     pub(super) short_rows: Tally,
     pub(super) long_rows: Tally,
     pub(super) null_words: Tally,
+    pub(super) padded: Tally,
     pub(super) errors: Tally,
     pub(super) unevaluated: Tally,
     pub(super) above_header: Tally,
@@ -60,6 +61,7 @@ impl Tallies {
                 .issue("short_rows", "rows with fewer cells than the table has columns were filled with null"),
             self.long_rows.issue("long_rows", "rows with more cells than the header made the table wider"),
             self.null_words.issue("null_words", "words for a missing value were read as null"),
+            self.padded.issue("padded_numbers", "decimals were read without the zeros in front of them"),
             self.errors.issue("error_cells", "error cells were read as null"),
             self.unevaluated
                 .issue("unevaluated_formulas", "formulas whose value the file does not hold were read as null"),

@@ -1,11 +1,16 @@
-//! The reading of whole files, as DuckDB sees what was written.
+//! The reading of whole files, as `DuckDB` sees what was written.
 
-use std::{fmt::Write as _, fs};
+use std::{fmt::Write as _, fs, ops::ControlFlow};
 
 use duckdb::Connection;
 use proptest::prelude::*;
 
-use super::{Limits, Options, raw, read, receipt::Receipt};
+use super::{
+    Limits, Options, ReadError, Table,
+    cell::{Batch, Cell, Source},
+    raw, read, read_tables,
+    receipt::Receipt,
+};
 
 const LIMITS: Limits =
     Limits { file_bytes: 1 << 30, inflated_bytes: 1 << 30, cells: 1 << 30, columns: 100, sheets: 10 };
@@ -16,8 +21,37 @@ fn written(bytes: &[u8], options: &Options) -> (Receipt, Vec<Vec<String>>) {
     let file = folder.path().join("sales.csv");
     fs::write(&file, bytes).unwrap();
     let receipt = read(&file, "sales.csv", options, &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
+    let table = seen(&receipt);
+    (receipt, table)
+}
+
+/// A workbook's sheet of native cells, read the same way; the cells begin in row 1.
+fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec<String>>) {
+    struct Rows(&'static [&'static [Cell<'static>]]);
+    impl Source for Rows {
+        fn read(&self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
+            let mut batch = Batch::default();
+            for (number, cells) in (1..).zip(self.0) {
+                batch.start_row(number);
+                for (col_idx, cell) in (0..).zip(*cells) {
+                    batch.push(col_idx, *cell);
+                }
+            }
+            let _ = push(batch);
+            Ok(())
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let table = Table { title: "sheet".to_owned(), hidden: false, source: Box::new(Rows(rows)) };
+    let receipt = read_tables(vec![table], &Options::default(), &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
+    let table = seen(&receipt);
+    (receipt, table)
+}
+
+/// The first sheet's Parquet file as `DuckDB` sees it.
+fn seen(receipt: &Receipt) -> Vec<Vec<String>> {
     let Some(parquet) = receipt.sheets.first().and_then(|sheet| sheet.file.clone()) else {
-        return (receipt, Vec::new());
+        return Vec::new();
     };
     let duckdb = Connection::open_in_memory().unwrap();
     let from = format!("from read_parquet('{}')", parquet.display());
@@ -28,7 +62,7 @@ fn written(bytes: &[u8], options: &Options) -> (Receipt, Vec<Vec<String>>) {
     let columns: Vec<String> =
         receipt.sheets[0].columns.iter().map(|column| format!("{} {}", column.name, column.type_name)).collect();
     assert_eq!(columns, names, "the receipt says what DuckDB sees");
-    (receipt, table)
+    table
 }
 
 fn texts(duckdb: &Connection, sql: &str, n_columns: usize) -> Vec<Vec<String>> {
@@ -89,6 +123,45 @@ fn every_type_comes_out_of_duckdb_by_its_name() {
             ],
         ],
     );
+}
+
+#[test]
+fn native_cells_keep_their_types() {
+    let (receipt, table) = written_cells(&[
+        &[
+            Cell::Text("n"),
+            Cell::Text("mix"),
+            Cell::Text("long"),
+            Cell::Text("day"),
+            Cell::Text("code"),
+            Cell::Text("any"),
+        ],
+        &[
+            Cell::Number(1.0),
+            Cell::Number(0.5),
+            Cell::Duration(90_061_500),
+            Cell::Date(1),
+            Cell::Text("12"),
+            Cell::Number(12.0),
+        ],
+        &[
+            Cell::Error("#N/A"),
+            Cell::Text("1,000"),
+            Cell::Duration(-1_000),
+            Cell::Timestamp(0),
+            Cell::Text("7"),
+            Cell::Text("x"),
+        ],
+        &[Cell::Number(-3.0), Cell::Unevaluated],
+    ]);
+    let expect: &[&[&str]] = &[
+        &["n BIGINT", "mix DOUBLE", "long INTERVAL", "day TIMESTAMP", "code VARCHAR", "any VARCHAR"],
+        &["1", "0.5", "1 day 01:01:01.5", "1970-01-02 00:00:00", "12", "12"],
+        &["", "1000.0", "-1 day 23:59:59", "1970-01-01 00:00:00", "7", "x"],
+        &["-3", "", "", "", "", ""],
+    ];
+    assert_eq!(table, expect);
+    assert_eq!(issues(&receipt), ["error_cells 1 A3: #N/A", "unevaluated_formulas 1 B4:"]);
 }
 
 #[test]

@@ -145,7 +145,9 @@ impl Source for TextSource {
         // The text of the record that the last block broke off.
         let mut rest = Vec::new();
         loop {
-            let (text, n_block) = decoder.next(&mut file, BLOCK, mem::take(&mut rest))?;
+            // A record longer than a block is looked at again from its start: twice as much of it each time.
+            let n_bytes = BLOCK.max(rest.len());
+            let (text, n_block) = decoder.next(&mut file, n_bytes, mem::take(&mut rest))?;
             n_read += u64::try_from(n_block).unwrap_or(0);
             self.n_read.store(n_read, Ordering::Relaxed);
             let at_end = n_block == 0;

@@ -60,6 +60,7 @@ fn import(catalog: &Catalog, user: UserId, dir: &WorkspaceDir, path: &str, text:
         options: json!({}),
         issues: Vec::new(),
         linked: true,
+        is_refresh: false,
     };
     catalog.commit_import(user, &source, vec![sheet], &mut || dir.publish_version(&file, &sealed.hash)).unwrap();
     sealed.hash

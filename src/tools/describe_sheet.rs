@@ -39,7 +39,7 @@ pub(super) struct Description {
     header_rows: Vec<u64>,
     version: u64,
     /// Newest first.
-    versions: Vec<Version>,
+    versions: Vec<Snapshot>,
     /// Whether columns were left out: name them in `columns`.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     #[schemars(default)]
@@ -74,7 +74,7 @@ struct Column {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct Version {
+struct Snapshot {
     version: u64,
     n_rows: u64,
     /// Tool that made it.
@@ -122,7 +122,7 @@ impl Tool for DescribeSheet {
             values: profile.is_complete.then(|| profile.values.clone()),
             examples: (!profile.is_complete).then_some(profile.values),
         });
-        let versions = described.versions.into_iter().take(N_VERSIONS).map(|version| Version {
+        let versions = described.versions.into_iter().take(N_VERSIONS).map(|version| Snapshot {
             version: version.number,
             n_rows: version.n_rows,
             made_by: version.tool().to_owned(),

@@ -30,7 +30,7 @@ fn default_limit() -> u64 {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Sheets {
+pub(super) struct Listing {
     sheets: Vec<Item>,
     /// Sheets that match, on all pages.
     n_total: u64,
@@ -66,7 +66,7 @@ struct Item {
 /// Column names per sheet.
 const N_COLUMNS: usize = 12;
 
-impl Reply for Sheets {
+impl Reply for Listing {
     const CUTS: bool = true;
 
     fn n_items(&self) -> usize {
@@ -85,7 +85,7 @@ impl Reply for Sheets {
 
 impl Tool for ListSheets {
     type Args = Args;
-    type Reply = Sheets;
+    type Reply = Listing;
 
     const NAME: &'static str = "list_sheets";
     const TITLE: &'static str = "List sheets";
@@ -93,7 +93,7 @@ impl Tool for ListSheets {
         here; then `describe_sheet`. Add files with `import_file`.";
     const EFFECT: Effect = Effect::Reads;
 
-    async fn run(call: &Call<'_>, args: Args) -> Result<Sheets, Fault> {
+    async fn run(call: &Call<'_>, args: Args) -> Result<Listing, Fault> {
         let limit = args.limit.clamp(1, 500);
         let listing = call.workspace.list(&args.search, &args.cursor, limit, &call.context).await?;
         let next_cursor = if listing.is_last {
@@ -120,6 +120,6 @@ impl Tool for ListSheets {
                 n_issues: count(sheet.version.issues.len()),
             })
             .collect();
-        Ok(Sheets { sheets, n_total: listing.n_total, next_cursor, notes })
+        Ok(Listing { sheets, n_total: listing.n_total, next_cursor, notes })
     }
 }

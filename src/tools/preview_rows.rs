@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::rows::Rows;
+use super::rows::RowsReply;
 use crate::{
     fault::Fault,
     tool::{Call, Effect, Tool},
@@ -34,7 +34,7 @@ fn default_n_rows() -> u64 {
 
 impl Tool for PreviewRows {
     type Args = Args;
-    type Reply = Rows;
+    type Reply = RowsReply;
 
     const NAME: &'static str = "preview_rows";
     const TITLE: &'static str = "Preview rows";
@@ -42,12 +42,12 @@ impl Tool for PreviewRows {
         To filter, sort or aggregate use `query`.";
     const EFFECT: Effect = Effect::Reads;
 
-    async fn run(call: &Call<'_>, args: Args) -> Result<Rows, Fault> {
+    async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {
         let n_rows = args.n_rows.clamp(1, 1_000);
         let part = call
             .workspace
             .preview(&args.sheet, &args.columns, args.offset, n_rows, call.max_bytes, &call.context)
             .await?;
-        Ok(Rows::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
+        Ok(RowsReply::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
     }
 }

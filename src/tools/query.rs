@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::rows::Rows;
+use super::rows::RowsReply;
 use crate::{
     fault::Fault,
     tool::{Call, Effect, Tool},
@@ -28,7 +28,7 @@ fn default_max_rows() -> u64 {
 
 impl Tool for Query {
     type Args = Args;
-    type Reply = Rows;
+    type Reply = RowsReply;
 
     const NAME: &'static str = "query";
     const TITLE: &'static str = "Query sheets with SQL";
@@ -38,9 +38,9 @@ impl Tool for Query {
         values listed; for files use `import_file`.";
     const EFFECT: Effect = Effect::Reads;
 
-    async fn run(call: &Call<'_>, args: Args) -> Result<Rows, Fault> {
+    async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {
         let max_rows = args.max_rows.clamp(1, 10_000);
         let answer = call.workspace.query(&args.sql, max_rows, call.max_bytes, &call.context).await?;
-        Ok(Rows::of_query(answer.page, answer.result, answer.notes))
+        Ok(RowsReply::of_query(answer.page, answer.result, answer.notes))
     }
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::rows::Rows;
+use super::rows::RowsReply;
 use crate::{
     fault::Fault,
     tool::{Call, Effect, Tool},
@@ -31,7 +31,7 @@ fn default_max_rows() -> u64 {
 
 impl Tool for ReadResult {
     type Args = Args;
-    type Reply = Rows;
+    type Reply = RowsReply;
 
     const NAME: &'static str = "read_result";
     const TITLE: &'static str = "Read more of a result";
@@ -39,9 +39,9 @@ impl Tool for ReadResult {
         the query again. Prefer a narrower query to reading many pages.";
     const EFFECT: Effect = Effect::Reads;
 
-    async fn run(call: &Call<'_>, args: Args) -> Result<Rows, Fault> {
+    async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {
         let max_rows = args.max_rows.clamp(1, 10_000);
         let part = call.workspace.read_result(&args.result, args.offset, max_rows, call.max_bytes).await?;
-        Ok(Rows::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
+        Ok(RowsReply::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
     }
 }

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::{engine::Page, tool::reply::Reply, value::Column};
 
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Rows {
+pub(super) struct RowsReply {
     columns: Vec<Column>,
     /// One array per row, values in the order of `columns`.
     #[schemars(schema_with = "arrays")]
@@ -37,33 +37,39 @@ pub(super) struct Rows {
     pages_by_offset: bool,
 }
 
-impl Rows {
+impl RowsReply {
     /// The first page of a query; the rest, if there is any, is behind `result`.
-    pub(super) fn of_query(page: Page, result: String, mut notes: Vec<String>) -> Rows {
+    pub(super) fn of_query(page: Page, result: String, mut notes: Vec<String>) -> RowsReply {
         if page.truncated && !page.shortened && result.is_empty() {
             notes.push("rows were cut: aggregate, filter, or raise `max_rows` or `max_bytes`".to_owned());
         }
         let n_total = page.n_total;
-        let mut rows = Rows::new(page, n_total, 0, notes);
+        let mut rows = RowsReply::new(page, n_total, 0, notes);
         rows.next_offset = (!result.is_empty()).then_some(rows.n_rows);
         rows.result = result;
         rows
     }
 
     /// A page at `offset` of something with `n_total` rows.
-    pub(super) fn at_offset(page: Page, n_total: Option<u64>, offset: u64, is_last: bool, notes: Vec<String>) -> Rows {
-        let mut rows = Rows::new(page, n_total, offset, notes);
+    pub(super) fn at_offset(
+        page: Page,
+        n_total: Option<u64>,
+        offset: u64,
+        is_last: bool,
+        notes: Vec<String>,
+    ) -> RowsReply {
+        let mut rows = RowsReply::new(page, n_total, offset, notes);
         rows.pages_by_offset = true;
         rows.truncated = rows.truncated || !is_last;
         rows.next_offset = (!is_last).then_some(offset + rows.n_rows);
         rows
     }
 
-    fn new(page: Page, n_total: Option<u64>, offset: u64, mut notes: Vec<String>) -> Rows {
+    fn new(page: Page, n_total: Option<u64>, offset: u64, mut notes: Vec<String>) -> RowsReply {
         if page.shortened {
             notes.push("long texts were cut: name fewer columns, raise `max_bytes`, or read a part with `substr(column, 1, 1000)`".to_owned());
         }
-        Rows {
+        RowsReply {
             n_rows: u64::try_from(page.rows.len()).unwrap_or(u64::MAX),
             columns: page.columns,
             rows: page.rows,
@@ -78,7 +84,7 @@ impl Rows {
     }
 }
 
-impl Reply for Rows {
+impl Reply for RowsReply {
     const CUTS: bool = true;
 
     fn n_items(&self) -> usize {

@@ -122,12 +122,11 @@ impl Child {
     }
 
     fn engine(&mut self) -> Result<&mut Engine, Fault> {
-        let engine = match self.engine.take() {
-            Some(engine) => engine,
-            None => {
-                let folders: Vec<&Path> = self.confinement.folders.iter().map(AsRef::as_ref).collect();
-                Engine::open(&self.confinement.budget, &folders, self.interrupts.clone())?
-            }
+        let engine = if let Some(engine) = self.engine.take() {
+            engine
+        } else {
+            let folders: Vec<&Path> = self.confinement.folders.iter().map(AsRef::as_ref).collect();
+            Engine::open(&self.confinement.budget, &folders, self.interrupts.clone())?
         };
         Ok(self.engine.insert(engine))
     }

@@ -110,13 +110,10 @@ impl Process {
 
     /// Why the process is gone.
     async fn death(&mut self) -> Fault {
-        let status = match timeout(GRACE, self.child.wait()).await {
-            Ok(Ok(status)) => Some(status),
-            _ => {
-                let _ = self.child.kill().await;
-                None
-            }
-        };
+        let status = timeout(GRACE, self.child.wait()).await.ok().and_then(Result::ok);
+        if status.is_none() {
+            let _ = self.child.kill().await;
+        }
         // Its last words may arrive after its end.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let words = self.last_words.lock().unwrap_or_else(PoisonError::into_inner);

@@ -77,7 +77,7 @@ impl Workspace {
         if let Some(same) = self.already(&path, &options).await? {
             return Ok(same);
         }
-        self.import_linked(&path, options, context).await
+        self.import_linked(&path, options, false, context).await
     }
 
     /// Imports bytes that came with a name. The same name again gives the same sheets.
@@ -101,7 +101,13 @@ impl Workspace {
                 Ok((scratch, file))
             })
             .await?;
-        let origin = Origin { identity: Identity::Name(name.clone()), name, modified_ns: None, linked: false };
+        let origin = Origin {
+            identity: Identity::Name(name.clone()),
+            name,
+            modified_ns: None,
+            linked: false,
+            is_refresh: false,
+        };
         self.import(&file, origin, options, scratch, context).await
     }
 
@@ -110,6 +116,7 @@ impl Workspace {
         &self,
         path: &Path,
         options: Options,
+        is_refresh: bool,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
         let unreadable = |error: std::io::Error| {
@@ -121,7 +128,7 @@ impl Workspace {
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let identity = Identity::Path(path.to_string_lossy().into_owned());
-        let origin = Origin { identity, name, modified_ns: modified_ns(&before), linked: true };
+        let origin = Origin { identity, name, modified_ns: modified_ns(&before), linked: true, is_refresh };
         self.import(path, origin, options, scratch, context).await
     }
 
@@ -206,6 +213,7 @@ impl Workspace {
             options: serde_json::to_value(&options).map_err(Fault::internal)?,
             issues: receipt.issues.clone(),
             linked: origin.linked,
+            is_refresh: origin.is_refresh,
         };
         let (file, name) = (file.to_owned(), origin.name);
         self.blocking(move |inner| inner.commit(&source, receipt, &name, &file, &scratch)).await
@@ -255,6 +263,7 @@ struct Origin {
     name: String,
     modified_ns: Option<i64>,
     linked: bool,
+    is_refresh: bool,
 }
 
 impl Inner {
@@ -333,14 +342,9 @@ fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
 }
 
 fn shown_format(receipt: &Receipt) -> String {
-    let mut shown = receipt.format.clone();
-    if let Some(encoding) = &receipt.encoding {
-        shown.push_str(&format!(", {encoding}"));
-    }
-    if let Some(delimiter) = &receipt.delimiter {
-        shown.push_str(&format!(", delimiter {delimiter:?}"));
-    }
-    shown
+    let delimiter = receipt.delimiter.as_ref().map(|delimiter| format!("delimiter {delimiter:?}"));
+    let parts = [Some(receipt.format.clone()), receipt.encoding.clone(), delimiter];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {

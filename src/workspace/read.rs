@@ -10,7 +10,7 @@ use crate::{
     worker::task::{Manifest, Task},
 };
 
-use super::Workspace;
+use super::{Inner, Workspace};
 
 /// A query's first page.
 pub struct QueryAnswer {
@@ -56,7 +56,7 @@ impl Workspace {
     ) -> Result<QueryAnswer, Fault> {
         let mentioned = sql.to_lowercase();
         let notes = self.refresh(&|name| mentioned.contains(name), context).await;
-        let (id, spill) = self.blocking(|inner| inner.new_spill()).await?;
+        let (id, spill) = self.blocking(Inner::new_spill).await?;
         let file = spill.file.clone();
         let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes), spill: Some(spill) };
         let page: Page = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await?;

@@ -44,7 +44,7 @@ impl Workspace {
 
     async fn read_again(&self, path: &Path, source: &LinkedSource, context: &Context<'_>) -> Result<String, Fault> {
         let options = serde_json::from_value(source.options.clone()).map_err(Fault::internal)?;
-        let imported = self.import_linked(path, options, context).await?;
+        let imported = self.import_linked(path, options, true, context).await?;
         let changed = imported.sheets.iter().any(|(_, state)| *state != "unchanged");
         let what = if changed { "has changed and was read again" } else { "was touched, and holds the same" };
         Ok(format!("`{}` {what}: {}", path.display(), names(source)))

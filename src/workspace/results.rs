@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    path::PathBuf,
+    path::Path,
 };
 
 use serde_json::value::RawValue;
@@ -41,7 +41,7 @@ impl Inner {
     }
 
     /// Keeps the spilled rows of `page` under the handle `id`.
-    pub(super) fn keep_result(&self, id: &str, sql: String, page: &Page, file: &PathBuf) -> Result<(), Fault> {
+    pub(super) fn keep_result(&self, id: &str, sql: String, page: &Page, file: &Path) -> Result<(), Fault> {
         let Some(spilled) = &page.spilled else { return Ok(()) };
         let result = NewResult {
             id: id.to_owned(),
