@@ -33,7 +33,7 @@ impl Tool for DeleteSheet {
 
     const NAME: &'static str = "delete_sheet";
     const TITLE: &'static str = "Delete a sheet";
-    const ABOUT: &'static str = "Deletes a sheet with all its versions. The file that it was read from stays, and can be \
+    const ABOUT: &'static str = "Deletes a sheet with all its versions. The file it was read from stays, and can be \
         imported again.";
     const EFFECT: Effect = Effect::Destroys;
 

@@ -89,8 +89,8 @@ impl Tool for ListSheets {
 
     const NAME: &'static str = "list_sheets";
     const TITLE: &'static str = "List sheets";
-    const ABOUT: &'static str = "Lists the sheets that can be queried: names, sizes, first columns, sources. Start \
-        here; then `describe_sheet`. Add files with `import_file`.";
+    const ABOUT: &'static str = "Lists the sheets: names, sizes, first columns, sources. Start here; then \
+        `describe_sheet`. `import_file` adds files.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Listing, Fault> {

@@ -38,8 +38,8 @@ impl Tool for PreviewRows {
 
     const NAME: &'static str = "preview_rows";
     const TITLE: &'static str = "Preview rows";
-    const ABOUT: &'static str = "Returns a page of a sheet's rows in the file's order, to see what they look like. \
-        To filter, sort or aggregate use `query`.";
+    const ABOUT: &'static str = "A page of a sheet's rows in the file's order. To filter, sort or aggregate use \
+        `query`.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {

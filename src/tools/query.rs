@@ -32,7 +32,7 @@ impl Tool for Query {
 
     const NAME: &'static str = "query";
     const TITLE: &'static str = "Query sheets with SQL";
-    const ABOUT: &'static str = "Runs one read-only SELECT (DuckDB dialect) over any number of sheets, joined by name. \
+    const ABOUT: &'static str = "Runs one read-only SELECT (DuckDB dialect) over any sheets, joined by name. \
         A cut reply has a `result` handle for `read_result`. Aggregate in SQL \
         rather than reading rows. Call `describe_sheet` first for exact column names and values. PIVOT needs its \
         values listed; for files use `import_file`.";

@@ -14,9 +14,9 @@ pub(super) struct ReadResult;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Handle that `query` returned; good for an hour.
+    /// Handle from `query`; good for an hour.
     result: String,
-    /// Rows to skip: `next_offset` of the page before.
+    /// Rows to skip: the last page's `next_offset`.
     #[serde(default)]
     offset: u64,
     /// Rows to return.

@@ -235,7 +235,7 @@ fn mistakes_are_named_with_what_to_do() {
     );
     for (sql, code, part) in [
         ("select amuont from sales", "column_not_found", "amount"),
-        ("select sales.amuont from sales", "column_not_found", "amount"),
+        ("select sales.amuont from sales", "column_not_found", "amuont"),
         ("selec 1", "invalid_sql", "syntax"),
         ("", "invalid_sql", ""),
         (";", "invalid_sql", ""),
