@@ -101,7 +101,7 @@ impl From<ReadError> for Fault {
                 .hint("open it in the program that made it and save it again, or export the sheet as CSV"),
             ReadError::Encrypted => Fault::new(Code::UnreadableFile, message).hint("save it without a password"),
             ReadError::Limit { .. } => Fault::new(Code::LimitExceeded, message)
-                .hint("split the file, or raise the limit in Quire's configuration"),
+                .hint("split the file, or start Quire with a higher `--max-cells`, `--max-columns` or `--max-sheets`"),
             ReadError::Option { hint, .. } => Fault::new(Code::InvalidArguments, message).hint(hint),
         }
     }
