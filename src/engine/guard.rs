@@ -42,6 +42,9 @@ pub(super) fn check(
         Some(statements) if tree.get("error") == Some(&Value::Bool(false)) => statements,
         _ => return Err(not_a_select(&tree)),
     };
+    if statements.is_empty() {
+        return Err(Fault::new(Code::InvalidSql, "there is no statement in `sql`").hint("send one SELECT"));
+    }
     let [statement] = statements.as_slice() else {
         return Err(Fault::new(Code::SqlRefused, format!("{} statements in one `sql`", statements.len()))
             .hint("send one SELECT per call"));
