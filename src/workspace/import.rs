@@ -9,6 +9,7 @@ use std::{
 use super::{Inner, Workspace};
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
+    context::Context,
     engine::convert::Output,
     fault::{Code, Fault},
     ingest::{
@@ -17,7 +18,6 @@ use crate::{
     },
     name::SheetName,
     store::{self, Scratch},
-    tool::Context,
     worker::{
         pool::CallLimits,
         task::{ImportTask, Task},
