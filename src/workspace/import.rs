@@ -244,7 +244,11 @@ impl Workspace {
         folders: Vec<PathBuf>,
         context: &Context<'_>,
     ) -> Result<T, Fault> {
-        let call = CallLimits { deadline: self.limits().import_timeout, cancel: context.cancel.clone() };
+        let call = CallLimits {
+            deadline: self.limits().import_timeout,
+            too_slow: "split the file, or start Quire with a higher `--import-timeout`",
+            cancel: context.cancel.clone(),
+        };
         let progress = |share: f64| (context.progress)(share, "reading the file");
         self.inner.house.pool.import(folders, task, &call, &progress).await
     }
