@@ -79,24 +79,6 @@ impl Catalog {
             None => Ok(Vec::new()),
         }
     }
-
-    /// The live sheets of the source with these bytes, in the file's order; empty when there is none.
-    pub fn find_source_by_hash(&self, user: UserId, sha256: &str) -> Result<Vec<Sheet>, CatalogError> {
-        let conn = self.reads();
-        match source_by_hash(&conn, user, sha256, None)? {
-            Some(id) => sheets::of_source(&conn, user, id),
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// Notes that a source was looked at and found unchanged, so that the next look can be as cheap as one `stat`.
-    pub fn touch_source(&self, source_id: i64, n_bytes: u64, modified_ns: Option<i64>) -> Result<(), CatalogError> {
-        self.casual().execute(
-            "UPDATE sources SET n_bytes = ?2, modified_ns = ?3 WHERE id = ?1",
-            (source_id, n_bytes, modified_ns),
-        )?;
-        Ok(())
-    }
 }
 
 fn source_by_identity(conn: &Connection, user: UserId, identity: &Identity) -> Result<Option<i64>, CatalogError> {
@@ -111,11 +93,11 @@ fn source_by_hash(
     conn: &Connection,
     user: UserId,
     sha256: &str,
-    format: Option<&str>,
+    format: &str,
 ) -> Result<Option<i64>, CatalogError> {
     Ok(conn
         .prepare_cached(
-            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND (?3 IS NULL OR format = ?3)
+            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND format = ?3
              AND EXISTS (SELECT 1 FROM sheets WHERE source_id = o.id AND deleted_at IS NULL)
              ORDER BY updated_at DESC, id DESC LIMIT 1",
         )?
@@ -128,7 +110,7 @@ fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, C
     let same_identity = source_by_identity(conn, user, &new.identity)?;
     let known = match same_identity {
         Some(id) => Some(id),
-        None => source_by_hash(conn, user, &new.sha256, Some(&new.format))?,
+        None => source_by_hash(conn, user, &new.sha256, &new.format)?,
     };
     let Some(id) = known else {
         conn.execute(

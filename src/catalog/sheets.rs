@@ -74,13 +74,6 @@ impl Catalog {
         Ok(linked)
     }
 
-    /// The live sheets of these names, in their order.
-    pub fn sheets_by_name(&self, user: UserId, names: &[&str]) -> Result<Vec<Sheet>, CatalogError> {
-        let mut conn = self.reads();
-        let tx = conn.transaction()?;
-        names.iter().map(|name| by_name(&tx, user, name)).collect()
-    }
-
     /// Grows whenever the set of live sheets or one's current version changes; cheap enough to ask before every query.
     pub fn generation(&self, user: UserId) -> Result<u64, CatalogError> {
         generation_of(&self.reads(), user)

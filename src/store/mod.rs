@@ -71,11 +71,6 @@ pub struct WorkspaceDir {
 }
 
 impl WorkspaceDir {
-    /// What a sandbox may read.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The folder of all versions.
     pub fn versions(&self) -> PathBuf {
         self.root.join("versions")
