@@ -2,6 +2,7 @@
 //!
 //! A file is made in a scratch folder, sealed (hashed and synced), and published: renamed to its final name inside the
 //! catalog's transaction that names it. So a crash leaves the old state or the new one, and orphans that a sweep removes.
+//! Results alone are not sealed: they are a cache of an hour.
 
 mod scratch;
 mod sweep;
@@ -101,7 +102,16 @@ impl WorkspaceDir {
         publish(scratch_file, &self.version_path(hash))
     }
 
-    /// Puts a sealed result file into place. To be called in the catalog's `publish`.
+    /// The same for sealed files with their hashes; their folder is synced once for all of them.
+    pub fn publish_versions(&self, sealed: &[(PathBuf, String)]) -> io::Result<()> {
+        for (file, hash) in sealed {
+            put(file, &self.version_path(hash))?;
+        }
+        if sealed.is_empty() { Ok(()) } else { sync_folder(&self.versions()) }
+    }
+
+    /// Puts a finished result file into place. To be called in the catalog's `publish`. Its bytes are not synced: it is
+    /// a cache of an hour, and a query whose result a power failure took can be run again.
     pub fn publish_result(&self, scratch_file: &Path, id: &str) -> io::Result<()> {
         publish(scratch_file, &self.result_path(id))
     }
@@ -182,15 +192,17 @@ fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<(String,
     Ok((hash, n_bytes))
 }
 
-/// Renames a synced file to its final name, unless a whole one is there, and syncs the folder.
+/// Renames a finished file to its final name, unless a whole one is there, and syncs the folder.
 fn publish(from: &Path, to: &Path) -> io::Result<()> {
-    let n_bytes = fs::metadata(from)?.len();
-    let is_there = fs::metadata(to).is_ok_and(|there| there.len() == n_bytes);
-    if !is_there {
-        fs::rename(from, to)?;
-    }
+    put(from, to)?;
     // Even when the file was there: whoever renamed it may have died before this.
     to.parent().map_or(Ok(()), sync_folder)
+}
+
+fn put(from: &Path, to: &Path) -> io::Result<()> {
+    let n_bytes = fs::metadata(from)?.len();
+    let is_there = fs::metadata(to).is_ok_and(|there| there.len() == n_bytes);
+    if is_there { Ok(()) } else { fs::rename(from, to) }
 }
 
 /// Only Unix can sync a folder; elsewhere the file system's journal has to do.

@@ -308,9 +308,7 @@ impl Inner {
             files.push((version_file, sealed.hash));
         }
         let mut publish = || {
-            for (file, hash) in &files {
-                self.dir.publish_version(file, hash)?;
-            }
+            self.dir.publish_versions(&files)?;
             original.iter().try_for_each(|original| self.dir.publish_original(original))
         };
         let imported = self.house.catalog.commit_import(self.user.id, source, sheets, &mut publish)?;
