@@ -297,3 +297,24 @@ fn the_data_folder_comes_from_the_flag_or_the_environment() {
     assert_eq!(reply["n_total"], 1);
     assert_eq!(code_of(&bench.call("preview_rows", &json!({"sheet": "sales"}))), "ok");
 }
+
+#[test]
+fn every_call_is_in_the_history_also_one_that_never_ran() {
+    let bench = bench();
+    for (tool, args) in [
+        ("list_sheets", json!({})),
+        ("query", json!({})),
+        ("query", json!({"sql": "from sales", "max_bytes": 1})),
+        ("qwery", json!({})),
+    ] {
+        let _ = bench.call(tool, &args);
+    }
+    let catalog = quire::catalog::Catalog::open(&bench.data_dir()).unwrap();
+    let calls = catalog.queries(catalog.local_user().unwrap().id, 10).unwrap();
+    let calls: Vec<_> = calls.iter().map(|call| (call.tool.as_str(), call.outcome.as_str())).collect();
+    let refused = "invalid_arguments";
+    assert_eq!(
+        calls,
+        [("qwery", "unknown_tool"), ("query", refused), ("query", refused), ("list_sheets", "ok")]
+    );
+}
