@@ -156,10 +156,21 @@ pub fn seal(file: &Path) -> Result<Sealed, StoreError> {
     Ok(Sealed { hash, n_bytes })
 }
 
-/// The SHA-256 of a file in hex, and its bytes.
-pub fn hash(file: &Path) -> Result<(String, u64), StoreError> {
-    let mut open = File::open(file).map_err(at("open", file))?;
-    copy_hashed(&mut open, &mut io::sink()).map_err(at("read", file))
+/// The SHA-256 of a file's first `n_bytes` in hex, and how many there were. Ends with an error once `is_wanted` no more.
+pub fn hash(file: &Path, n_bytes: u64, is_wanted: impl Fn() -> bool) -> io::Result<(String, u64)> {
+    copy_hashed(&mut Wanted { bytes: File::open(file)?.take(n_bytes), is_wanted }, &mut io::sink())
+}
+
+/// Bytes that are read as long as someone wants them.
+struct Wanted<R, F> {
+    bytes: R,
+    is_wanted: F,
+}
+
+impl<R: Read, F: Fn() -> bool> Read for Wanted<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if (self.is_wanted)() { self.bytes.read(buffer) } else { Err(io::Error::other("no longer wanted")) }
+    }
 }
 
 /// Compresses an upload into a scratch folder, keeping the file itself.

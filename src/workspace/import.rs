@@ -70,10 +70,7 @@ impl Workspace {
     /// Links a local file. The same path again gives the same sheets, as new versions if its bytes have changed.
     pub async fn import_path(&self, path: &str, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
         let path = self.inner.house.roots.allow(Path::new(path))?;
-        if path.is_dir() {
-            return Err(Fault::new(Code::InvalidArguments, format!("`{}` is a folder", path.display()))
-                .hint("import its files one by one, or start Quire with `--open FOLDER`"));
-        }
+        regular(&path)?;
         if let Some(same) = self.already(&path, &options).await? {
             return Ok(same);
         }
@@ -88,8 +85,9 @@ impl Workspace {
         options: Options,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
-        self.check_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
         let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |it| it.to_string_lossy().into_owned());
+        let n_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.check_size(n_bytes)?;
         let (scratch, file) = self
             .blocking(move |inner| {
                 let scratch = inner.dir.new_scratch()?;
@@ -104,6 +102,7 @@ impl Workspace {
         let origin = Origin {
             identity: Identity::Name(name.clone()),
             name,
+            n_bytes,
             modified_ns: None,
             linked: false,
             is_refresh: false,
@@ -119,23 +118,26 @@ impl Workspace {
         is_refresh: bool,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
-        let unreadable = |error: std::io::Error| {
-            Fault::new(Code::FileNotFound, format!("can't read `{}`: {error}", path.display()))
-                .hint("check the path and that the file may be read")
-        };
-        let before = path.metadata().map_err(unreadable)?;
+        let before = regular(path)?;
         self.check_size(before.len())?;
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let identity = Identity::Path(path.to_string_lossy().into_owned());
-        let origin = Origin { identity, name, modified_ns: modified_ns(&before), linked: true, is_refresh };
+        let origin = Origin {
+            identity,
+            name,
+            n_bytes: before.len(),
+            modified_ns: modified_ns(&before),
+            linked: true,
+            is_refresh,
+        };
         self.import(path, origin, options, scratch, context).await
     }
 
     /// The file's reading, without importing it.
     pub async fn inspect(&self, path: &Path, options: Options, context: &Context<'_>) -> Result<Receipt, Fault> {
         let path = self.inner.house.roots.allow(path)?;
-        self.check_size(path.metadata().map(|it| it.len()).unwrap_or_default())?;
+        self.check_size(regular(&path)?.len())?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let task = ImportTask { file: path, name, options, limits: self.limits().ingest.clone(), out: None };
         self.read(Task::Import(task), Vec::new(), context).await
@@ -152,7 +154,7 @@ impl Workspace {
         context: &Context<'_>,
     ) -> Result<Converted, Fault> {
         let path = self.inner.house.roots.allow(path)?;
-        self.check_size(path.metadata().map(|it| it.len()).unwrap_or_default())?;
+        self.check_size(regular(&path)?.len())?;
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let (folder, target) = (scratch.path().to_owned(), scratch.path().join("converted"));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -193,13 +195,19 @@ impl Workspace {
             limits: self.limits().ingest.clone(),
             out: Some(out.clone()),
         };
-        let hashed = file.to_owned();
-        let (receipt, sha256) = tokio::join!(
-            self.read::<Receipt>(Task::Import(task), vec![out], context),
-            super::blocking(move || Ok(store::hash(&hashed)?)),
-        );
-        let receipt = receipt?;
-        let (sha256, n_bytes) = sha256?;
+        // Beside the worker; it ends with this call, however that ends.
+        let wanted = context.cancel.child_token();
+        let _ends = wanted.clone().drop_guard();
+        let (hashed, n_bytes) = (file.to_owned(), origin.n_bytes);
+        let hash = tokio::spawn(super::blocking(move || {
+            store::hash(&hashed, n_bytes, || !wanted.is_cancelled()).map_err(|error| unreadable(&hashed, &error))
+        }));
+        let receipt: Receipt = self.read(Task::Import(task), vec![out], context).await?;
+        let hashed = hash.await.map_err(Fault::internal)?;
+        if context.cancel.is_cancelled() {
+            return Err(Fault::new(Code::Cancelled, "the call was cancelled"));
+        }
+        let (sha256, n_bytes) = hashed?;
         if origin.linked && !is_as_before(file, n_bytes, origin.modified_ns) {
             return Err(Fault::new(Code::Conflict, format!("`{}` changed while it was read", file.display()))
                 .hint("import it again when it is saved"));
@@ -263,6 +271,8 @@ impl Workspace {
 struct Origin {
     identity: Identity,
     name: String,
+    /// When the import began.
+    n_bytes: u64,
     modified_ns: Option<i64>,
     linked: bool,
     is_refresh: bool,
@@ -340,6 +350,25 @@ fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
 fn shown_format(format: &str, encoding: Option<String>, delimiter: Option<String>) -> String {
     let delimiter = delimiter.map(|delimiter| format!("delimiter {delimiter:?}"));
     [Some(format.to_owned()), encoding, delimiter].into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What the file system says of a regular file: another kind, such as a pipe or a device, may never end.
+fn regular(path: &Path) -> Result<Metadata, Fault> {
+    let metadata = path.metadata().map_err(|error| unreadable(path, &error))?;
+    if metadata.is_file() {
+        return Ok(metadata);
+    }
+    let refused = |what: &str| Fault::new(Code::InvalidArguments, format!("`{}` is {what}", path.display()));
+    Err(if metadata.is_dir() {
+        refused("a folder").hint("import its files one by one, or start Quire with `--open FOLDER`")
+    } else {
+        refused("no regular file, but a pipe, a socket or a device").hint("save what it gives to a file, and give that")
+    })
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
+    Fault::new(Code::FileNotFound, format!("can't read `{}`: {error}", path.display()))
+        .hint("check the path and that the file may be read")
 }
 
 fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {

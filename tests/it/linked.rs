@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Bench;
+use crate::harness::{Bench, fault};
 
 fn reply(client: &mut crate::harness::Client<'_>) -> [Value; 2] {
     let reply = client.call("query", &json!({"sql": "from sales"})).unwrap();
@@ -83,4 +83,28 @@ fn options_of_the_import_hold_when_it_is_read_again() {
     client.call("import_file", &json!({"path": "$FILES/sales.csv", "delimiter": ";", "header_row": 2})).unwrap();
     bench.write("sales.csv", "title\na;b\n1;2\n3;4\n");
     assert_eq!(reply(&mut client)[0], json!([[1, 2], [3, 4]]));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_device_is_refused_at_once() {
+    let bench = Bench::new().file("sales.csv", "n\n1\n");
+    let pipe = bench.path("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let message = "`$FILES/pipe.csv` is no regular file, but a pipe, a socket or a device";
+    let refused = fault("invalid_arguments", message, "save what it gives to a file, and give that");
+    let mut client = bench.serve();
+    client.check_fault("import_file", json!({"path": "$FILES/pipe.csv"}), refused);
+    for args in [&["inspect", "$FILES/pipe.csv"][..], &["convert", "--to", "csv", "$FILES/pipe.csv"]] {
+        let ended = bench.run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}");
+        assert!(ended.err.contains(message), "{}", ended.err);
+    }
+    assert_eq!(bench.run(&["inspect", "/dev/zero"]).code, Some(2));
+    // A file that becomes a pipe while it is linked.
+    client.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
+    std::fs::rename(&pipe, bench.path("sales.csv")).unwrap();
+    let [rows, notes] = reply(&mut client);
+    assert_eq!(rows, json!([[1]]));
+    assert!(notes[0].as_str().unwrap().contains("is no regular file"), "{notes}");
 }
