@@ -26,14 +26,13 @@ impl Catalog {
         let source_id = put_source(&tx, user, source)?;
         let mut known = sheets::of_source(&tx, user, source_id)?;
         // A worksheet that was asked for by its name is no other one.
-        let is_picked = source.options.get("sheet").is_some_and(|sheet| !sheet.is_null());
-        let only_one = known.len() == 1 && new_sheets.len() == 1 && !is_picked;
+        let only_one = known.len() == 1 && new_sheets.len() == 1 && !source.is_picked();
         let mut done = Vec::with_capacity(new_sheets.len());
         for new in new_sheets {
             let matched = known.iter().position(|sheet| only_one || sheet.title == new.title);
             match matched.map(|idx| known.remove(idx)) {
                 Some(sheet) => done.push(update_sheet(&tx, &sheet, &new)?),
-                None if source.is_refresh && was_deleted(&tx, source_id, &new.title)? => {}
+                None if source.is_refresh && (source.is_picked() || was_deleted(&tx, source_id, &new.title)?) => {}
                 None => done.push(insert_sheet(&tx, user, source_id, new)?),
             }
         }
@@ -131,6 +130,17 @@ fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, C
             ],
         )?;
         return Ok(conn.last_insert_rowid());
+    };
+    // That one worksheet is read differently does not unlink the others of a workbook that was imported whole.
+    let sql = "SELECT options ->> '$.sheet' IS NULL FROM sources WHERE id = ?1";
+    let was_whole: bool = conn.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
+    let options = match new.options.as_object() {
+        Some(fields) if was_whole && same_identity.is_some() && new.is_picked() => {
+            let mut whole = fields.clone();
+            whole.insert("sheet".to_owned(), serde_json::Value::Null);
+            to_json(&whole)?
+        }
+        _ => options,
     };
     conn.execute(
         "UPDATE sources SET sha256 = ?2, n_bytes = ?3, format = ?4, options = ?5, issues = ?6, updated_at = ?7

@@ -6,6 +6,8 @@ use std::{
     time::UNIX_EPOCH,
 };
 
+use serde_json::Value as Json;
+
 use super::{Inner, Workspace};
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
@@ -74,7 +76,7 @@ impl Workspace {
         if let Some(same) = self.already(&path, &options).await? {
             return Ok(same);
         }
-        self.import_linked(&path, options, false, context).await
+        self.import_linked(&path, options, None, context).await
     }
 
     /// Imports bytes that came with a name. The same name again gives the same sheets.
@@ -105,17 +107,17 @@ impl Workspace {
             n_bytes,
             modified_ns: None,
             linked: false,
-            is_refresh: false,
+            imported_with: None,
         };
         self.import(&file, origin, options, scratch, context).await
     }
 
-    /// Reads a linked file, whatever is known of it.
+    /// Reads a linked file, whatever is known of it. `imported_with`: in a refresh, the options of its import, which stay.
     pub(super) async fn import_linked(
         &self,
         path: &Path,
         options: Options,
-        is_refresh: bool,
+        imported_with: Option<&Json>,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
         let before = regular(path)?;
@@ -129,7 +131,7 @@ impl Workspace {
             n_bytes: before.len(),
             modified_ns: modified_ns(&before),
             linked: true,
-            is_refresh,
+            imported_with: imported_with.cloned(),
         };
         self.import(path, origin, options, scratch, context).await
     }
@@ -212,16 +214,21 @@ impl Workspace {
             return Err(Fault::new(Code::Conflict, format!("`{}` changed while it was read", file.display()))
                 .hint("import it again when it is saved"));
         }
+        let is_refresh = origin.imported_with.is_some();
+        let options = match origin.imported_with {
+            Some(options) => options,
+            None => serde_json::to_value(&options).map_err(Fault::internal)?,
+        };
         let source = NewSource {
             identity: origin.identity,
             sha256,
             n_bytes,
             modified_ns: origin.modified_ns,
             format: receipt.format.clone(),
-            options: serde_json::to_value(&options).map_err(Fault::internal)?,
+            options,
             issues: receipt.issues.clone(),
             linked: origin.linked,
-            is_refresh: origin.is_refresh,
+            is_refresh,
         };
         let (file, name) = (file.to_owned(), origin.name);
         self.blocking(move |inner| inner.commit(&source, receipt, &name, &file, &scratch)).await
@@ -275,7 +282,8 @@ struct Origin {
     n_bytes: u64,
     modified_ns: Option<i64>,
     linked: bool,
-    is_refresh: bool,
+    /// In a refresh, the options of the import.
+    imported_with: Option<Json>,
 }
 
 impl Inner {
@@ -371,8 +379,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Fault {
         .hint("check the path and that the file may be read")
 }
 
+/// Also still at its place: with no symbolic link on the way there.
 fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {
-    file.metadata().is_ok_and(|now| now.len() == n_bytes && modified_ns(&now) == modified)
+    file.canonicalize().is_ok_and(|found| found == file)
+        && file.metadata().is_ok_and(|now| now.len() == n_bytes && modified_ns(&now) == modified)
 }
 
 /// Nanoseconds since 1970, as the file system says.

@@ -14,7 +14,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use self::roots::Roots;
+use self::{refresh::Failures, roots::Roots};
 use crate::{
     catalog::{Catalog, NewQuery, User, now},
     fault::{Code, Fault},
@@ -64,7 +64,8 @@ impl House {
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
         let user = self.catalog.local_user()?;
         let dir = self.store.workspace(&user.key)?;
-        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch: OnceLock::new() }) })
+        let (scratch, failures) = (OnceLock::new(), Failures::default());
+        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch, failures }) })
     }
 
     /// Drops what is too old, and files that nothing names any more.
@@ -99,6 +100,7 @@ struct Inner {
     dir: WorkspaceDir,
     /// For the results of this process's queries until they are kept.
     scratch: OnceLock<Scratch>,
+    failures: Failures,
 }
 
 impl Workspace {
@@ -125,7 +127,7 @@ impl Workspace {
             })
             .await;
         if let Err(fault) = written {
-            tracing::warn!(%fault, "the history could not be written");
+            tracing::warn!(code = fault.code.name(), "the history could not be written");
         }
     }
 
