@@ -186,7 +186,7 @@ fn a_file_that_could_not_be_read_is_not_tried_again_until_it_changes() {
     let [_, note] = reply(&mut client);
     assert!(note[0].as_str().unwrap().contains("could not be read again"), "{note}");
     // By size and time the same: no one looks into it.
-    bench.write("sales.csv", "n\n11111\n22222\n\n\n\n");
+    bench.write("sales.csv", "n\n11111\n22222\n\n\n\n\n");
     let file = std::fs::File::options().write(true).open(bench.path("sales.csv")).unwrap();
     file.set_modified(modified).unwrap();
     assert_eq!(reply(&mut client), [json!([[1]]), note]);
