@@ -78,6 +78,17 @@ impl Catalog {
             None => Ok(Vec::new()),
         }
     }
+
+    /// Whether an import of this source would bring back a sheet that was deleted.
+    pub fn has_deleted(&self, user: UserId, identity: &Identity) -> Result<bool, CatalogError> {
+        let conn = self.reads();
+        let sql = "SELECT EXISTS (SELECT 1 FROM sheets d WHERE source_id = ?1 AND deleted_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM sheets WHERE source_id = ?1 AND title = d.title AND deleted_at IS NULL))";
+        match source_by_identity(&conn, user, identity)? {
+            Some(id) => Ok(conn.prepare_cached(sql)?.query_row([id], |row| row.get(0))?),
+            None => Ok(false),
+        }
+    }
 }
 
 fn source_by_identity(conn: &Connection, user: UserId, identity: &Identity) -> Result<Option<i64>, CatalogError> {

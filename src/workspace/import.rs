@@ -238,12 +238,18 @@ impl Workspace {
     async fn already(&self, path: &Path, options: &Options) -> Result<Option<Imported>, Fault> {
         let Ok(metadata) = path.metadata() else { return Ok(None) };
         let identity = Identity::Path(path.to_string_lossy().into_owned());
-        let sheets = self.blocking(move |inner| Ok(inner.house.catalog.find_source(inner.user.id, &identity)?)).await?;
+        let (sheets, has_deleted) = self
+            .blocking(move |inner| {
+                let (catalog, user) = (&inner.house.catalog, inner.user.id);
+                Ok((catalog.find_source(user, &identity)?, catalog.has_deleted(user, &identity)?))
+            })
+            .await?;
         let Some(source) = sheets.first().map(|sheet| &sheet.source) else { return Ok(None) };
         let is_same = source.n_bytes == metadata.len()
             && source.modified_ns == modified_ns(&metadata)
             && serde_json::from_value::<Options>(source.options.clone()).is_ok_and(|it| it == *options);
-        if !is_same {
+        // Of a worksheet that was picked, its own sheet alone would have to be answered.
+        if !is_same || has_deleted || (options.sheet.is_some() && sheets.len() > 1) {
             return Ok(None);
         }
         let layout = sheets.first().and_then(|sheet| sheet.version.layout.clone()).unwrap_or_default();

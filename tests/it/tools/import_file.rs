@@ -362,3 +362,19 @@ fn a_long_import_reports_its_progress() {
     assert!((0.0..=1.0).contains(&share));
     assert_eq!(client.outcome(id).unwrap()["sheets"][0]["n_rows"], 400_000);
 }
+
+#[test]
+fn importing_a_file_again_brings_a_deleted_worksheet_back() {
+    let bench = Bench::new().file("book.xlsx", two_sheets());
+    let mut client = bench.serve();
+    let import = json!({"path": "$FILES/book.xlsx"});
+    client.call("import_file", &import).unwrap();
+    client.call("delete_sheet", &json!({"sheet": "costs"})).unwrap();
+    let states = |reply: &Value| -> Vec<Value> {
+        reply["sheets"].as_array().unwrap().iter().map(|it| json!([it["name"], it["state"]])).collect()
+    };
+    let again = client.call("import_file", &import).unwrap();
+    assert_eq!(states(&again), [json!(["sales", "unchanged"]), json!(["costs", "new"])]);
+    let third = client.call("import_file", &import).unwrap();
+    assert_eq!(states(&third), [json!(["sales", "unchanged"]), json!(["costs", "unchanged"])]);
+}
