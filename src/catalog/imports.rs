@@ -1,5 +1,7 @@
 //! Committing what an import or a transform made, and finding what was imported before.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
@@ -12,7 +14,7 @@ impl Catalog {
     /// Commits the reading of a file: `publish` puts its version files into place, and the catalog names them, or neither.
     ///
     /// The same path or name is the same source; failing that, the same bytes in the same format are, and a newly given
-    /// path becomes its path. Sheets are matched by title; those that are gone from the file keep their last version.
+    /// path becomes its path if the one before is gone. Sheets are matched by title; those that are gone from the file keep their last version.
     pub fn commit_import(
         &self,
         user: UserId,
@@ -158,14 +160,22 @@ fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, C
          WHERE id = ?1",
         (id, &new.sha256, new.n_bytes, &new.format, options, issues, now()),
     )?;
-    // The same bytes under a mere name leave a linked file linked.
-    if same_identity.is_some() || matches!(new.identity, Identity::Path(_)) {
+    // The same bytes under another path or name are the same sheets, and these stay what they were: a linked file stays
+    // linked, and a name can have its next version. Only a file that was moved takes its sheets along.
+    if same_identity.is_some() || (matches!(new.identity, Identity::Path(_)) && is_gone(conn, id)?) {
         conn.execute(
             "UPDATE sources SET kind = ?2, identity = ?3, modified_ns = ?4, linked = ?5 WHERE id = ?1",
             (id, new.identity.kind(), new.identity.text(), new.modified_ns, new.linked),
         )?;
     }
     Ok(id)
+}
+
+/// Whether a source is a linked file that is no longer there.
+fn is_gone(conn: &Connection, source_id: i64) -> Result<bool, CatalogError> {
+    let sql = "SELECT identity FROM sources WHERE id = ?1 AND kind = 'path'";
+    let path: Option<String> = conn.prepare_cached(sql)?.query_row([source_id], |row| row.get(0)).optional()?;
+    Ok(path.is_some_and(|path| Path::new(&path).try_exists().is_ok_and(|exists| !exists)))
 }
 
 fn update_sheet(conn: &Connection, sheet: &Sheet, new: &NewSheet) -> Result<(i64, Change), CatalogError> {

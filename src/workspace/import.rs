@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Inner, Workspace};
 use crate::{
-    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
+    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet, Source},
     context::Context,
     engine::convert::Output,
     fault::{Code, Fault},
@@ -344,8 +344,18 @@ impl Inner {
             };
             (sheet, state)
         });
-        Ok(Imported { sheets: sheets.collect(), format, issues: source.issues.clone(), notes: Vec::new() })
+        let sheets: Vec<(Sheet, &str)> = sheets.collect();
+        let first = sheets.iter().map(|(sheet, _)| &sheet.source).find(|first| first.identity != source.identity);
+        let notes = first.map(|first| same_bytes(source, first)).into_iter().collect();
+        Ok(Imported { sheets, format, issues: source.issues.clone(), notes })
     }
+}
+
+/// What to say of an import that answers the sheets of a source that came first.
+fn same_bytes(again: &NewSource, first: &Source) -> String {
+    let (again_shown, first_shown) = (again.identity.text(), first.shown());
+    let what = if again.linked { "; changes of the new one are not followed" } else { "" };
+    format!("`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}")
 }
 
 /// A name for a table: its own title, or its file's where the title says nothing.
