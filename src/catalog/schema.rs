@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, functions::FunctionFlags};
 
 use super::CatalogError;
 
@@ -38,6 +38,8 @@ pub(super) fn connect(file: &Path) -> Result<Connection, CatalogError> {
     let conn = Connection::open(file)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("lower_case", 1, flags, |call| Ok(call.get::<String>(0)?.to_lowercase()))?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)
 }
