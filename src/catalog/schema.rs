@@ -1,10 +1,10 @@
 //! The numbered migrations, and bringing a catalog file up to the last of them.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, functions::FunctionFlags};
 
-use super::CatalogError;
+use super::{CatalogError, private};
 
 /// Never edited once landed: the n-th brings schema n-1 to schema n.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_catalog.sql")];
@@ -17,8 +17,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// All starts pass here one after the other, held by a file lock: switching a fresh file to WAL mode fails at once
 /// when another process reads it, whatever the busy timeout.
 pub(super) fn prepare(folder: &Path, file: &Path) -> Result<Connection, CatalogError> {
-    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("catalog.lock"))?;
+    let lock = private::open_or_create(&folder.join("catalog.lock"))?;
     lock.lock()?;
+    // An empty file is a fresh database to SQLite, which gives its other files the mode of this one. Not when it is
+    // there: closing it would release the locks that this process has on it.
+    if !file.try_exists()? {
+        drop(private::open_or_create(file)?);
+    }
     let mut conn = connect(file)?;
     let found = version(&conn)?;
     if found > known() {

@@ -18,7 +18,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{catalog::storage_fault, fault::Fault};
+use crate::{
+    catalog::{self, storage_fault},
+    fault::Fault,
+};
 
 pub use scratch::Scratch;
 
@@ -233,10 +236,6 @@ fn create_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(at("create", folder))?;
+    catalog::create_folder(folder).map_err(at("create", folder))?;
     folder.parent().map_or(Ok(()), sync_folder).map_err(at("write", folder))
 }
