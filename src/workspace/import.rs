@@ -355,7 +355,9 @@ impl Inner {
 fn same_bytes(again: &NewSource, first: &Source) -> String {
     let (again_shown, first_shown) = (again.identity.text(), first.shown());
     let what = if again.linked { "; changes of the new one are not followed" } else { "" };
-    format!("`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}")
+    format!(
+        "`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}"
+    )
 }
 
 /// A name for a table: its own title, or its file's where the title says nothing.

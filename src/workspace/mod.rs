@@ -28,6 +28,9 @@ pub use self::{
     read::{Described, Listing, Part, QueryAnswer},
 };
 
+/// How long old files lie at most while a server runs.
+pub const SWEPT_EVERY: Duration = Duration::from_hours(1);
+
 /// What a Quire process may use; `cli::config` fills it.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -72,6 +75,11 @@ impl House {
     pub async fn sweep(self: &Arc<House>) -> Result<(), Fault> {
         let house = Arc::clone(self);
         blocking(move || house.store.sweep(&house.catalog, now())).await
+    }
+
+    /// The same for a command that ends soon: only where no process has done it for an hour.
+    pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
+        if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
     }
 
     /// Checks the catalog; answers in words.

@@ -124,7 +124,10 @@ impl Workspace {
         let is_left = |sheet: &&Sheet| !imported.sheets.iter().any(|(other, _)| other.id == sheet.id);
         let left: Vec<String> = known.iter().filter(is_left).map(|sheet| format!("`{}`", sheet.name)).collect();
         if !left.is_empty() {
-            note.push_str(&format!("; its worksheet is gone, empty or unreadable: {} as of the last version", left.join(", ")));
+            note.push_str(&format!(
+                "; its worksheet is gone, empty or unreadable: {} as of the last version",
+                left.join(", ")
+            ));
         }
         Ok(note)
     }
