@@ -84,7 +84,8 @@ impl Catalog {
     /// Whether an import of this source would bring back a sheet that was deleted.
     pub fn has_deleted(&self, user: UserId, identity: &Identity) -> Result<bool, CatalogError> {
         let conn = self.reads();
-        let sql = "SELECT EXISTS (SELECT 1 FROM sheets d WHERE source_id = ?1 AND deleted_at IS NOT NULL AND NOT EXISTS (
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM sheets d WHERE source_id = ?1 AND deleted_at IS NOT NULL AND NOT EXISTS (
             SELECT 1 FROM sheets WHERE source_id = ?1 AND title = d.title AND deleted_at IS NULL))";
         match source_by_identity(&conn, user, identity)? {
             Some(id) => Ok(conn.prepare_cached(sql)?.query_row([id], |row| row.get(0))?),
@@ -101,12 +102,7 @@ fn source_by_identity(conn: &Connection, user: UserId, identity: &Identity) -> R
 }
 
 /// A source with live sheets and these bytes, the one read last where there are several.
-fn source_by_hash(
-    conn: &Connection,
-    user: UserId,
-    sha256: &str,
-    format: &str,
-) -> Result<Option<i64>, CatalogError> {
+fn source_by_hash(conn: &Connection, user: UserId, sha256: &str, format: &str) -> Result<Option<i64>, CatalogError> {
     Ok(conn
         .prepare_cached(
             "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND format = ?3

@@ -163,7 +163,9 @@ fn the_same_path_and_the_same_bytes_are_the_same_sheet_and_new_bytes_a_new_versi
     assert_eq!([&copy["sheets"][0]["name"], &copy["sheets"][0]["state"]], ["a", "unchanged"]);
     assert_eq!(
         copy["notes"],
-        json!(["`$FILES/copy.csv` has the same bytes as `$FILES/a.csv`, which was imported before: these are its sheets; changes of the new one are not followed"])
+        json!([
+            "`$FILES/copy.csv` has the same bytes as `$FILES/a.csv`, which was imported before: these are its sheets; changes of the new one are not followed"
+        ])
     );
     // Each goes its own way from here, and the first stays linked.
     bench.write("copy.csv", "n\n1\n2\n3\n");
