@@ -46,9 +46,13 @@ async fn prepare(house: Arc<House>, workspace: Workspace, open: Vec<PathBuf>) {
             tracing::warn!(path = %path.display(), code = fault.code.name(), "a file could not be opened");
         }
     }
+    // Tidying keeps nothing alive once the serving has ended.
+    let served = Arc::downgrade(&house);
+    drop((house, workspace));
     let mut hours = tokio::time::interval(SWEPT_EVERY);
     loop {
         hours.tick().await;
+        let Some(house) = served.upgrade() else { return };
         if let Err(fault) = house.sweep().await {
             tracing::warn!(%fault, "old files could not be removed");
         }

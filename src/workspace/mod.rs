@@ -1,5 +1,6 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod file;
 mod import;
 mod read;
 mod refresh;

@@ -166,5 +166,5 @@ fn names(source: &LinkedSource) -> String {
 /// None where the file is gone.
 fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = path.metadata().ok()?;
-    Some((metadata.len(), super::import::modified_ns(&metadata)))
+    Some((metadata.len(), super::file::modified_ns(&metadata)))
 }
