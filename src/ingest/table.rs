@@ -292,6 +292,7 @@ impl<'a> Pass<'a> {
             .zip(&plan.readings)
             .map(|(name, reading)| Column { name: name.clone(), type_name: reading.column_type().to_string() });
         Ok(Finished::Built(Some(SheetReceipt {
+            name: None,
             title: String::new(),
             hidden: false,
             n_rows: built.n_rows,
