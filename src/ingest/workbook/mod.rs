@@ -5,6 +5,7 @@ mod ods;
 mod package;
 mod rows;
 mod serial;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod xls;

@@ -362,6 +362,38 @@ fn an_ods_is_read_cell_by_cell() {
 }
 
 #[test]
+fn what_an_ods_repeats_counts_before_it_is_written_out() {
+    let cell = |repeated: u32, text: &str| {
+        format!(
+            "<table:table-cell office:value-type=\"string\" table:number-columns-repeated=\"{repeated}\"><text:p>{text}</text:p></table:table-cell>"
+        )
+    };
+    let table = |n_rows: u32, cells: &str| {
+        ods(&format!(
+            "<table:table table:name=\"A\"><table:table-row table:number-rows-repeated=\"{n_rows}\">{cells}</table:table-row></table:table>"
+        ))
+    };
+    check_error(
+        &table(1 << 20, &cell(16_384, "x")),
+        Format::Ods,
+        "cells of a file: 17179869184 is over the limit of 10000000",
+    );
+    check_error(
+        &table(1_000, &cell(1, &"x".repeat(100_000))),
+        Format::Ods,
+        "bytes of the workbook once inflated: 100000000 is over the limit of 67108864",
+    );
+    check_error(
+        &table(1, &cell(1, &"<text:s text:c=\"16384\"/>".repeat(10_000))),
+        Format::Ods,
+        "the file is damaged: a cell's text is longer than 16 MB",
+    );
+    // Where a blank row or column is repeated to the end of the sheet, nothing is there.
+    let padded = table(1, &format!("{}<table:table-cell table:number-columns-repeated=\"16383\"/>", cell(1, "x")));
+    assert_eq!(text_of(&padded, Format::Ods, &Options::default(), &limits()).unwrap(), "A\n 1: 0=\"x\"\n");
+}
+
+#[test]
 fn an_encrypted_ods_is_refused() {
     let file = package(&[("META-INF/manifest.xml", "<m><manifest:encryption-data/></m>"), ("content.xml", "?")]);
     check_error(&file, Format::Ods, "the workbook is encrypted");
