@@ -3,6 +3,7 @@
 mod inflated;
 mod ods;
 mod package;
+mod records;
 mod rows;
 mod serial;
 mod spread;

@@ -398,3 +398,52 @@ fn an_encrypted_ods_is_refused() {
     let file = package(&[("META-INF/manifest.xml", "<m><manifest:encryption-data/></m>"), ("content.xml", "?")]);
     check_error(&file, Format::Ods, "the workbook is encrypted");
 }
+
+/// An XLSB with one sheet of these cells: kind of record, and what follows row, column and style.
+fn xlsb(cells: &[(u8, &[u8])]) -> NamedTempFile {
+    let record = |kind: u16, body: &[u8]| {
+        let kind = if kind < 0x80 {
+            vec![kind.to_le_bytes()[0]]
+        } else {
+            vec![(kind & 0x7F | 0x80).to_le_bytes()[0], (kind >> 7).to_le_bytes()[0]]
+        };
+        [&kind, &[u8::try_from(body.len()).unwrap()][..], body].concat()
+    };
+    let wide = |text: &str| {
+        let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        [&u32::try_from(units.len() / 2).unwrap().to_le_bytes()[..], &units].concat()
+    };
+    let bundle = [&[0; 4][..], &[1, 0, 0, 0], &wide("rId1"), &wide("A")].concat();
+    let workbook = [record(0x9C, &bundle), record(0x90, &[]), record(0x84, &[])].concat();
+    let mut sheet = [record(0x81, &[]), record(0x94, &[0; 16]), record(0x91, &[]), record(0x00, &[0; 17])].concat();
+    for (col_idx, (kind, value)) in (0_u32..).zip(cells) {
+        sheet.extend(record(u16::from(*kind), &[&col_idx.to_le_bytes()[..], &[0; 4], value].concat()));
+    }
+    sheet.extend([record(0x92, &[]), record(0x82, &[])].concat());
+    let relations = r#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.bin"/></Relationships>"#;
+    let file = NamedTempFile::new().unwrap();
+    let mut zip = ZipWriter::new(file.reopen().unwrap());
+    for (name, bytes) in [
+        ("xl/_rels/workbook.bin.rels", relations.as_bytes()),
+        ("xl/workbook.bin", &workbook),
+        ("xl/worksheets/sheet1.bin", &sheet),
+    ] {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+    file
+}
+
+#[test]
+fn errors_of_an_xlsb_are_error_cells_whatever_made_them() {
+    let file = xlsb(&[
+        (0x05, &1.5_f64.to_le_bytes()),
+        (0x03, &[0x2A]),
+        (0x0B, &[0x07, 0, 0, 0, 0, 0, 0]),
+        (0x03, &[0x99]),
+        (0x04, &[1]),
+    ]);
+    let text = text_of(&file, Format::Xlsb, &Options::default(), &limits()).unwrap();
+    assert_eq!(text, "A\n 1: 0=1.5 1=#N/A 2=#DIV/0! 3=#REF! 4=true\n");
+}
