@@ -5,6 +5,7 @@ mod read;
 mod refresh;
 mod results;
 pub mod roots;
+mod stats;
 
 use std::{
     path::{Path, PathBuf},
@@ -26,6 +27,7 @@ use crate::{
 pub use self::{
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
+    stats::{HypothesisRequest, Summarized},
 };
 
 /// What a Quire process may use; `cli::config` fills it.

@@ -9,7 +9,8 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["fault"],
     &["name", "value"],
-    &["engine", "ingest", "transform", "stats", "export"],
+    &["engine", "ingest"],
+    &["transform", "stats", "export"],
     &["worker"],
     &["catalog"],
     &["store"],
@@ -40,6 +41,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("directories", &["cli"]),
     ("rlimit", &["worker"]),
+    ("statrs", &["stats"]),
     ("reqwest", &["llm"]),
     ("axum", &["http"]),
     ("argon2", &["auth"]),
