@@ -19,7 +19,7 @@ pub(super) struct Args {
     /// Column names; all when empty.
     #[serde(default)]
     columns: Vec<String>,
-    /// full adds histograms, more top values and findings, all correlations.
+    /// full: also histograms, all correlations.
     #[serde(default)]
     detail: Detail,
 }
@@ -69,9 +69,9 @@ impl Tool for SummarizeSheet {
 
     const NAME: &'static str = "summarize_sheet";
     const TITLE: &'static str = "Summarize a sheet";
-    const ABOUT: &'static str = "Returns exact statistics over all rows: per column nulls, distinct, range, mean, sd, \
-        quartiles, skew, outliers, top values, gaps in dates; correlations, duplicate rows, candidate keys; and \
-        findings on quality, each with SQL that shows it.";
+    const ABOUT: &'static str = "Returns exact statistics over all rows: nulls, distinct, range, mean, sd, quartiles, \
+        skew, outliers, top values, date gaps; correlations, duplicates, keys; and findings on quality with SQL that \
+        shows them.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<SummaryReply, Fault> {

@@ -18,21 +18,21 @@ pub(super) struct Args {
     test: Test,
     /// A sheet's name.
     sheet: String,
-    /// Numeric; two categories for chi_square, one for goodness_of_fit; outcome, then predictors for linear_regression.
+    /// Numeric; categories for chi_square (2), goodness_of_fit (1); linear_regression: outcome, predictors.
     columns: Vec<String>,
-    /// Column whose values split one of `columns` into independent groups.
+    /// Column whose values are the groups.
     #[serde(default)]
     group_by: String,
-    /// Only these values, in this order, e.g. ["north","south"].
+    /// Which of its values, in order, e.g. ["a","b"].
     #[serde(default)]
     groups: Vec<String>,
-    /// SQL condition on rows, e.g. amount > 0.
+    /// SQL condition, e.g. amount > 0.
     #[serde(default, rename = "where")]
     condition: String,
     /// For t_one_sample.
     #[serde(default)]
     mean: f64,
-    /// For goodness_of_fit: shares, in the order of `groups`; equal when empty.
+    /// Shares of `groups`, for goodness_of_fit.
     #[serde(default)]
     expected: Vec<f64>,
 }
@@ -51,10 +51,9 @@ impl Tool for TestHypothesis {
 
     const NAME: &'static str = "test_hypothesis";
     const TITLE: &'static str = "Test a hypothesis";
-    const ABOUT: &'static str = "Runs a statistical test or regression over a sheet's rows: statistic, two-sided \
-        p-value, degrees of freedom, groups, 95% intervals, effect size, and the result in words. t_welch, \
-        mann_whitney, kolmogorov_smirnov compare two groups, anova and kruskal_wallis several: one column with \
-        `group_by`, or several columns. Rows with nulls are left out and counted.";
+    const ABOUT: &'static str = "Runs a statistical test or regression: statistic, two-sided p-value, 95% interval, \
+        effect size, result in words. Groups are one column split by `group_by`, or several columns. Rows with nulls \
+        are left out.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<TestReply, Fault> {

@@ -83,7 +83,7 @@ impl Workspace {
                 return Ok(Summarized { sheet, summary, notes });
             }
         }
-        let subject = Subject { sheet: sheet.name.clone(), columns, n_rows: sheet.version.n_rows, detail };
+        let subject = Subject { sheet: sheet.name.clone(), columns, is_whole, n_rows: sheet.version.n_rows, detail };
         let summary: Summary = self.run(Task::Summary(Box::new(subject)), context).await?;
         if is_whole {
             let body = serde_json::to_string(&summary).map_err(Fault::internal)?;

@@ -13,7 +13,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
-birds = pd.read_csv("examples/birdstrikes.csv").rename(columns={
+birds = pd.read_csv("examples/birdstrikes.csv", keep_default_na=False, na_values=[""]).rename(columns={
     "Speed IAS in knots": "speed", "Cost Total $": "cost", "Wildlife Size": "size", "Time of day": "time", "Phase of flight": "phase",
     "Effect Amount of damage": "damage"})
 birds["cost"] = pd.to_numeric(birds["cost"].astype(str).str.replace(",", ""), errors="coerce")

@@ -17,6 +17,8 @@ use crate::{
 
 /// Different values of a column in a table of counts.
 const MAX_VALUES: usize = 200;
+/// One more than a table of so many values can have: enough to see that it is too large.
+const MAX_CELLS: usize = MAX_VALUES * MAX_VALUES + 1;
 
 pub(super) fn independence(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let question = sample.question;
@@ -26,7 +28,7 @@ pub(super) fn independence(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
             "`chi_square` takes two `columns` of categories; for one and its expected shares use `goodness_of_fit`",
         ));
     };
-    let sql = format!("SELECT a, b, count(*) FROM {} GROUP BY a, b", sample.categories(&[a, b]));
+    let sql = format!("SELECT a, b, count(*) FROM {} GROUP BY a, b LIMIT {MAX_CELLS}", sample.categories(&[a, b]));
     let cells = sample.answers(&sql)?;
     let (mut row_sums, mut column_sums) = (BTreeMap::new(), BTreeMap::new());
     let mut observed = BTreeMap::new();
@@ -77,7 +79,8 @@ pub(super) fn goodness_of_fit(sample: &mut Sample<'_>) -> Result<Outcome, Fault>
         return Err(unfit(format!("{} columns do not fit this test", question.columns.len()))
             .hint("`goodness_of_fit` takes one column of categories; for two columns use `chi_square`"));
     };
-    let sql = format!("SELECT a, count(*) FROM {} GROUP BY a ORDER BY a", sample.categories(&[column]));
+    let sql =
+        format!("SELECT a, count(*) FROM {} GROUP BY a ORDER BY a LIMIT {MAX_CELLS}", sample.categories(&[column]));
     let answers = sample.answers(&sql)?;
     let found: BTreeMap<&str, f64> = answers.iter().map(|row| (text(row.first()), number(row.get(1)))).collect();
     few_enough(column, found.len())?;

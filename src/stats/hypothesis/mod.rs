@@ -16,7 +16,7 @@ use self::sample::Sample;
 use super::shown;
 use crate::{engine::Engine, fault::Fault, name::SheetName, value::Column};
 
-/// Which test.
+/// The test.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Test {

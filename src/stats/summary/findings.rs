@@ -5,7 +5,7 @@ use super::{
     columns::{Kind, Measured},
     scan::quoted,
 };
-use crate::stats::{real, shown, sql::double};
+use crate::stats::{real, shown};
 
 /// Findings with how much they matter: the larger, the earlier.
 struct Report<'a> {
@@ -67,13 +67,16 @@ impl Report<'_> {
     }
 
     fn duplicates(&mut self, n: u64) {
-        let list: Vec<String> = self.subject.columns.iter().map(|column| quoted(&column.name)).collect();
-        let list = list.join(", ");
         let query = format!(
-            "SELECT {list}, count(*) AS n_times FROM {} GROUP BY {list} HAVING count(*) > 1 ORDER BY n_times DESC LIMIT 20",
-            self.subject.sheet.quoted()
+            "SELECT {list}, count(*) AS n_times FROM {} GROUP BY ALL HAVING count(*) > 1 ORDER BY n_times DESC LIMIT 20",
+            self.subject.sheet.quoted(),
+            list = if self.subject.is_whole { "*".to_owned() } else { self.subject.list() },
         );
-        self.add(9.0, format!("{n} rows repeat an earlier row"), query);
+        self.add(
+            9.0,
+            format!("{} an earlier row", if n == 1 { "1 row repeats".to_owned() } else { format!("{n} rows repeat") }),
+            query,
+        );
     }
 
     fn nulls(&mut self, column: &Measured) {
@@ -88,7 +91,7 @@ impl Report<'_> {
             let percent = shown((1000.0 * share).round() / 10.0);
             self.rows(
                 3.0 + 3.0 * share,
-                format!("`{name}` is null in {n_null} rows ({percent}%)"),
+                format!("`{name}` is null in {} ({percent}%)", n_of(n_null, "row")),
                 &format!("{} IS NULL", column.quoted()),
             );
         }
@@ -113,16 +116,18 @@ impl Report<'_> {
                 self.subject.sheet.quoted(),
                 quoted = column.quoted()
             );
-            self.add(6.0, format!("`{name}` is unique but for {n_repeated} rows"), query);
+            self.add(6.0, format!("`{name}` is unique but for {}", n_of(n_repeated, "row")), query);
         }
     }
 
     fn numbers(&mut self, column: &Measured) {
-        let (name, numbers) = (column.name(), column.finite());
+        // NaN is above everything in DuckDB's order: such columns are compared without it.
+        let numbers = if column.summary.n_not_finite > 0 { column.finite() } else { column.quoted() };
+        let name = column.name();
         if column.summary.n_not_finite > 0 {
             self.rows(
                 5.0,
-                format!("`{name}` has {} values that are NaN or infinite", column.summary.n_not_finite),
+                format!("`{name}` is NaN or infinite in {}", n_of(column.summary.n_not_finite, "row")),
                 &format!("NOT isfinite({})", column.quoted()),
             );
         }
@@ -131,22 +136,33 @@ impl Report<'_> {
             let query = format!(
                 "SELECT * FROM {} WHERE {numbers} < {low_sql} OR {numbers} > {high_sql} ORDER BY abs({numbers} - {middle}) DESC LIMIT 20",
                 self.subject.sheet.quoted(),
-                low_sql = double(low),
-                high_sql = double(high),
-                middle = double(column.summary.median.unwrap_or_default()),
+                low_sql = literal(low),
+                high_sql = literal(high),
+                middle = literal(column.summary.median.unwrap_or_default()),
             );
             let percent =
                 if share >= 0.001 { format!(" ({}%)", shown((1000.0 * share).round() / 10.0)) } else { String::new() };
             self.add(
                 if share < 0.02 { 3.5 } else { 2.2 },
-                format!("`{name}` has {n} outliers{percent}, below {} or above {}", shown(low), shown(high)),
+                format!("`{name}` has {}{percent}, below {} or above {}", n_of(n, "outlier"), shown(low), shown(high)),
                 query,
+            );
+        }
+        if let Some((value, n)) = column.summary.top.first()
+            && real(*n) >= 0.9 * real(column.n_set)
+            && *n < column.n_set
+        {
+            let percent = shown((1000.0 * real(*n) / real(column.n_set)).round() / 10.0);
+            self.rows(
+                2.1,
+                format!("`{name}` is {value} in {percent}% of its rows"),
+                &format!("{} <> {value}", column.quoted()),
             );
         }
         if let Some(n) = column.summary.n_negative.filter(|n| *n > 0)
             && real(n) <= 0.02 * real(column.n_finite())
         {
-            self.rows(4.0, format!("`{name}` is negative in {n} rows only"), &format!("{numbers} < 0"));
+            self.rows(4.0, format!("`{name}` is negative in {} only", n_of(n, "row")), &format!("{numbers} < 0"));
         }
     }
 
@@ -156,10 +172,10 @@ impl Report<'_> {
         let share = real(column.n_numeric_texts) / n_set.max(1.0);
         if share >= 0.8 {
             let n_other = column.n_set.saturating_sub(column.n_numeric_texts);
-            let finding = if n_other == 0 {
-                format!("`{name}` is text, and every value reads as a number (codes with leading zeros stay text)")
-            } else {
-                format!("`{name}` is text because of {n_other} values that are not numbers")
+            let finding = match n_other {
+                0 => format!("`{name}` is text, and every value reads as a number"),
+                1 => format!("`{name}` is text because 1 value is not a number"),
+                n => format!("`{name}` is text because {n} values are not numbers"),
             };
             let condition = if n_other == 0 {
                 format!("{quoted} IS NOT NULL")
@@ -169,11 +185,11 @@ impl Report<'_> {
             self.counts(if n_other == 0 { 1.5 } else { 6.5 }, finding, column, &condition);
         }
         if column.n_blank > 0 {
-            let finding = format!("`{name}` is empty or blank text in {} rows, not null", column.n_blank);
+            let finding = format!("`{name}` is empty or blank text, not null, in {}", n_of(column.n_blank, "row"));
             self.rows(4.5, finding, &format!("trim({quoted}) = ''"));
         }
         if column.n_placeholders > 0 {
-            let finding = format!("`{name}` holds words for \"no value\" in {} rows", column.n_placeholders);
+            let finding = format!("`{name}` may mean \"no value\" in {}", n_of(column.n_placeholders, "row"));
             self.counts(
                 4.8,
                 finding,
@@ -182,7 +198,7 @@ impl Report<'_> {
             );
         }
         if column.n_untrimmed > 0 {
-            let finding = format!("`{name}` has blanks around the text in {} rows", column.n_untrimmed);
+            let finding = format!("`{name}` has blanks around the text in {}", n_of(column.n_untrimmed, "row"));
             self.counts(4.2, finding, column, &format!("{quoted} <> trim({quoted})"));
         }
         let n_distinct = column.summary.n_distinct.unwrap_or_default();
@@ -193,7 +209,11 @@ impl Report<'_> {
                 self.subject.sheet.quoted()
             );
             let n = n_distinct - column.n_folded;
-            self.add(6.2, format!("`{name}` has {n} values that differ from another only in case or blanks"), query);
+            self.add(
+                6.2,
+                format!("`{name}` has {} spelt like another but for case or blanks", n_of(n, "value")),
+                query,
+            );
         }
     }
 
@@ -216,7 +236,17 @@ impl Report<'_> {
                 "SELECT day FROM (SELECT unnest(generate_series(min({quoted}), max({quoted}), INTERVAL 1 DAY)) AS day FROM {sheet}) \
                  WHERE CAST(day AS DATE) NOT IN (SELECT {quoted} FROM {sheet} WHERE {quoted} IS NOT NULL) ORDER BY day LIMIT 20"
             );
-            self.add(3.2, format!("`{name}` has no rows for {missing} of its {} days", span + 1.0), query);
+            self.add(3.2, format!("`{name}` has no row for {missing} of its {} days", span + 1.0), query);
         }
     }
+}
+
+/// `1 row`, `2 rows`.
+fn n_of(n: u64, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// A number in SQL for people: as short as it can be and still the same double.
+fn literal(x: f64) -> String {
+    if x.abs() < 1e15 { x.to_string() } else { format!("{x:e}") }
 }

@@ -11,7 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::schema::{anything, pairs};
-use crate::{engine::Engine, fault::Fault, name::SheetName, value::Column};
+use crate::{
+    engine::Engine,
+    fault::Fault,
+    name::{ColumnName, SheetName},
+    value::Column,
+};
 
 /// How much to say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
@@ -27,8 +32,18 @@ pub enum Detail {
 pub struct Subject {
     pub sheet: SheetName,
     pub columns: Vec<Column>,
+    /// Whether those are all the sheet's columns.
+    pub is_whole: bool,
     pub n_rows: u64,
     pub detail: Detail,
+}
+
+impl Subject {
+    /// The columns, for a SELECT.
+    fn list(&self) -> String {
+        let quoted: Vec<String> = self.columns.iter().map(|column| ColumnName(&column.name).quoted()).collect();
+        quoted.join(", ")
+    }
 }
 
 /// Statistics of a sheet's columns, or of some of them.

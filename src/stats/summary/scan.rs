@@ -22,6 +22,7 @@ const MAX_CORRELATED: usize = 40;
 /// Products of columns per statement.
 const PAIRS_AT_ONCE: usize = 200;
 const N_BINS: usize = 20;
+const N_BINS_REAL: f64 = 20.0;
 
 /// Counts, bounds and means.
 pub(super) fn first(engine: &mut Engine, subject: &Subject) -> Result<Vec<Measured>, Fault> {
@@ -153,14 +154,12 @@ fn robust_outliers(engine: &mut Engine, subject: &Subject, column: &mut Measured
     let Some(median) = column.summary.median else { return Ok(()) };
     let off = format!("abs({} - {})", column.finite(), double(median));
     let sheet = subject.sheet.quoted();
-    let sql = format!(
-        "WITH m AS (SELECT median({off}) AS mad FROM {sheet}) \
-         SELECT (SELECT mad FROM m), count(*) FROM {sheet} WHERE 0.6745 * {off} > 3.5 * (SELECT mad FROM m)"
-    );
-    let answers = engine.answers(&sql)?;
-    let row = answers.first();
-    if number(row.and_then(|row| row.first())) > 0.0 {
-        column.summary.n_robust_outliers = Some(whole(number(row.and_then(|row| row.get(1)))));
+    let answers = engine.answers(&format!("SELECT median({off}) FROM {sheet}"))?;
+    let mad = number(answers.first().and_then(|row| row.first()));
+    if mad > 0.0 {
+        let sql = format!("SELECT count(*) FROM {sheet} WHERE 0.6745 * {off} > {}", double(3.5 * mad));
+        let n = whole(number(engine.answers(&sql)?.first().and_then(|row| row.first())));
+        column.summary.n_robust_outliers = Some(n);
     }
     Ok(())
 }
@@ -168,10 +167,16 @@ fn robust_outliers(engine: &mut Engine, subject: &Subject, column: &mut Measured
 fn histogram(engine: &mut Engine, subject: &Subject, column: &mut Measured) -> Result<(), Fault> {
     let numbers = finite(column.name(), &column.summary.type_name);
     let sheet = subject.sheet.quoted();
+    let (low, high) = (number(Some(&column.summary.min)), number(Some(&column.summary.max)));
+    // Bounds that are not finite belong to no bin.
+    if !(high - low).is_finite() || high <= low {
+        return Ok(());
+    }
     let sql = format!(
-        "WITH b AS (SELECT min({numbers}) AS low, max({numbers}) AS high FROM {sheet}) \
-         SELECT least(floor(({numbers} - low) / nullif(high - low, 0) * {N_BINS}), {N_BINS} - 1) AS bin, count(*) \
-         FROM {sheet}, b WHERE {numbers} IS NOT NULL GROUP BY bin"
+        "SELECT least(floor(({numbers} - {low}) / {width}), {N_BINS} - 1) AS bin, count(*) FROM {sheet} \
+         WHERE {numbers} IS NOT NULL GROUP BY bin",
+        low = double(low),
+        width = double((high - low) / N_BINS_REAL),
     );
     let mut bins = vec![0; N_BINS];
     for row in engine.answers(&sql)? {

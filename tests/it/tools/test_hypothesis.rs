@@ -200,7 +200,12 @@ fn what_does_not_fit_a_test_is_a_fault_that_says_what_does() {
         "no row meets `where`",
         "look at the sheet with `describe_sheet`",
     );
-    refused(client, json!({"test": "pearson", "columns": []}), "`columns` is empty", "name columns of `small`; `describe_sheet` lists them");
+    refused(
+        client,
+        json!({"test": "pearson", "columns": []}),
+        "`columns` is empty",
+        "name columns of `small`; `describe_sheet` lists them",
+    );
     refused(
         client,
         json!({"test": "goodness_of_fit", "columns": ["region"], "groups": ["north", "south", "west"], "expected": [1]}),
