@@ -16,10 +16,10 @@ pub(super) struct SummarizeSheet;
 pub(super) struct Args {
     /// A sheet's name.
     sheet: String,
-    /// Column names; all when empty.
+    /// All when empty.
     #[serde(default)]
     columns: Vec<String>,
-    /// full: also histograms, all correlations.
+    /// full adds histograms.
     #[serde(default)]
     detail: Detail,
 }
@@ -69,9 +69,8 @@ impl Tool for SummarizeSheet {
 
     const NAME: &'static str = "summarize_sheet";
     const TITLE: &'static str = "Summarize a sheet";
-    const ABOUT: &'static str = "Returns exact statistics over all rows: nulls, distinct, range, mean, sd, quartiles, \
-        skew, outliers, top values, date gaps; correlations, duplicates, keys; and findings on quality with SQL that \
-        shows them.";
+    const ABOUT: &'static str = "Returns exact statistics over all rows (nulls, distinct, range, mean, sd, quartiles, \
+        outliers, top values, date gaps), correlations, duplicates, keys, and findings on quality with SQL that shows them.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<SummaryReply, Fault> {

@@ -20,10 +20,10 @@ pub(super) struct Args {
     sheet: String,
     /// Numeric; categories for chi_square (2), goodness_of_fit (1); linear_regression: outcome, predictors.
     columns: Vec<String>,
-    /// Column whose values are the groups.
+    /// Its values are the groups.
     #[serde(default)]
     group_by: String,
-    /// Which of its values, in order, e.g. ["a","b"].
+    /// Which of them, in order, e.g. ["a","b"].
     #[serde(default)]
     groups: Vec<String>,
     /// SQL condition, e.g. amount > 0.
@@ -52,8 +52,7 @@ impl Tool for TestHypothesis {
     const NAME: &'static str = "test_hypothesis";
     const TITLE: &'static str = "Test a hypothesis";
     const ABOUT: &'static str = "Runs a statistical test or regression: statistic, two-sided p-value, 95% interval, \
-        effect size, result in words. Groups are one column split by `group_by`, or several columns. Rows with nulls \
-        are left out.";
+        effect size, result in words. Groups are one column split by `group_by`, or several columns. Nulls are left out.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<TestReply, Fault> {

@@ -41,10 +41,10 @@ pub(super) fn spearman(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let [a, b] = sample.numeric::<2>(TWO)?;
     let pairs = sample.complete(&[a, b]);
     let ranked_pairs = format!(
-        "(WITH d AS {pairs}, ta AS (WITH {} SELECT v, rank FROM t), tb AS (WITH {} SELECT v, rank FROM t) \
-         SELECT ta.rank AS v0, tb.rank AS v1 FROM d JOIN ta ON d.v0 = ta.v JOIN tb ON d.v1 = tb.v)",
-        ranked("(SELECT v0 AS v FROM d)"),
-        ranked("(SELECT v1 AS v FROM d)"),
+        "(WITH _d AS {pairs}, _a AS (WITH {} SELECT v, rank FROM _t), _b AS (WITH {} SELECT v, rank FROM _t) \
+         SELECT _a.rank AS v0, _b.rank AS v1 FROM _d JOIN _a ON _d.v0 = _a.v JOIN _b ON _d.v1 = _b.v)",
+        ranked("(SELECT v0 AS v FROM _d)"),
+        ranked("(SELECT v1 AS v FROM _d)"),
     );
     let (n, rho) = correlation(sample, &ranked_pairs, [&a.name, &b.name])?;
     let method = "Spearman's rank correlation: a rising or falling relation of any shape; p by Student's distribution";

@@ -10,10 +10,10 @@ use crate::{
     stats::{dist, number, real, shown, whole},
 };
 
-/// CTEs: `t`, each different value `v` of `source` with its count and average rank.
+/// A CTE `_t` (no sheet can have such a name): each different value `v` of `source` with its count and average rank.
 pub(super) fn ranked(source: &str) -> String {
     format!(
-        "t AS (SELECT v, n, sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) - (n - 1) / 2.0 AS rank \
+        "_t AS (SELECT v, n, sum(n) OVER (ORDER BY v ROWS UNBOUNDED PRECEDING) - (n - 1) / 2.0 AS rank \
          FROM (SELECT v, CAST(count(*) AS DOUBLE) AS n FROM {source} GROUP BY v))"
     )
 }
@@ -21,9 +21,9 @@ pub(super) fn ranked(source: &str) -> String {
 /// Sums of ranks of each group, in the groups' order, and the sum of `n³ - n` over ties.
 fn rank_sums(sample: &mut Sample<'_>, grouped: &Grouped) -> Result<(Vec<f64>, f64), Fault> {
     let sql = format!(
-        "WITH d AS {}, {} SELECT g, sum(rank), (SELECT sum(n * n * n - n) FROM t) FROM d JOIN t USING (v) GROUP BY g",
+        "WITH _d AS {}, {} SELECT g, sum(rank), (SELECT sum(n * n * n - n) FROM _t) FROM _d JOIN _t USING (v) GROUP BY g",
         grouped.sql,
-        ranked("d")
+        ranked("_d")
     );
     let answers = sample.answers(&sql)?;
     let sum_of = |name: &str| {

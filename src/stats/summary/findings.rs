@@ -59,7 +59,7 @@ impl Report<'_> {
     /// Adds a finding that the counts of a column's values show.
     fn counts(&mut self, weight: f64, finding: String, column: &Measured, condition: &str) {
         let query = format!(
-            "SELECT {name}, count(*) AS n FROM {} WHERE {condition} GROUP BY {name} ORDER BY n DESC LIMIT 20",
+            "SELECT {name}, count(*) AS n FROM {} WHERE {condition} GROUP BY 1 ORDER BY 2 DESC LIMIT 20",
             self.subject.sheet.quoted(),
             name = column.quoted()
         );
@@ -68,7 +68,7 @@ impl Report<'_> {
 
     fn duplicates(&mut self, n: u64) {
         let query = format!(
-            "SELECT {list}, count(*) AS n_times FROM {} GROUP BY ALL HAVING count(*) > 1 ORDER BY n_times DESC LIMIT 20",
+            "SELECT {list}, count(*) AS n_times FROM {} GROUP BY ALL HAVING count(*) > 1 ORDER BY count(*) DESC LIMIT 20",
             self.subject.sheet.quoted(),
             list = if self.subject.is_whole { "*".to_owned() } else { self.subject.list() },
         );
@@ -112,7 +112,7 @@ impl Report<'_> {
         let looks_like_key = column.kind == Kind::Text || column.summary.type_name.ends_with("INT");
         if looks_like_key && n_set >= 50 && n_repeated > 0 && real(n_repeated) <= 0.01 * real(n_set) {
             let query = format!(
-                "SELECT {quoted}, count(*) AS n FROM {} WHERE {quoted} IS NOT NULL GROUP BY {quoted} HAVING count(*) > 1 ORDER BY n DESC LIMIT 20",
+                "SELECT {quoted}, count(*) AS n FROM {} WHERE {quoted} IS NOT NULL GROUP BY 1 HAVING count(*) > 1 ORDER BY 2 DESC LIMIT 20",
                 self.subject.sheet.quoted(),
                 quoted = column.quoted()
             );
@@ -205,7 +205,7 @@ impl Report<'_> {
         if column.n_folded < n_distinct {
             let query = format!(
                 "SELECT lower(trim({quoted})) AS value, list(DISTINCT {quoted}) AS spellings, count(*) AS n FROM {} \
-                 GROUP BY value HAVING count(DISTINCT {quoted}) > 1 ORDER BY n DESC LIMIT 20",
+                 GROUP BY 1 HAVING count(DISTINCT {quoted}) > 1 ORDER BY 3 DESC LIMIT 20",
                 self.subject.sheet.quoted()
             );
             let n = n_distinct - column.n_folded;

@@ -69,8 +69,8 @@ pub(super) fn duplicate_rows(engine: &mut Engine, subject: &Subject, has_key: bo
     let list = subject.list();
     let hash = format!("hash({list})");
     let sql = format!(
-        "WITH twice AS (SELECT {hash} AS h FROM {sheet} GROUP BY h HAVING count(*) > 1) \
-         SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {sheet} WHERE {hash} IN (SELECT h FROM twice) GROUP BY {list})"
+        "WITH _twice AS (SELECT {hash} AS h FROM {sheet} GROUP BY 1 HAVING count(*) > 1) \
+         SELECT coalesce(sum(n - 1), 0) FROM (SELECT count(*) AS n FROM {sheet} WHERE {hash} IN (SELECT h FROM _twice) GROUP BY {list})"
     );
     match engine.answers(&sql) {
         Ok(answers) => Ok(Some(whole(number(answers.first().and_then(|row| row.first()))))),

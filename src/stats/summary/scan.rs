@@ -174,7 +174,7 @@ fn histogram(engine: &mut Engine, subject: &Subject, column: &mut Measured) -> R
     }
     let sql = format!(
         "SELECT least(floor(({numbers} - {low}) / {width}), {N_BINS} - 1) AS bin, count(*) FROM {sheet} \
-         WHERE {numbers} IS NOT NULL GROUP BY bin",
+         WHERE {numbers} IS NOT NULL GROUP BY 1",
         low = double(low),
         width = double((high - low) / N_BINS_REAL),
     );

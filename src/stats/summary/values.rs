@@ -67,8 +67,8 @@ fn in_parts(engine: &mut Engine, subject: &Subject, column: &mut Measured, n_par
     for part in 0..n_parts {
         let this = if n_parts > 1 { format!(" AND hash({name}) % {n_parts} = {part}") } else { String::new() };
         let sql = format!(
-            "WITH f AS MATERIALIZED (SELECT {name} AS v, count(*) AS n FROM {sheet} WHERE {name} IS NOT NULL{this} GROUP BY v), \
-             s AS (SELECT count(*){figures} FROM f) SELECT * FROM (SELECT v, n FROM f ORDER BY n DESC, v LIMIT {N_TOP}), s ORDER BY n DESC, v"
+            "WITH _f AS MATERIALIZED (SELECT {name} AS v, count(*) AS n FROM {sheet} WHERE {name} IS NOT NULL{this} GROUP BY 1), \
+             _s AS (SELECT count(*){figures} FROM _f) SELECT * FROM (SELECT v, n FROM _f ORDER BY n DESC, v LIMIT {N_TOP}), _s ORDER BY n DESC, v"
         );
         for (row_idx, row) in engine.answers(&sql)?.into_iter().enumerate() {
             if row_idx == 0 {

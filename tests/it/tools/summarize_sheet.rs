@@ -116,13 +116,15 @@ fn findings_name_what_is_wrong_and_their_queries_show_it() {
         let code = if i == 99 { 98 } else { i };
         let size = if i == 50 { 10_000 } else { i % 10 };
         let region = ["north", "South", "south", " west"][i % 4];
-        let level = if i == 7 { "none".to_owned() } else { (i % 5).to_string() };
-        let balance = if i == 3 { -4 } else { i % 7 + 1 };
+        let level = if i == 7 { "low".to_owned() } else { (i % 5).to_string() };
+        let balance = if i == 3 { "-4".to_owned() } else { (i % 7 + 1).to_string() };
         let day = 1 + i % 28;
+        let state = if i % 5 == 0 { "tbd" } else { "ok" };
         let note = if i % 10 == 0 { "" } else { "x" };
-        rows.push_str(&format!("c{code},{size},\"{region}\",{level},{balance},2024-02-{day:02},{note},\n"));
+        rows.push_str(&format!("c{code},{size},\"{region}\",{level},{balance},2024-02-{day:02},{note},{state},\n"));
     }
-    let bench = Bench::new().file("dirty.csv", format!("code,size,region,level,balance,day,note,nothing\n{rows}"));
+    let bench =
+        Bench::new().file("dirty.csv", format!("code,size,region,level,balance,day,note,state,nothing\n{rows}"));
     let mut client = bench.serve_files();
     assert_eq!(
         shown(&mut client, "dirty"),
@@ -130,13 +132,13 @@ fn findings_name_what_is_wrong_and_their_queries_show_it() {
             ("`balance` is negative in 1 row only", 1),
             ("`code` is unique but for 1 row", 1),
             ("`level` is text because 1 value is not a number", 1),
-            ("`level` may mean \"no value\" in 1 row", 1),
             ("`note` has one value only", 1),
             ("`note` is null in 10 rows (10%)", 10),
             ("`nothing` has no values at all", 20),
             ("`region` has 1 value spelt like another but for case or blanks", 1),
             ("`region` has blanks around the text in 25 rows", 1),
-            ("`size` has 1 outlier (1%), below -5.625 or above 15.375", 1),
+            ("`size` has 1 outlier (1%), below -5.5 or above 14.5", 1),
+            ("`state` may mean \"no value\" in 20 rows", 1),
         ]
         .map(|(finding, n)| (finding.to_owned(), n))
     );
