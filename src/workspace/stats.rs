@@ -2,12 +2,12 @@
 
 use crate::{
     catalog::Sheet,
+    context::Context,
     fault::{Code, Fault},
     stats::{
         hypothesis::{Outcome, Question, Test},
         summary::{Detail, Subject, Summary},
     },
-    tool::Context,
     worker::task::Task,
 };
 
