@@ -91,8 +91,8 @@ impl<'a> Sample<'a> {
         let mut sample = Sample { engine, question, rows, n_rows: 0.0 };
         let count = format!("SELECT count(*) FROM {}", sample.rows);
         sample.n_rows = sample.single(&count).map(|row| number(row.first())).map_err(|fault| match fault.code {
-            Code::InvalidSql if !condition.is_empty() => {
-                Fault::new(Code::InvalidSql, format!("`where`: {}", fault.message)).hint(
+            Code::InvalidSql | Code::ColumnNotFound if !condition.is_empty() => {
+                Fault::new(fault.code, format!("`where`: {}", fault.message)).hint(
                     "`where` is one condition of SQL on the sheet's columns, such as `amount > 0 AND region = 'north'`",
                 )
             }

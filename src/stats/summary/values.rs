@@ -97,17 +97,22 @@ fn in_parts(engine: &mut Engine, subject: &Subject, column: &mut Measured, n_par
     if is_text && longest >= shortest {
         column.summary.lengths = Some([shortest, n_chars / real(column.n_set), longest]);
     }
-    if n_parts > 1 {
-        // Texts that differ in case may lie in different parts.
+    if n_parts > 1 || n_distinct > MAX_FOLDED {
+        // Not all were compared; and texts that differ in case may lie in different parts.
         column.n_folded = n_distinct;
     }
     Ok(())
 }
 
-/// Over each different text once. Many different ones are not compared without case: names and notes differ anyway.
+/// Over each different text once. `trim` and `lower` are slow: only short texts, and those that begin with a blank, can
+/// be blank or stand for nothing, and no number worth the name is longer than 24 bytes.
 const TEXT_FIGURES: &str = ", min(length(v)), max(length(v)), sum(CAST(length(v) * n AS DOUBLE)), \
-    coalesce(sum(n) FILTER (TRY_CAST(v AS DOUBLE) IS NOT NULL), 0), \
-    coalesce(sum(n) FILTER (trim(v) = ''), 0), \
-    coalesce(sum(n) FILTER (length(v) < 10 AND lower(trim(v)) IN ('n/a', 'na', '#n/a', 'null', 'none', 'nan', '-', '--', '?', 'tbd', 'missing')), 0), \
-    coalesce(sum(n) FILTER (v <> trim(v)), 0), \
-    CASE WHEN count(*) <= 20000 THEN count(DISTINCT lower(trim(v))) ELSE count(*) END";
+    coalesce(sum(n) FILTER (CASE WHEN strlen(v) < 25 THEN TRY_CAST(v AS DOUBLE) END IS NOT NULL), 0), \
+    (SELECT coalesce(sum(n), 0) FROM _f WHERE (strlen(v) < 10 OR v LIKE ' %') AND trim(v) = ''), \
+    (SELECT coalesce(sum(n), 0) FROM _f WHERE strlen(v) < 10 AND lower(trim(v)) IN \
+    ('n/a', 'na', '#n/a', 'null', 'none', 'nan', '-', '--', '?', 'tbd', 'missing')), \
+    coalesce(sum(n) FILTER (v LIKE ' %' OR v LIKE '% '), 0), \
+    (SELECT count(DISTINCT lower(trim(v))) FROM (SELECT v FROM _f LIMIT 20001))";
+
+/// Different texts up to which they are compared without case and blanks: names and notes differ anyway.
+const MAX_FOLDED: u64 = 20_000;

@@ -233,7 +233,7 @@ fn a_condition_can_read_sheets_only() {
     let mut client = bench.serve_files();
     for (condition, code) in [
         ("amount > (select max(column0) from read_csv('/etc/passwd'))", "sql_refused"),
-        ("amout > 1", "invalid_sql"),
+        ("amout > 1", "column_not_found"),
         ("1 = 1); drop table small; --", "invalid_sql"),
     ] {
         let args = json!({"test": "pearson", "sheet": "small", "columns": ["amount", "price"], "where": condition});
