@@ -2,13 +2,14 @@
 //!
 //! Runs in the worker process, as plain synchronous functions. Nothing here writes to a sheet.
 
+mod answers;
 pub mod convert;
 mod guard;
 mod interrupt;
 mod json;
 pub mod profile;
 mod query;
-mod types;
+pub mod types;
 
 use std::{
     collections::BTreeMap,

@@ -6,6 +6,7 @@ mod read;
 mod refresh;
 mod results;
 pub mod roots;
+mod stats;
 
 use std::{
     path::{Path, PathBuf},
@@ -27,6 +28,7 @@ use crate::{
 pub use self::{
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
+    stats::{HypothesisRequest, Summarized},
 };
 
 /// How long old files lie at most while a server runs.

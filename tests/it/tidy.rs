@@ -9,7 +9,8 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["fault"],
     &["name", "value", "context"],
-    &["engine", "ingest", "transform", "stats", "export"],
+    &["engine", "ingest"],
+    &["transform", "stats", "export"],
     &["worker"],
     &["catalog"],
     &["store"],
@@ -34,6 +35,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("directories", &["cli"]),
     ("rlimit", &["worker"]),
+    ("statrs", &["stats"]),
     ("reqwest", &["llm"]),
     ("axum", &["http"]),
     ("argon2", &["auth"]),
