@@ -135,13 +135,16 @@ impl Workspace {
         self.import(path, origin, options, scratch, context).await
     }
 
-    /// The file's reading, without importing it.
+    /// The file's reading, without importing it, with the names that its sheets would get.
     pub async fn inspect(&self, path: &Path, options: Options, context: &Context<'_>) -> Result<Receipt, Fault> {
         let path = self.inner.house.roots.allow(path)?;
         self.check_size(regular(&path)?.len())?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let task = ImportTask { file: path, name, options, limits: self.limits().ingest.clone(), out: None };
-        self.read(Task::Import(task), Vec::new(), context).await
+        let limits = self.limits().ingest.clone();
+        let task = ImportTask { file: path, name: name.clone(), options, limits, out: None };
+        let mut receipt: Receipt = self.read(Task::Import(task), Vec::new(), context).await?;
+        name_sheets(&mut receipt, &name);
+        Ok(receipt)
     }
 
     /// The file's table in another format, as a file of its own that goes when the answer is dropped. `raw`: every row
@@ -264,7 +267,11 @@ impl Workspace {
         folders: Vec<PathBuf>,
         context: &Context<'_>,
     ) -> Result<T, Fault> {
-        let call = CallLimits { deadline: self.limits().import_timeout, cancel: context.cancel.clone() };
+        let call = CallLimits {
+            deadline: self.limits().import_timeout,
+            too_slow: "split the file, or start Quire with a higher `--import-timeout`",
+            cancel: context.cancel.clone(),
+        };
         let progress = |share: f64| (context.progress)(share, "reading the file");
         self.inner.house.pool.import(folders, task, &call, &progress).await
     }
@@ -357,6 +364,17 @@ fn same_bytes(again: &NewSource, first: &Source) -> String {
     format!(
         "`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}"
     )
+}
+
+/// Says of each sheet what an import into an empty workspace would call it.
+fn name_sheets(receipt: &mut Receipt, file_name: &str) {
+    let n_sheets = receipt.sheets.len();
+    let mut taken: Vec<SheetName> = Vec::new();
+    for sheet in &mut receipt.sheets {
+        let name = suggest(&sheet.title, file_name, n_sheets).made_unique(|name| taken.contains(name));
+        taken.push(name.clone());
+        sheet.name = Some(name);
+    }
 }
 
 /// A name for a table: its own title, or its file's where the title says nothing.

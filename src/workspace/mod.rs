@@ -149,7 +149,11 @@ impl Workspace {
     }
 
     fn query_limits(&self, cancel: &CancellationToken) -> CallLimits {
-        CallLimits { deadline: self.limits().query_timeout, cancel: cancel.clone() }
+        CallLimits {
+            deadline: self.limits().query_timeout,
+            too_slow: "filter or aggregate earlier, avoid joins that multiply rows, or start Quire with a higher `--query-timeout`",
+            cancel: cancel.clone(),
+        }
     }
 
     /// Runs catalog and file work off the async threads.

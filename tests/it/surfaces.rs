@@ -246,7 +246,7 @@ fn a_file_is_inspected_and_converted_without_being_imported() {
         json!({
             "format": "csv", "encoding": "UTF-8", "delimiter": ",", "issues": [],
             "sheets": [{
-                "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
+                "name": "sales", "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
                 "columns": [{"name": "region", "type": "VARCHAR"}, {"name": "amount", "type": "DECIMAL(18,2)"}],
             }],
         })

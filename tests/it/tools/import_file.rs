@@ -392,6 +392,27 @@ fn a_long_import_reports_its_progress() {
 }
 
 #[test]
+fn names_that_look_like_patterns_are_names() {
+    let bench = Bench::new()
+        .file("r1.json", r#"[{"n": "neighbour"}]"#)
+        .file("r[1].json", r#"[{"n": "itself"}]"#)
+        .file("year=2024/x.json", r#"[{"n": "no partition"}]"#);
+    let mut client = bench.serve();
+    for (file, expect) in [("r[1].json", "itself"), ("year=2024/x.json", "no partition")] {
+        let reply = client.call("import_file", &json!({"path": bench.path(file)})).unwrap();
+        let name = reply["sheets"][0]["name"].as_str().unwrap().to_owned();
+        assert_eq!(client.rows(&format!("select * from {name}")), json!([[expect]]));
+    }
+}
+
+#[test]
+fn integers_of_a_json_file_keep_all_their_digits() {
+    let bench = Bench::new().file("big.json", r#"[{"n": 18446744073709551615}, {"n": 1}]"#);
+    let mut client = bench.serve_files();
+    assert_eq!(client.rows("select n from big"), json!([["18446744073709551615"], ["1"]]));
+}
+
+#[test]
 fn importing_a_file_again_brings_a_deleted_worksheet_back() {
     let bench = Bench::new().file("book.xlsx", two_sheets());
     let mut client = bench.serve();
