@@ -80,7 +80,7 @@ mod tests {
         assert!((found - expected).abs() <= 1e-9 * expected.abs(), "{found} is not {expected}");
     }
 
-    /// Expected: SciPy 1.17.
+    /// Expected: `SciPy` 1.17.
     #[test]
     fn tails_are_those_of_tables() {
         close(t_quantile_975(1.0), 12.706_204_736_174_694);

@@ -18,21 +18,21 @@ pub(super) struct Args {
     test: Test,
     /// A sheet's name.
     sheet: String,
-    /// Numeric; categories for chi_square (2), goodness_of_fit (1); linear_regression: outcome, predictors.
+    /// Numeric; categories for `chi_square` (2), `goodness_of_fit` (1); `linear_regression`: outcome, predictors.
     columns: Vec<String>,
     /// Its values are the groups.
     #[serde(default)]
     group_by: String,
-    /// Which of them, in order, e.g. ["a","b"].
+    /// Which of them, in order.
     #[serde(default)]
     groups: Vec<String>,
     /// SQL condition, e.g. amount > 0.
     #[serde(default, rename = "where")]
     condition: String,
-    /// For t_one_sample.
+    /// For `t_one_sample`.
     #[serde(default)]
     mean: f64,
-    /// Shares of `groups`, for goodness_of_fit.
+    /// Shares of `groups`, for `goodness_of_fit`.
     #[serde(default)]
     expected: Vec<f64>,
 }

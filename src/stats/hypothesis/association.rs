@@ -21,12 +21,12 @@ pub(super) fn pearson(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let mut outcome = test(sample, method, "r", r, n).effect("r squared", r * r);
     if n > 3.0 && r.abs() < 1.0 {
         // Fisher's transformation.
-        let (z, margin) = (r.atanh(), dist::normal_quantile(0.975) / (n - 3.0).sqrt());
+        let (turned, margin) = (r.atanh(), dist::normal_quantile(0.975) / (n - 3.0).sqrt());
         outcome.estimates.push(Estimate {
             name: "r".to_owned(),
             value: r,
-            ci_low: (z - margin).tanh(),
-            ci_high: (z + margin).tanh(),
+            ci_low: (turned - margin).tanh(),
+            ci_high: (turned + margin).tanh(),
         });
     }
     let kind = if r > 0.0 { "rise and fall together" } else { "go in opposite directions" };

@@ -45,19 +45,20 @@ pub(super) fn independence(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let count = |sums: &BTreeMap<&str, f64>| real(u64::try_from(sums.len()).unwrap_or(u64::MAX));
     let (n_rows, n_columns) = (count(&row_sums), count(&column_sums));
     let df = (n_rows - 1.0) * (n_columns - 1.0);
+    let is_two_by_two = row_sums.len() == 2 && column_sums.len() == 2;
     let (mut chi, mut plain, mut n_small) = (0.0, 0.0, 0_u64);
     for (row, row_sum) in &row_sums {
         for (column, column_sum) in &column_sums {
             let expected = row_sum * column_sum / n;
             let off = (observed.get(&(*row, *column)).copied().unwrap_or(0.0) - expected).abs();
             // Yates: each count moves towards the expected one by a half, not past it.
-            let corrected = if df == 1.0 { off - off.min(0.5) } else { off };
+            let corrected = if is_two_by_two { off - off.min(0.5) } else { off };
             chi += corrected * corrected / expected;
             plain += off * off / expected;
             n_small += u64::from(expected < 5.0);
         }
     }
-    let correction = if df == 1.0 { ", with Yates' correction" } else { "" };
+    let correction = if is_two_by_two { ", with Yates' correction" } else { "" };
     let method = format!(
         "Pearson's chi-square test of independence{correction}: {n_rows} x {n_columns} counts of independent rows"
     );

@@ -8,7 +8,7 @@ use crate::{
     stats::{matrix::Matrix, number, real, shown, whole},
 };
 
-/// The larger sample up to which p is exact; as in SciPy.
+/// The larger sample up to which p is exact; as in `SciPy`.
 const EXACT: f64 = 10_000.0;
 
 pub(super) fn two_sample(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
@@ -120,13 +120,13 @@ fn durbin(n: f64, d: f64) -> f64 {
     let mut step = Matrix::zero(size);
     for row_idx in 0..size {
         for col_idx in 0..size.min(row_idx + 2) {
-            let i = row_idx + 1 - col_idx;
+            let order = row_idx + 1 - col_idx;
             let cell = if col_idx == 0 {
-                (1.0 - power(i)) / factorial(i)
+                (1.0 - power(order)) / factorial(order)
             } else if row_idx == size - 1 {
                 (1.0 - power(size - col_idx)) / factorial(size - col_idx)
             } else {
-                1.0 / factorial(i)
+                1.0 / factorial(order)
             };
             step.set(row_idx, col_idx, cell);
         }

@@ -1,4 +1,4 @@
-//! Tests of hypotheses, as SciPy and statsmodels define them: two-sided, with their defaults.
+//! Tests of hypotheses, as `SciPy` and statsmodels define them: two-sided, with their defaults.
 
 mod association;
 mod counts;

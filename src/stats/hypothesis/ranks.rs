@@ -34,7 +34,7 @@ fn rank_sums(sample: &mut Sample<'_>, grouped: &Grouped) -> Result<(Vec<f64>, f6
     Ok((sums, number(answers.first().and_then(|row| row.get(2)))))
 }
 
-/// The smaller sample up to which, without ties, the exact distribution is used; as in SciPy.
+/// The smaller sample up to which, without ties, the exact distribution is used; as in `SciPy`.
 const EXACT: f64 = 8.0;
 /// Beyond this the exact distribution's table would be large.
 const EXACT_OTHER: f64 = 2_000.0;
@@ -49,18 +49,18 @@ pub(super) fn mann_whitney(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let u = sum_a - a.n * (a.n + 1.0) / 2.0;
     let larger = u.max(pairs - u);
     let is_exact = ties == 0.0 && a.n.min(b.n) <= EXACT && a.n.max(b.n) <= EXACT_OTHER;
-    let (p, how) = if is_exact {
+    let (p_value, how) = if is_exact {
         (2.0 * exact_upper(whole(a.n), whole(b.n), whole(larger)), "exact")
     } else {
         let sd = (pairs / 12.0 * ((n + 1.0) - ties / (n * (n - 1.0)))).sqrt();
         if sd == 0.0 {
             return Err(constant(&format!("{} and {}", a.name, b.name)));
         }
-        let z = (larger - pairs / 2.0 - 0.5) / sd;
-        (2.0 * dist::normal_upper(z), "normal approximation with corrections for continuity and ties")
+        let score = (larger - pairs / 2.0 - 0.5) / sd;
+        (2.0 * dist::normal_upper(score), "normal approximation with corrections for continuity and ties")
     };
     let method = format!("Mann-Whitney U test ({how}): independent samples; U is that of {}", a.name);
-    let outcome = Outcome::new(sample, &method, ("U", u), p)
+    let outcome = Outcome::new(sample, &method, ("U", u), p_value)
         .effect("rank-biserial correlation", 2.0 * u / pairs - 1.0)
         .effect("probability of superiority", u / pairs)
         .conclude(

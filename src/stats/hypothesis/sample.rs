@@ -90,13 +90,13 @@ impl<'a> Sample<'a> {
         };
         let mut sample = Sample { engine, question, rows, n_rows: 0.0 };
         let count = format!("SELECT count(*) FROM {}", sample.rows);
-        sample.n_rows = sample.single(&count).map(|row| number(row.first())).map_err(|fault| match fault.code {
-            Code::InvalidSql | Code::ColumnNotFound if !condition.is_empty() => {
-                Fault::new(fault.code, format!("`where`: {}", fault.message)).hint(
-                    "`where` is one condition of SQL on the sheet's columns, such as `amount > 0 AND region = 'north'`",
-                )
+        sample.n_rows = sample.single(&count).map(|row| number(row.first())).map_err(|fault| {
+            if condition.is_empty() || ![Code::InvalidSql, Code::ColumnNotFound].contains(&fault.code) {
+                return fault;
             }
-            _ => fault,
+            Fault::new(fault.code, format!("`where`: {}", fault.message)).hint(
+                "`where` is one condition of SQL on the sheet's columns, such as `amount > 0 AND region = 'north'`",
+            )
         })?;
         if sample.n_rows == 0.0 {
             let which = if condition.is_empty() { "the sheet has no rows" } else { "no row meets `where`" };

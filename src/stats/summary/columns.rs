@@ -77,7 +77,7 @@ impl Measured {
 
     /// Finite numbers.
     pub(super) fn n_finite(&self) -> u64 {
-        self.n_set.saturating_sub(self.summary.n_not_finite)
+        self.n_set.saturating_sub(self.summary.n_not_finite.unwrap_or_default())
     }
 
     /// Bounds beyond which a number is an outlier, where the quartiles differ.

@@ -122,12 +122,12 @@ impl Report<'_> {
 
     fn numbers(&mut self, column: &Measured) {
         // NaN is above everything in DuckDB's order: such columns are compared without it.
-        let numbers = if column.summary.n_not_finite > 0 { column.finite() } else { column.quoted() };
+        let numbers = if column.summary.n_not_finite.is_some() { column.finite() } else { column.quoted() };
         let name = column.name();
-        if column.summary.n_not_finite > 0 {
+        if let Some(n) = column.summary.n_not_finite {
             self.rows(
                 5.0,
-                format!("`{name}` is NaN or infinite in {}", n_of(column.summary.n_not_finite, "row")),
+                format!("`{name}` is NaN or infinite in {}", n_of(n, "row")),
                 &format!("NOT isfinite({})", column.quoted()),
             );
         }

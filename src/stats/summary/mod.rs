@@ -125,9 +125,9 @@ pub struct ColumnSummary {
     #[schemars(with = "u64")]
     pub n_negative: Option<u64>,
     /// NaN and infinities: in no other statistic.
-    #[serde(skip_serializing_if = "is_zero")]
-    #[schemars(default)]
-    pub n_not_finite: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64")]
+    pub n_not_finite: Option<u64>,
     /// Shortest, mean and longest text, in characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "[f64; 3]")]
@@ -151,10 +151,6 @@ pub struct ColumnSummary {
     /// Equal bins from `min` to `max`, rows in each.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub histogram: Vec<u64>,
-}
-
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 /// Computes a summary.

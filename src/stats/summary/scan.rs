@@ -55,7 +55,8 @@ pub(super) fn first(engine: &mut Engine, subject: &Subject) -> Result<Vec<Measur
             let (mean, n_finite) = (number(Some(&next())), next());
             if column.kind == Kind::Number {
                 column.summary.mean = mean.is_finite().then_some(mean);
-                column.summary.n_not_finite = column.n_set.saturating_sub(whole(number(Some(&n_finite))));
+                let n_odd = column.n_set.saturating_sub(whole(number(Some(&n_finite))));
+                column.summary.n_not_finite = (n_odd > 0).then_some(n_odd);
             }
         }
     }

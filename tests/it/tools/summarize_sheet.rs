@@ -12,19 +12,13 @@ fn repository(path: &str) -> String {
 
 #[track_caller]
 fn close(found: &Value, expected: &Value, precision: f64, what: &str) {
-    match (found, expected) {
-        (Value::Array(found), Value::Array(expected)) => {
-            assert_eq!(found.len(), expected.len(), "{what}");
-            found.iter().zip(expected).for_each(|(found, expected)| close(found, expected, precision, what));
-        }
-        _ => {
-            let (found, expected) = (found.as_f64().unwrap_or(f64::NAN), expected.as_f64().unwrap());
-            assert!(
-                (found - expected).abs() <= precision * expected.abs().max(1e-6),
-                "{what}: {found} is not {expected}"
-            );
-        }
+    if let (Value::Array(found), Value::Array(expected)) = (found, expected) {
+        assert_eq!(found.len(), expected.len(), "{what}");
+        found.iter().zip(expected).for_each(|(found, expected)| close(found, expected, precision, what));
+        return;
     }
+    let (found, expected) = (found.as_f64().unwrap_or(f64::NAN), expected.as_f64().unwrap());
+    assert!((found - expected).abs() <= precision * expected.abs().max(1e-6), "{what}: {found} is not {expected}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `test_hypothesis`: equal to SciPy and statsmodels on real sheets, and clear where a test can't be made.
+//! `test_hypothesis`: equal to `SciPy` and statsmodels on real sheets, and clear where a test can't be made.
 
 use std::{fmt::Write as _, fs, path::Path};
 
@@ -59,10 +59,10 @@ fn figures(reply: &Value, name: &str) -> Value {
 }
 
 fn flat(value: &Value) -> Vec<f64> {
-    match value {
-        Value::Array(items) => items.iter().flat_map(flat).collect(),
-        other => vec![other.as_f64().unwrap_or(f64::NAN)],
+    if let Value::Array(items) = value {
+        return items.iter().flat_map(flat).collect();
     }
+    vec![value.as_f64().unwrap_or(f64::NAN)]
 }
 
 #[test]
