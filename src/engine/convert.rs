@@ -1,8 +1,6 @@
-//! Files that DuckDB itself reads (Parquet, JSON) into version files, and version files out to other formats.
+//! Files that DuckDB itself reads (Parquet, JSON) into version files.
 
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use super::{Budget, Engine, Interrupts, PageRequest, fault, literal};
 use crate::{
@@ -19,14 +17,6 @@ pub enum Input {
     Parquet,
     /// One array of objects, or objects one after another.
     Json,
-}
-
-/// What a version file can be turned into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Output {
-    Csv,
-    Json,
-    Parquet,
 }
 
 /// A table that was read.
@@ -81,26 +71,6 @@ pub fn read(
         .map_err(unreadable)?;
     drop(armed);
     Ok(Converted { columns, n_rows, file })
-}
-
-/// Writes the version file `source` to `target` in another format.
-pub fn write(
-    source: &Path,
-    output: Output,
-    target: &Path,
-    budget: &Budget,
-    interrupts: Interrupts,
-) -> Result<(), Fault> {
-    let folders: Vec<&Path> = source.parent().into_iter().chain(target.parent()).collect();
-    let engine = Engine::open(budget, &folders, interrupts)?;
-    let options = match output {
-        Output::Csv => "FORMAT csv, HEADER",
-        Output::Json => "FORMAT json, ARRAY true",
-        Output::Parquet => PARQUET,
-    };
-    let _armed = engine.interrupts.arm(&engine.keeper);
-    let copy = format!("COPY (SELECT * FROM read_parquet({})) TO {} ({options})", literal(source), literal(target));
-    engine.keeper.execute_batch(&copy).map_err(fault)
 }
 
 /// A row of DESCRIBE: name and type come first.

@@ -14,6 +14,7 @@ mod moment;
 mod number;
 mod parquet;
 pub mod receipt;
+pub mod reread;
 mod show;
 mod split;
 mod table;

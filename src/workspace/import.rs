@@ -9,7 +9,8 @@ use std::{
 use super::{Inner, Workspace};
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
-    engine::convert::Output,
+    engine::rows::Source,
+    export::{Exported, Format, Order, Table},
     fault::{Code, Fault},
     ingest::{
         Options,
@@ -20,7 +21,7 @@ use crate::{
     tool::Context,
     worker::{
         pool::CallLimits,
-        task::{ImportTask, Task},
+        task::{ImportTask, Manifest, Task},
     },
 };
 
@@ -37,12 +38,18 @@ pub struct Imported {
 /// A converted file.
 pub struct Converted {
     file: PathBuf,
+    notes: Vec<String>,
     _scratch: Scratch,
 }
 
 impl Converted {
     pub fn path(&self) -> &Path {
         &self.file
+    }
+
+    /// What the format could not say.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 
@@ -147,7 +154,7 @@ impl Workspace {
         &self,
         path: &Path,
         options: Options,
-        output: Output,
+        format: Format,
         raw: bool,
         context: &Context<'_>,
     ) -> Result<Converted, Fault> {
@@ -159,22 +166,31 @@ impl Workspace {
         let limits = self.limits().ingest.clone();
         let import = ImportTask { file: path, name, options, limits, out: (!raw).then(|| folder.clone()) };
         if raw {
-            if output == Output::Parquet {
-                return Err(Fault::new(Code::InvalidArguments, "`--raw` writes text, and Parquet has types")
-                    .hint("use `--to csv` or `--to json`"));
+            if !format.is_text() {
+                return Err(Fault::new(
+                    Code::InvalidArguments,
+                    format!("`--raw` writes text, and {} has types", format.name()),
+                )
+                .hint("use `--to csv` or `--to json`"));
             }
-            let task = Task::Raw { import, output, target: target.clone() };
+            let task = Task::Raw { import, format, target: target.clone() };
             self.read::<()>(task, vec![folder], context).await?;
-            return Ok(Converted { file: target, _scratch: scratch });
+            return Ok(Converted { file: target, notes: Vec::new(), _scratch: scratch });
         }
         let receipt: Receipt = self.read(Task::Import(import), vec![folder.clone()], context).await?;
-        let main = receipt.sheets.into_iter().max_by_key(|sheet| sheet.n_rows).and_then(|sheet| sheet.file);
-        let source = main.ok_or_else(|| {
+        let main = receipt.sheets.into_iter().max_by_key(|sheet| sheet.n_rows);
+        let table = main.and_then(|sheet| {
+            Some(Table { title: sheet.title, source: Source::File(sheet.file?), n_rows: Some(sheet.n_rows) })
+        });
+        let table = table.ok_or_else(|| {
             Fault::new(Code::UnreadableFile, "the file holds no table").hint("`quire inspect` shows how it is read")
         })?;
-        let task = Task::Export { source, output, target: target.clone() };
-        self.read::<()>(task, vec![folder], context).await?;
-        Ok(Converted { file: target, _scratch: scratch })
+        // A script that converts wants the values as they are.
+        let order =
+            Order { tables: vec![table], format, target: target.clone(), keep_formulas: true, max_bytes: None };
+        let task = Task::Export { manifest: Manifest::new(), order };
+        let exported: Exported = self.read(task, vec![folder], context).await?;
+        Ok(Converted { file: target, notes: exported.notes, _scratch: scratch })
     }
 
     async fn import(

@@ -9,7 +9,8 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["fault"],
     &["name", "value"],
-    &["engine", "ingest", "transform", "stats", "export"],
+    &["engine", "ingest"],
+    &["transform", "stats", "export"],
     &["worker"],
     &["catalog"],
     &["store"],
@@ -34,6 +35,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("duckdb", &["engine"]),
     ("calamine", &["ingest"]),
     ("csv_core", &["ingest"]),
+    ("rust_xlsxwriter", &["export"]),
     ("rusqlite", &["catalog"]),
     ("rmcp", &["mcp"]),
     ("clap", &["cli", "main"]),
