@@ -109,7 +109,11 @@ impl Engine {
                 format!("{} AS {}", kept(position, &column.type_name), ColumnName(&name).quoted())
             })
             .collect();
-        let copy = format!("COPY (SELECT {} FROM ({sql}\n)) TO {} (FORMAT parquet, COMPRESSION snappy)", list.join(", "), literal(target));
+        let copy = format!(
+            "COPY (SELECT {} FROM ({sql}\n)) TO {} (FORMAT parquet, COMPRESSION snappy)",
+            list.join(", "),
+            literal(target)
+        );
         let n_rows = connection.execute(&copy, []).map_err(fault)?;
         Ok((columns, u64::try_from(n_rows).unwrap_or(u64::MAX)))
     }

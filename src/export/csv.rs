@@ -88,8 +88,7 @@ impl Sink for Writer<'_> {
             self.n_rows += 1;
             self.line.clear();
             let mut is_blank = true;
-            for (col_idx, ((values, name), reread)) in
-                columns.iter().zip(&self.names).zip(&mut self.reread).enumerate()
+            for (col_idx, ((values, name), reread)) in columns.iter().zip(&self.names).zip(&mut self.reread).enumerate()
             {
                 if col_idx > 0 {
                     self.line.push(',');

@@ -18,8 +18,16 @@ pub(super) fn write(
     progress: &mut dyn FnMut(f64),
 ) -> Result<Written, Fault> {
     let output = Output::create(order)?;
-    let mut writer =
-        Writer { output, table, findings, progress, columns: Vec::new(), keys: Vec::new(), n_rows: 0, line: String::new() };
+    let mut writer = Writer {
+        output,
+        table,
+        findings,
+        progress,
+        columns: Vec::new(),
+        keys: Vec::new(),
+        n_rows: 0,
+        line: String::new(),
+    };
     engine.stream(&table.source, &mut writer)?;
     writer.output.write(if writer.n_rows == 0 { "[]\n" } else { "\n]\n" })?;
     let written = Written::new(&table.title, writer.n_rows, &writer.columns);

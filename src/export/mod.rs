@@ -81,8 +81,11 @@ pub fn export(engine: &mut Engine, order: &Order, progress: &mut dyn FnMut(f64))
         (Format::Json, [table]) => vec![json::write(engine, order, table, &mut findings, progress)?],
         (Format::Parquet, [table]) => vec![parquet(engine, order, table, &mut findings)?],
         (Format::Csv | Format::Json | Format::Parquet, _) => {
-            return Err(Fault::new(Code::InvalidArguments, format!("a file of {} holds one table", order.format.name()))
-                .hint("use format `xlsx` for several sheets in one workbook, or make one call per sheet"));
+            return Err(Fault::new(
+                Code::InvalidArguments,
+                format!("a file of {} holds one table", order.format.name()),
+            )
+            .hint("use format `xlsx` for several sheets in one workbook, or make one call per sheet"));
         }
     };
     let n_bytes = order.target.metadata().map_err(output::storage)?.len();
@@ -93,8 +96,7 @@ pub fn export(engine: &mut Engine, order: &Order, progress: &mut dyn FnMut(f64))
 }
 
 fn parquet(engine: &mut Engine, order: &Order, table: &Table, findings: &mut Findings) -> Result<Written, Fault> {
-    let (columns, n_rows) =
-        engine.write_parquet(&table.source, &|columns| distinct_names(columns), &order.target)?;
+    let (columns, n_rows) = engine.write_parquet(&table.source, &|columns| distinct_names(columns), &order.target)?;
     let names = distinct_names(&columns);
     findings.renamed(&columns, &names);
     Ok(Written::new(&table.title, n_rows, &columns))

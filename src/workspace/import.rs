@@ -186,8 +186,7 @@ impl Workspace {
             Fault::new(Code::UnreadableFile, "the file holds no table").hint("`quire inspect` shows how it is read")
         })?;
         // A script that converts wants the values as they are.
-        let order =
-            Order { tables: vec![table], format, target: target.clone(), keep_formulas: true, max_bytes: None };
+        let order = Order { tables: vec![table], format, target: target.clone(), keep_formulas: true, max_bytes: None };
         let task = Task::Export { manifest: Manifest::new(), order };
         let exported: Exported = self.read(task, vec![folder], context).await?;
         Ok(Converted { file: target, notes: exported.notes, _scratch: scratch })

@@ -1,6 +1,8 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod export;
 mod import;
+mod place;
 mod read;
 mod refresh;
 mod results;
@@ -24,6 +26,7 @@ use crate::{
 };
 
 pub use self::{
+    export::{Delivered, Delivery, Wanted},
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
 };

@@ -49,7 +49,7 @@ pub(super) fn put<'a>(values: Values<'a>, row_idx: usize, kind: Kind, spare: &'a
         Cell::Interval { months, days, nanos } => duration(months, days, nanos),
         Cell::Other => {
             spare.clear();
-    values.write_json(spare, row_idx);
+            values.write_json(spare, row_idx);
             return Put::Text { text: made(spare), is_fallback: false };
         }
     };

@@ -11,8 +11,10 @@ pub(super) fn distinct<'a>(titles: impl Iterator<Item = &'a str>) -> Vec<String>
     taken.insert("history".to_owned());
     titles
         .map(|title| {
-            let clean: String =
-                title.chars().map(|c| if matches!(c, '[' | ']' | ':' | '*' | '?' | '/' | '\\') { '_' } else { c }).collect();
+            let clean: String = title
+                .chars()
+                .map(|c| if matches!(c, '[' | ']' | ':' | '*' | '?' | '/' | '\\') { '_' } else { c })
+                .collect();
             let clean = if clean.trim_matches('\'').trim().is_empty() { "Sheet" } else { clean.trim_matches('\'') };
             let mut name = cut(clean, MAX_UNITS);
             let mut n = 2_u64;
@@ -46,7 +48,14 @@ mod tests {
         let long = "a_name_that_is_longer_than_a_worksheet_takes";
         assert_eq!(
             distinct(["a/b", "A_B", "History", "", long, long].into_iter()),
-            ["a_b", "A_B_2", "History_2", "Sheet", "a_name_that_is_longer_than_a_wo", "a_name_that_is_longer_than_a__2"]
+            [
+                "a_b",
+                "A_B_2",
+                "History_2",
+                "Sheet",
+                "a_name_that_is_longer_than_a_wo",
+                "a_name_that_is_longer_than_a__2"
+            ]
         );
     }
 }
