@@ -1,0 +1,246 @@
+//! `export_sheet`: formats, what they can't say, and where a file may go.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::harness::{Bench, Client, at, code_of, fault};
+
+const SALES: &str = "region,zip,amount,day\nnorth,1234,1.50,2024-01-31\n\"so,uth\",00345,2.25,\n";
+
+/// One value of every type that a sheet can have, and a row without.
+const TYPED: &str = "select * from (values
+    (1::bigint, true, 12.50::decimal(18,2), 0.1::double, date '2024-01-31', time '09:30:00',
+     timestamp '2024-01-31 09:30:00.25', timestamptz '2024-01-31 09:30:00+01', interval '26 hours', 'é \"x\", y'),
+    (null, null, null, null, null, null, null, null, null, 'no values'))
+    t(whole, flag, price, ratio, day, clock, moment, instant, span, words)";
+
+#[test]
+fn a_sheet_comes_inline_as_csv() {
+    let bench = Bench::new().file("sales.csv", SALES);
+    let mut client = bench.serve_files();
+    client.check(
+        "export_sheet",
+        json!({"sheet": "sales"}),
+        json!({
+            "format": "csv", "n_bytes": SALES.len(), "tables": [{"name": "sales", "n_rows": 2, "n_columns": 4}],
+            "n_neutralised": 0, "content": SALES,
+        }),
+    );
+}
+
+#[test]
+fn every_type_is_written_to_csv_and_json_as_replies_write_it() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let csv = client.call("export_sheet", &json!({"sql": TYPED})).unwrap();
+    assert_eq!(
+        csv["content"],
+        "whole,flag,price,ratio,day,clock,moment,instant,span,words\n\
+         1,true,12.50,0.1,2024-01-31,09:30:00,2024-01-31T09:30:00.250,2024-01-31T08:30:00Z,PT26H,\"é \"\"x\"\", y\"\n\
+         ,,,,,,,,,no values\n"
+    );
+    assert_eq!(
+        csv["notes"],
+        json!(["the file can't tell these columns' types; read again, they come: `span` (INTERVAL) as VARCHAR"])
+    );
+    let reply = client.call("export_sheet", &json!({"sql": TYPED, "format": "json"})).unwrap();
+    let rows: Value = serde_json::from_str(reply["content"].as_str().unwrap()).unwrap();
+    assert_eq!(
+        rows,
+        json!([
+            {"whole": 1, "flag": true, "price": 12.50, "ratio": 0.1, "day": "2024-01-31", "clock": "09:30:00",
+             "moment": "2024-01-31T09:30:00.250", "instant": "2024-01-31T08:30:00Z", "span": "PT26H",
+             "words": "é \"x\", y"},
+            {"whole": null, "flag": null, "price": null, "ratio": null, "day": null, "clock": null, "moment": null,
+             "instant": null, "span": null, "words": "no values"},
+        ])
+    );
+}
+
+#[test]
+fn a_formula_in_csv_is_neutralised_and_said_so_unless_it_is_to_be_kept() {
+    let sql = "select * from (values ('=1+1'), ('@SUM(A1)'), ('-5'), ('-'), ('a=1'), ('+1+1')) t(\"=name\")";
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let reply = client.call("export_sheet", &json!({"sql": sql})).unwrap();
+    assert_eq!(reply["content"], "'=name\n'=1+1\n'@SUM(A1)\n-5\n-\na=1\n'+1+1\n");
+    assert_eq!(reply["n_neutralised"], 4);
+    assert!(at(&reply, "/notes/0").as_str().unwrap().contains("`keep_formulas`"), "{reply}");
+    let reply = client.call("export_sheet", &json!({"sql": sql, "keep_formulas": true})).unwrap();
+    assert_eq!(reply["content"], "=name\n=1+1\n@SUM(A1)\n-5\n-\na=1\n+1+1\n");
+    assert_eq!(reply["n_neutralised"], 0);
+    // A workbook has a type for text.
+    client.call("export_sheet", &json!({"sql": sql, "path": "$FILES/f.xlsx"})).unwrap();
+    client.call("import_file", &json!({"path": "$FILES/f.xlsx"})).unwrap();
+    assert_eq!(client.rows("from f"), json!([["=1+1"], ["@SUM(A1)"], ["-5"], ["-"], ["a=1"], ["+1+1"]]));
+}
+
+#[test]
+fn what_csv_and_xlsx_cannot_say_is_noted() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let sql = "select * from (values ('00', '12', '', 1e308::double, 'a'), (null, null, null, null, null), \
+               ('x', '13', 'a', 'nan', 'b')) t(code, digits, gap, number, A) cross join (select [1, 2] as list, 1 as a)
+               where code is not null or true";
+    let reply = client.call("export_sheet", &json!({"sql": sql})).unwrap();
+    assert_eq!(
+        reply["notes"],
+        json!([
+            "1 cells are NaN or infinite, and written as text; such as `NaN` in row 3 of `number`",
+            "1 cells are empty texts; most readers take them for cells without a value; such as `` in row 1 of `gap`",
+            "the file can't tell these columns' types; read again, they come: `digits` (VARCHAR) as BIGINT, \
+             `list` (INTEGER[]) as VARCHAR",
+            "columns of the same name were renamed: `a` to `a_2`",
+        ])
+    );
+    let sql = "select * from (values (123456789012345678, date '1850-05-01', interval '1 month'), (null, null, null), \
+               (1, null, null)) t(big, day, span)";
+    let reply = client.call("export_sheet", &json!({"sql": sql, "format": "xlsx"})).unwrap();
+    assert_eq!(
+        reply["notes"],
+        json!([
+            "3 values are in the workbook as text, since it has no such number, date or time (beyond 15 digits, before \
+             1900, finer than milliseconds, durations with months); such as `123456789012345678` in row 1 of `big`",
+            "1 rows have no value at all; most readers skip them; such as row 2",
+        ])
+    );
+}
+
+#[test]
+fn a_workbook_holds_several_sheets() {
+    let bench = Bench::new().file("one.csv", "a\n1\n").file("two.csv", "b\nx\ny\n");
+    let mut client = bench.serve_files();
+    let reply = client.call("export_sheet", &json!({"sheets": ["one", "two"], "path": "$FILES/both.xlsx"})).unwrap();
+    assert_eq!(
+        reply,
+        json!({
+            "format": "xlsx", "path": "$FILES/both.xlsx",
+            "n_bytes": fs::metadata(bench.path("both.xlsx")).unwrap().len(),
+            "tables": [{"name": "one", "n_rows": 1, "n_columns": 1}, {"name": "two", "n_rows": 2, "n_columns": 1}],
+            "n_neutralised": 0,
+        })
+    );
+    client.call("import_file", &json!({"path": "$FILES/both.xlsx"})).unwrap();
+    assert_eq!([client.rows("from one_2"), client.rows("from two_2")], [json!([[1]]), json!([["x"], ["y"]])]);
+}
+
+#[test]
+fn arguments_that_contradict_each_other_say_what_to_give() {
+    let bench = Bench::new().file("one.csv", "a\n1\n").file("two.csv", "b\nx\n");
+    let mut client = bench.serve_files();
+    let unclear =
+        fault("invalid_arguments", "it is not clear what to export", "give one of `sheet`, `sheets` and `sql`");
+    client.check_fault("export_sheet", json!({}), unclear.clone());
+    client.check_fault("export_sheet", json!({"sheet": "one", "sql": "from two"}), unclear);
+    client.check_fault(
+        "export_sheet",
+        json!({"sheets": ["one", "two"]}),
+        fault(
+            "invalid_arguments",
+            "a file of csv holds one table",
+            "use format `xlsx` for several sheets in one workbook, or make one call per sheet",
+        ),
+    );
+    client.check_fault(
+        "export_sheet",
+        json!({"sheet": "one", "format": "xls"}),
+        fault(
+            "invalid_arguments",
+            "`xls` is no format to export to",
+            "did you mean `xlsx`? the formats are csv, xlsx, parquet, json",
+        ),
+    );
+    for (args, code) in [
+        (json!({"sheet": "none"}), "sheet_not_found"),
+        (json!({"sql": "from none"}), "sheet_not_found"),
+        (json!({"sql": "selec 1"}), "invalid_sql"),
+        (json!({"sql": "copy (select 1) to 'x.csv'"}), "sql_refused"),
+        (json!({"sql": "from read_csv('/etc/passwd')", "format": "parquet"}), "sql_refused"),
+        (json!({"sheets": ["one", "ONE"], "format": "xlsx"}), "invalid_arguments"),
+        (json!({"sql": "select range as i from range(100000)"}), "limit_exceeded"),
+        (json!({"sql": "select range as i, hash(i) as h from range(100000)", "format": "parquet"}), "limit_exceeded"),
+        (json!({"sql": "select repeat('x', 40000) as long", "format": "xlsx"}), "limit_exceeded"),
+        (json!({"sql": "select range as i from range(1048576)", "path": "$FILES/x.xlsx"}), "limit_exceeded"),
+    ] {
+        assert_eq!(code_of(&client.call("export_sheet", &args)), code, "{args}");
+    }
+    assert!(!bench.path("x.xlsx").exists());
+}
+
+#[test]
+fn a_file_goes_only_where_it_may_and_replaces_nothing_unless_told_to() {
+    let bench = Bench::new().file("one.csv", "a\n1\n").file("sub/old.csv", "old").file(".git/config", "");
+    let mut client = bench.serve();
+    client.call("import_file", &json!({"path": "$FILES/one.csv"})).unwrap();
+    let outside = bench.outside().join("out.csv");
+    for (path, code) in [
+        ("$FILES/sub/old.csv", "conflict"),
+        ("$FILES/none/out.csv", "file_not_found"),
+        ("$FILES/out.sh", "invalid_arguments"),
+        ("$FILES/out", "invalid_arguments"),
+        ("$FILES/sub/", "invalid_arguments"),
+        ("$FILES/..", "invalid_arguments"),
+        ("$FILES/.out.csv", "path_not_allowed"),
+        ("$FILES/.git/out.csv", "path_not_allowed"),
+        ("$FILES/../out.csv", "path_not_allowed"),
+        ("$FILES/../none/out.csv", "path_not_allowed"),
+        (outside.to_str().unwrap(), "path_not_allowed"),
+        ("/dev/null", "path_not_allowed"),
+    ] {
+        let args = json!({"sheet": "one", "path": path, "format": "csv"});
+        assert_eq!(code_of(&client.call("export_sheet", &args)), code, "{path}");
+    }
+    assert_eq!(fs::read_to_string(bench.path("sub/old.csv")).unwrap(), "old");
+    client.check_fault(
+        "export_sheet",
+        json!({"sheet": "one", "path": "$FILES/sub/old.csv"}),
+        fault(
+            "conflict",
+            "`$FILES/sub/old.csv` exists",
+            "export to another name, or set `overwrite` to replace the file",
+        ),
+    );
+    let table = json!([{"name": "one", "n_rows": 1, "n_columns": 1}]);
+    client.check(
+        "export_sheet",
+        json!({"sheet": "one", "path": "$FILES/sub/old.csv", "overwrite": true}),
+        json!({"format": "csv", "path": "$FILES/sub/old.csv", "n_bytes": 4, "tables": table, "n_neutralised": 0}),
+    );
+    assert_eq!(fs::read_to_string(bench.path("sub/old.csv")).unwrap(), "a\n1\n");
+    let left: Vec<_> = fs::read_dir(bench.path("sub")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["old.csv"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_nowhere_that_a_path_may_not() {
+    use std::os::unix::fs::symlink;
+
+    let bench = Bench::new().file("one.csv", "a\n1\n");
+    fs::write(bench.outside().join("victim.csv"), "safe").unwrap();
+    symlink(bench.outside().join("victim.csv"), bench.path("link.csv")).unwrap();
+    symlink(bench.outside().join("nothing.csv"), bench.path("dangling.csv")).unwrap();
+    symlink(bench.outside(), bench.path("folder")).unwrap();
+    let mut client = bench.serve();
+    client.call("import_file", &json!({"path": "$FILES/one.csv"})).unwrap();
+    for path in ["$FILES/link.csv", "$FILES/dangling.csv", "$FILES/folder/new.csv"] {
+        let args = json!({"sheet": "one", "path": path, "overwrite": true});
+        assert_eq!(code_of(&client.call("export_sheet", &args)), "path_not_allowed", "{path}");
+    }
+    assert_eq!(fs::read_to_string(bench.outside().join("victim.csv")).unwrap(), "safe");
+    assert!(!bench.outside().join("nothing.csv").exists() && !bench.outside().join("new.csv").exists());
+}
+
+#[test]
+fn quires_own_folder_takes_no_export() {
+    let bench = Bench::new().file("one.csv", "a\n1\n");
+    let data = bench.data_dir();
+    let mut command = bench.bare_command(&["stdio"]);
+    command.arg("--root").arg(bench.outside());
+    let mut client = Client::of(&bench, &mut command, crate::harness::Era::November2025);
+    client.greet();
+    client.call("import_file", &json!({"path": "$FILES/one.csv"})).unwrap();
+    let args = json!({"sheet": "one", "path": data.join("workspaces/x.parquet").to_str().unwrap()});
+    assert_eq!(code_of(&client.call("export_sheet", &args)), "path_not_allowed");
+}
