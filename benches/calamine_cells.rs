@@ -2,11 +2,10 @@
 
 use std::{env, fs::File, io::BufReader, io::Write, time::Instant};
 
-use anyhow::Context;
 use calamine::{DataRef, Reader, Xlsx, open_workbook};
 
-fn main() -> anyhow::Result<()> {
-    let path = env::args().nth(1).context("usage: calamine_cells FILE")?;
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = env::args().nth(1).ok_or("usage: calamine_cells FILE")?;
     let start = Instant::now();
     let mut workbook: Xlsx<BufReader<File>> = open_workbook(&path)?;
     let (mut n_cells, mut n_bytes) = (0_u64, 0_usize);

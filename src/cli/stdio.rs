@@ -20,12 +20,13 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files or folders to import at start, like `--open`
+    // Not named `open`: it would hide the setting of that name.
     #[arg(value_name = "PATH")]
-    open: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
 }
 
 pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault> {
-    settings.open.extend(args.open);
+    settings.open.extend(args.paths);
     let house = settings.house()?;
     let workspace = house.local()?;
     // Beside the greeting, not before it.

@@ -46,8 +46,8 @@ fn what_a_model_reads_of_all_tools_is_short() {
     let read: Vec<Value> =
         contracts.iter().map(|it| json!({"name": it.name, "description": it.about, "inputSchema": it.args})).collect();
     let (n_bytes, share) = (json!(read).to_string().len(), BYTES * contracts.len().min(N_TOOLS) / N_TOOLS);
-    // The first tools are the largest: they may have a little of what the later ones will not need.
-    assert!(n_bytes <= share + 400, "{n_bytes} bytes of {share} for {} tools", contracts.len());
+    // The first tools are the largest: they may have a tenth more than their share.
+    assert!(n_bytes <= share * 11 / 10, "{n_bytes} bytes of {share} for {} tools", contracts.len());
 }
 
 #[test]
@@ -81,8 +81,8 @@ fn input_schemas_are_portable_and_every_argument_is_described() {
             {
                 wrong.push(format!("{}.{name}: neither required nor with a default", contract.name));
             }
-            if name == "path" && required {
-                wrong.push(format!("{}.{name}: required", contract.name));
+            if schema.get("default").is_some_and(Value::is_null) {
+                wrong.push(format!("{}.{name}: its default is not of its type", contract.name));
             }
         }
         for path in unportable(args) {

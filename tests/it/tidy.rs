@@ -90,6 +90,9 @@ fn every_module_has_a_layer() {
 fn crates_stay_inside_their_fences() {
     let mut outside = Vec::new();
     for source in sources() {
+        if source.path.ends_with("tests.rs") {
+            continue;
+        }
         for (krate, modules) in FENCES {
             let named = source.text.lines().any(|line| {
                 let line = line.trim_start();

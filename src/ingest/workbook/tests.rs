@@ -241,10 +241,24 @@ fn a_damaged_workbook_says_so() {
     let error = text_of(&file, Format::Xlsx, &Options::default(), &limits()).unwrap_err();
     assert!(matches!(error, ReadError::Damaged(_)), "{error}");
     let file = by_hand("", r#"<row r="2"><c r="A2"><v>1</v></c></row><row r="1"><c r="A1"><v>1</v></c></row>"#);
-    check_error(&file, Format::Xlsx, "the file is damaged: the cell at row 1, column 1 is out of order");
-    let file = by_hand("", r#"<row r="1"><c r="A1" t="s"><v>7</v></c></row>"#);
-    let text = text_of(&file, Format::Xlsx, &Options::default(), &limits());
-    assert!(matches!(text, Err(ReadError::Damaged(_))), "{text:?}");
+    check_error(&file, Format::Xlsx, "the file is damaged: the cell A1 comes after those of row 2");
+    let file = by_hand("", r#"<row r="1"><c r="A1"><v>1</v></c><c r="A1"><v>2</v></c></row>"#);
+    check_error(&file, Format::Xlsx, "the file is damaged: the cell A1 is there twice");
+}
+
+#[test]
+fn a_cell_that_is_damaged_is_an_error_cell() {
+    let file = by_hand(
+        "",
+        concat!(
+            r##"<row r="1"><c r="A1"><v>1</v></c><c r="B1" t="e"><f>X()</f><v>#SPILL!</v></c><c r="C1" t="s"><v>7</v></c><c r="D1"><v>4</v></c></row>"##,
+            r#"<row r="2"><c r="C2" t="n"><v>x</v></c><c r="A2"><f>1</f></c><c r="B2"><v>2</v></c></row>"#,
+        ),
+    );
+    check(
+        &file,
+        "S\n 1: 0=1 1=#SPILL! 2=Cell string index not found in shared strings table 3=4\n 2: 0=? 1=2 2=Parse float error: invalid float literal\n",
+    );
 }
 
 /// An ODS from the inside of its `office:spreadsheet`.

@@ -1,10 +1,11 @@
 //! XLSX, XLSM and XLSB: opened once, read cell by cell.
 
 use std::{
+    collections::VecDeque,
     fs::File,
     io::BufReader,
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -35,7 +36,8 @@ pub(super) fn tables(
     let (worksheets, mut issues) = chosen(book.sheets(), options, limits)?;
     let (mut blank, mut filled) = (Vec::new(), Vec::new());
     for sheet in worksheets {
-        if book.has_cells(&sheet.name)? { filled.push(sheet) } else { blank.push(sheet) }
+        // What can't be read says so when it is read in earnest.
+        if book.has_cells(&sheet.name).unwrap_or(true) { filled.push(sheet) } else { blank.push(sheet) }
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     let book = Arc::new(Mutex::new(book));
@@ -46,6 +48,7 @@ pub(super) fn tables(
             hidden: is_hidden(&sheet),
             source: Box::new(Worksheet {
                 book: Arc::clone(&book),
+                file: file.to_owned(),
                 lacks_values: package.lacks_values,
                 name: sheet.name,
                 limits: limits.clone(),
@@ -86,9 +89,9 @@ impl Book {
                     loop {
                         match cells.next_cell() {
                             Ok(Some(cell)) if *cell.get_value() == DataRef::Empty => {}
-                            Ok(Some(_)) | Err(XlsxError::CellError(_)) => return Ok(true),
+                            Ok(Some(_)) => return Ok(true),
                             Ok(None) => break,
-                            Err(error) => return Err(error.into()),
+                            Err(error) => return if is_of_a_cell(&error) { Ok(true) } else { Err(error.into()) },
                         }
                     }
                     drop(cells);
@@ -109,16 +112,74 @@ fn formulas_without_value(book: &mut Xlsx<BufReader<File>>, name: &str) -> Resul
             Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
                 positions.push(record.pos);
             }
-            Ok(Some(_)) | Err(XlsxError::CellError(_)) => {}
+            Ok(Some(_)) => {}
             Ok(None) => return Ok(positions),
+            Err(error) if is_of_a_cell(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }
 }
 
+/// Whether the error is one of a single cell: calamine then stands behind its value and can go on.
+fn is_of_a_cell(error: &XlsxError) -> bool {
+    matches!(
+        error,
+        XlsxError::CellError(_)
+            | XlsxError::CellTAttribute(_)
+            | XlsxError::ParseFloat(_)
+            | XlsxError::Unexpected(_)
+            | XlsxError::UnexpectedNode(_)
+            | XlsxError::Unrecognized { .. }
+    )
+}
+
+/// A cell that calamine does not read, and why or what it holds.
+struct Unread {
+    position: (u32, u32),
+    text: String,
+}
+
+/// Most of them in a sheet; one that has more is not what it seems.
+const MAX_UNREAD: usize = 1 << 20;
+
+/// Cells that calamine does not read, in the sheet's order. Its errors don't say where: the formulas, read without values, do.
+fn unread(file: &Path, name: &str) -> Result<VecDeque<Unread>, ReadError> {
+    let mut book = Xlsx::new(BufReader::new(File::open(file)?))?;
+    let mut cells = book.worksheet_cells_reader(name)?;
+    let mut errors = VecDeque::new();
+    let mut n_cells = 0_u64;
+    loop {
+        match cells.next_cell() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(XlsxError::CellError(text)) => errors.push_back((n_cells, text)),
+            Err(error) if is_of_a_cell(&error) => errors.push_back((n_cells, error.to_string())),
+            Err(error) => return Err(error.into()),
+        }
+        if errors.len() > MAX_UNREAD {
+            return Err(ReadError::Damaged(format!("more than {MAX_UNREAD} cells of `{name}` can't be read")));
+        }
+        n_cells += 1;
+    }
+    drop(cells);
+    let mut cells = book.worksheet_cells_reader(name)?;
+    let mut unread = VecDeque::new();
+    let mut n_cells = 0_u64;
+    while !errors.is_empty()
+        && let Some(cell) = cells.next_formula()?
+    {
+        if let Some((_, text)) = errors.pop_front_if(|(nth, _)| *nth == n_cells) {
+            unread.push_back(Unread { position: cell.get_position(), text });
+        }
+        n_cells += 1;
+    }
+    Ok(unread)
+}
+
 /// One worksheet of an opened workbook, which its siblings share.
 struct Worksheet {
     book: Arc<Mutex<Book>>,
+    file: PathBuf,
     name: String,
     /// Some formula of the workbook may lack a stored value: look where, at the cost of one more pass.
     lacks_values: bool,
@@ -145,8 +206,22 @@ impl Worksheet {
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
         let shown: Vec<Shown> =
             cells.styles().iter().map(|style| style.number_format.as_ref().map_or(Shown::Unknown, Shown::by)).collect();
+        let mut known: Option<VecDeque<Unread>> = None;
         hand_on(&self.limits, push, |rows| {
-            let Some((cell, style_id)) = cells.next_cell_with_style_id()? else { return Ok(false) };
+            let (cell, style_id) = match cells.next_cell_with_style_id() {
+                Ok(Some(cell)) => cell,
+                Ok(None) => return Ok(false),
+                Err(error) if is_of_a_cell(&error) => {
+                    let unread = match &mut known {
+                        Some(unread) => unread,
+                        None => known.insert(unread(&self.file, &self.name)?),
+                    };
+                    let Unread { position, text } = unread.pop_front().ok_or(error)?;
+                    rows.push(position.0, position.1, Cell::Error(&text))?;
+                    return Ok(true);
+                }
+                Err(error) => return Err(error.into()),
+            };
             let position = cell.get_position();
             let value = match cell.get_value() {
                 DataRef::Empty if unevaluated.next_if_eq(&position).is_some() => Cell::Unevaluated,
