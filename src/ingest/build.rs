@@ -27,6 +27,8 @@ pub(super) struct Plan {
     /// As many as `readings`.
     pub(super) names: Vec<String>,
     pub(super) readings: Vec<Reading>,
+    /// Whether the file itself says the readings.
+    pub(super) is_declared: bool,
     /// Cells that a row should have; 0 where row lengths say nothing.
     pub(super) usual_width: u32,
 }
@@ -62,7 +64,7 @@ impl Build {
             Some(path) if !plan.names.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let columns = plan.readings.iter().map(|reading| ColumnBuilder::new(*reading)).collect();
+        let columns = plan.readings.iter().map(|reading| ColumnBuilder::new(*reading, plan.is_declared)).collect();
         Ok(Build {
             plan,
             columns,

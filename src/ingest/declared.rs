@@ -59,20 +59,20 @@ fn properties(file: &Path) -> Option<HashMap<String, Declared>> {
     let (mut name, mut value) = (None, String::new());
     loop {
         match reader.read_event().ok()? {
-            Event::Start(tag) if tag.local_name().as_ref() == b"property" => {
+            Event::Start(tag) if tag.local_name().as_ref() == "property" => {
                 let attribute = tag.try_get_attribute("name").ok()??;
                 name = Some(attribute.normalized_value(XmlVersion::Implicit1_0).ok()?.into_owned());
                 value.clear();
             }
-            Event::Text(text) => value.push_str(&text.xml10_content().ok()?),
+            Event::Text(text) => value.push_str(&text.xml10_content()),
             Event::GeneralRef(entity) => {
                 if let Ok(Some(c)) = entity.resolve_char_ref() {
                     value.push(c);
                 } else {
-                    value.push_str(quick_xml::escape::resolve_xml_entity(&entity.decode().ok()?)?);
+                    value.push_str(quick_xml::escape::resolve_xml_entity(&entity)?);
                 }
             }
-            Event::End(tag) if tag.local_name().as_ref() == b"property" => {
+            Event::End(tag) if tag.local_name().as_ref() == "property" => {
                 if let Some((title, column, reading)) = name.take().and_then(|name| parse(&name, &value)) {
                     sheets.entry(title).or_default().0.insert(column, reading);
                 }

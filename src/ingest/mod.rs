@@ -5,6 +5,7 @@
 mod build;
 mod cell;
 mod columns;
+pub mod declared;
 mod dialect;
 mod encoding;
 mod evidence;

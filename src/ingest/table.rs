@@ -16,6 +16,7 @@ use super::{
     Limits, ReadError, Table,
     build::{Build, Plan},
     cell::{Batch, Row},
+    declared::Declared,
     evidence::{Evidence, Reading},
     header::{self, Structure},
     moment::Order,
@@ -46,10 +47,13 @@ pub(super) fn read(
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Option<SheetReceipt>, ReadError> {
-    let mut survey = Survey::new(header_row, table.source.is_text());
+    let fresh = || Survey::new(header_row, table.source.is_text());
+    let declared = table.source.declared().filter(|_| header_row.is_none()).cloned();
+    let mut survey = Survey { declared, ..fresh() };
     let mut behind = 0.0;
+    let mut is_planned = false;
     for n_pass in 0..MAX_PASSES {
-        let mut pass = Pass::new(survey, out.as_deref(), n_pass > 0)?;
+        let mut pass = Pass::new(survey, out.as_deref(), is_planned)?;
         feed(table, &mut |batch| {
             if n_pass == 0 {
                 budget.spend(&batch)?;
@@ -71,7 +75,12 @@ pub(super) fn read(
                     ..receipt
                 }));
             }
-            Finished::Again(evidence) => survey = evidence,
+            // Rows that suited what the file said are not in the evidence: it is gathered from the start.
+            Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
+            Finished::Again(evidence) => {
+                survey = evidence;
+                is_planned = true;
+            }
         }
     }
     Err(ReadError::Damaged("it changed while it was being read".to_owned()))
@@ -117,6 +126,7 @@ impl Budget<'_> {
 struct Survey {
     header_row: Option<u64>,
     is_text_file: bool,
+    declared: Option<Declared>,
     structure: Option<Structure>,
     /// The heading row's names, as far as they reach.
     header: Batch,
@@ -130,6 +140,7 @@ impl Survey {
         Survey {
             header_row,
             is_text_file,
+            declared: None,
             structure: None,
             header: Batch::default(),
             columns: Vec::new(),
@@ -140,7 +151,9 @@ impl Survey {
     /// Decides the structure from the first rows, and takes their evidence.
     fn open(&mut self, sample: &[Batch]) -> Result<(), ReadError> {
         let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
-        let structure = header::structure(&rows, self.header_row, self.is_text_file)?;
+        let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
+        let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
+        let structure = header::structure(&rows, header_row, self.is_text_file)?;
         if let Some(heading) = rows.iter().find(|row| structure.header_rows.contains(&row.number)) {
             self.header.start_row(heading.number);
             heading.cells().for_each(|(col_idx, cell)| self.header.push(col_idx, cell));
@@ -165,7 +178,7 @@ impl Survey {
     }
 
     fn is_open(&self) -> bool {
-        self.columns.iter().any(Evidence::is_open)
+        self.declared.is_none() && self.columns.iter().any(Evidence::is_open)
     }
 
     fn plan(&self) -> Plan {
@@ -176,14 +189,21 @@ impl Survey {
             .max()
             .unwrap_or(0);
         let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
-        let readings: Vec<Reading> = (0..n_columns)
+        let mut readings: Vec<Reading> = (0..n_columns)
             .map(|idx| self.columns.get(idx).map_or(Reading::Nothing, |evidence| evidence.decide(self.is_text_file)))
             .collect();
+        let names = header::names(heading, n_columns);
+        if let Some(declared) = &self.declared {
+            for (name, reading) in names.iter().zip(&mut readings) {
+                *reading = declared.get(name).unwrap_or(*reading);
+            }
+        }
         let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
         Plan {
             structure: self.structure.clone().unwrap_or(Structure { header_rows: Vec::new(), first_data_row: 1 }),
-            names: header::names(heading, n_columns),
+            names,
             readings,
+            is_declared: self.declared.is_some(),
             usual_width: if self.is_text_file { usual_width } else { 0 },
         }
     }

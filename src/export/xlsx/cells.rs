@@ -127,3 +127,16 @@ fn duration(months: i32, days: i32, nanos: i64) -> Option<(f64, Style, usize)> {
     }
     Some((in_days(millis), Style::Duration { millis: millis % 1_000 != 0 }, 12))
 }
+
+/// Whether a text that stands for a value of this type is read as that value again.
+pub(super) fn comes_back(text: &str, type_name: &str) -> bool {
+    match type_name {
+        "TIME" => !text.starts_with("24:"),
+        "DATE" | "TIMESTAMP" | "TIMESTAMP WITH TIME ZONE" => {
+            let (year, rest) = text.split_at_checked(4).unwrap_or_default();
+            year.bytes().all(|byte| byte.is_ascii_digit()) && rest.starts_with('-')
+        }
+        _ if type_name.starts_with("DECIMAL") => text.bytes().filter(u8::is_ascii_digit).count() <= 18,
+        _ => text.parse::<i64>().is_ok(),
+    }
+}

@@ -17,6 +17,7 @@ use crate::{
         rows::{Batch, Sink},
     },
     fault::{Code, Fault},
+    ingest::declared,
     value::Column,
 };
 
@@ -42,7 +43,7 @@ pub(super) fn write(
     let mut workbook = Workbook::new();
     let folder = order.target.parent().unwrap_or(&order.target);
     workbook.set_tempdir(folder).map_err(fault)?;
-    workbook.set_properties(&DocProperties::new().set_comment("Written by Quire"));
+    let mut properties = DocProperties::new().set_comment("Written by Quire");
     let titles = titles::distinct(order.tables.iter().map(|table| table.title.as_str()));
     let mut written = Vec::new();
     for (table, title) in order.tables.iter().zip(titles) {
@@ -65,12 +66,18 @@ pub(super) fn write(
             names: Vec::new(),
             kinds: Vec::new(),
             widths: Vec::new(),
+            come_back: Vec::new(),
             n_rows: 0,
             text: String::new(),
         };
         engine.stream(&table.source, &mut writer)?;
+        let types = writer.types(&title);
         written.push(writer.finish(&title)?);
+        for (name, value) in types {
+            properties = properties.set_custom_property(name, value);
+        }
     }
+    workbook.set_properties(&properties);
     workbook.save(&order.target).map_err(fault)?;
     Ok(written)
 }
@@ -86,6 +93,8 @@ struct Writer<'a> {
     kinds: Vec<Kind>,
     /// In characters.
     widths: Vec<usize>,
+    /// Whether every value can be read again as the column's type.
+    come_back: Vec<bool>,
     n_rows: u64,
     text: String,
 }
@@ -102,6 +111,7 @@ impl Sink for Writer<'_> {
         self.names = distinct_names(columns);
         self.findings.renamed(columns, &self.names);
         self.columns = columns.to_vec();
+        self.come_back = vec![true; columns.len()];
         self.kinds = columns.iter().map(|column| Kind::of(&column.type_name)).collect();
         for (col_idx, name) in (0_u16..).zip(&self.names) {
             check_length(name, Place { column: name, row_number: 0 })?;
@@ -122,8 +132,11 @@ impl Sink for Writer<'_> {
             }
             let row = u32::try_from(self.n_rows).map_err(Fault::internal)?;
             let mut is_blank = true;
-            let described = columns.iter().zip(&self.names).zip(&self.kinds).zip(&mut self.widths);
-            for (col_idx, (((values, name), kind), width)) in (0_u16..).zip(described) {
+            let described = columns.iter().zip(&self.columns).zip(&self.names).zip(&self.kinds);
+            let measured = self.widths.iter_mut().zip(&mut self.come_back);
+            for (col_idx, ((((values, column), name), kind), (width, comes_back))) in
+                (0_u16..).zip(described.zip(measured))
+            {
                 let place = Place { column: name, row_number: self.n_rows };
                 let wide = match put(*values, row_idx, *kind, &mut self.text) {
                     Put::Nothing => continue,
@@ -144,6 +157,7 @@ impl Sink for Writer<'_> {
                         }
                         if is_fallback {
                             self.findings.as_text(place, text);
+                            *comes_back &= cells::comes_back(text, &column.type_name);
                         }
                         check_length(text, place)?;
                         self.sheet.write_string(row, col_idx, text).map_err(fault)?;
@@ -151,6 +165,7 @@ impl Sink for Writer<'_> {
                     }
                     Put::NotFinite(double) => {
                         self.findings.not_finite(place, double);
+                        *comes_back = false;
                         self.sheet.write_number(row, col_idx, double).map_err(fault)?;
                         8
                     }
@@ -170,6 +185,16 @@ impl Sink for Writer<'_> {
 }
 
 impl Writer<'_> {
+    /// The types that the cells alone don't tell, as properties of the workbook.
+    fn types(&self, title: &str) -> Vec<(String, String)> {
+        let columns = self.columns.iter().zip(&self.names).zip(&self.come_back);
+        let told = columns
+            .zip(1_usize..)
+            .filter(|(((column, _), comes_back), _)| **comes_back && column.type_name != "VARCHAR");
+        told.filter_map(|(((column, name), _), position)| declared::property(title, position, name, &column.type_name))
+            .collect()
+    }
+
     fn finish(self, title: &str) -> Result<Written, Fault> {
         for (col_idx, width) in (0_u16..).zip(&self.widths) {
             let width = u16::try_from(*width).unwrap_or(u16::MAX).saturating_add(1).clamp(9, 60);

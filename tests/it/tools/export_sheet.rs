@@ -2,6 +2,11 @@
 
 use std::fs;
 
+use proptest::{
+    prelude::{BoxedStrategy, Just, Strategy, any},
+    prop_oneof,
+    strategy::ValueTree,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{Bench, Client, at, code_of, fault};
@@ -243,4 +248,144 @@ fn quires_own_folder_takes_no_export() {
     client.call("import_file", &json!({"path": "$FILES/one.csv"})).unwrap();
     let args = json!({"sheet": "one", "path": data.join("workspaces/x.parquet").to_str().unwrap()});
     assert_eq!(code_of(&client.call("export_sheet", &args)), "path_not_allowed");
+}
+
+/// A column's type, and texts that DuckDB casts to it.
+#[derive(Debug, Clone)]
+struct Typed {
+    type_name: String,
+    values: Vec<Option<String>>,
+}
+
+impl Typed {
+    /// As SQL writes the table, behind a column that numbers the rows, so that none of them is blank.
+    fn sql(columns: &[Typed]) -> String {
+        let n_rows = columns.first().map_or(0, |column| column.values.len());
+        let row = |row_idx: usize| {
+            let cells = columns.iter().map(|column| match &column.values[row_idx] {
+                Some(text) => format!("'{}'", text.replace('\'', "''")),
+                None => "null".to_owned(),
+            });
+            format!("({row_idx}, {})", cells.collect::<Vec<_>>().join(", "))
+        };
+        let casts: Vec<String> = columns
+            .iter()
+            .enumerate()
+            .map(|(idx, column)| format!("cast(c{idx} as {}) as \"column {idx}\"", column.type_name))
+            .collect();
+        let names: Vec<String> = (0..columns.len()).map(|idx| format!("c{idx}")).collect();
+        format!(
+            "select n::bigint as n, {} from (values {}) t(n, {})",
+            casts.join(", "),
+            (0..n_rows).map(row).collect::<Vec<_>>().join(", "),
+            names.join(", ")
+        )
+    }
+}
+
+/// Columns of every type that a sheet gets from a file. `texts`: those of a text column.
+fn tables(texts: BoxedStrategy<String>, with_intervals: bool) -> BoxedStrategy<Vec<Typed>> {
+    let micros = || -62_135_596_800_000_000_i64..253_402_300_800_000_000;
+    let moment = |micros: i64| {
+        let moment = chrono::DateTime::from_timestamp_micros(micros).unwrap();
+        moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
+    };
+    let kind = |name: &str, values: BoxedStrategy<String>| (Just(name.to_owned()), Just(values)).boxed();
+    let decimal = (0_u8..=6).prop_map(|scale| {
+        let values = prop_oneof![-999_999_999_999_999_999..=999_999_999_999_999_999_i64, -9_999..10_000_i64];
+        let power = 10_i128.pow(scale.into());
+        let shown = move |mantissa: i64| {
+            let (mantissa, sign) = (i128::from(mantissa).abs(), if mantissa < 0 { "-" } else { "" });
+            match usize::from(scale) {
+                0 => format!("{sign}{mantissa}"),
+                scale => format!("{sign}{}.{:0scale$}", mantissa / power, mantissa % power),
+            }
+        };
+        (format!("DECIMAL(18,{scale})"), values.prop_map(shown).boxed())
+    });
+    let mut kinds = vec![
+        kind("BOOLEAN", any::<bool>().prop_map(|it| it.to_string()).boxed()),
+        kind("BIGINT", prop_oneof![any::<i64>(), -99..100_i64].prop_map(|it| it.to_string()).boxed()),
+        kind(
+            "DOUBLE",
+            prop_oneof![any::<i32>().prop_map(f64::from), proptest::num::f64::NORMAL]
+                .prop_map(|it| format!("{it:e}"))
+                .boxed(),
+        ),
+        decimal.boxed(),
+        kind("DATE", micros().prop_map(move |it| moment(it)[..10].to_owned()).boxed()),
+        kind("TIME", micros().prop_map(move |it| moment(it)[11..].to_owned()).boxed()),
+        kind("TIMESTAMP", micros().prop_map(moment).boxed()),
+        kind("TIMESTAMP", (-2_000_000_000_000..4_000_000_000_000_i64).prop_map(move |it| moment(it * 1_000)).boxed()),
+        kind("TIMESTAMP WITH TIME ZONE", micros().prop_map(move |it| moment(it) + "+00").boxed()),
+        kind("VARCHAR", texts),
+    ];
+    if with_intervals {
+        let spans =
+            (0..3_000_i32, 0..86_400_000_i32).prop_map(|(days, millis)| format!("{days} days {millis} milliseconds"));
+        kinds.push(kind("INTERVAL", spans.boxed()));
+    }
+    let column = |n_rows: usize| {
+        proptest::strategy::Union::new(kinds.clone()).prop_flat_map(move |(type_name, values)| {
+            proptest::collection::vec(proptest::option::weighted(0.8, values), n_rows)
+                .prop_map(move |values| Typed { type_name: type_name.clone(), values })
+        })
+    };
+    let columns: Vec<_> = (1..12_usize).map(|n_rows| proptest::collection::vec(column(n_rows), 1..7).boxed()).collect();
+    proptest::strategy::Union::new(columns).boxed()
+}
+
+/// Exports, imports what was exported, and answers the columns and rows of both.
+fn there_and_back(client: &mut Client, sql: &str, format: &str) -> (Value, Value, Value) {
+    let table = |reply: Value| json!([reply["columns"], reply["rows"]]);
+    let before = table(client.call("query", &json!({"sql": sql, "max_bytes": 1_000_000})).unwrap());
+    let path = format!("$FILES/back.{format}");
+    let exported = client.call("export_sheet", &json!({"sql": sql, "path": path, "overwrite": true})).unwrap();
+    let imported = client.call("import_file", &json!({"path": path})).unwrap();
+    let name = at(&imported, "/sheets/0/name").as_str().unwrap();
+    let again = client.call("query", &json!({"sql": format!("from {name}"), "max_bytes": 1_000_000})).unwrap();
+    (before, table(again), exported)
+}
+
+fn for_random_tables(tables: &BoxedStrategy<Vec<Typed>>, mut check: impl FnMut(&[Typed])) {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..24 {
+        check(&tables.new_tree(&mut runner).unwrap().current());
+    }
+}
+
+#[test]
+fn a_workbook_or_parquet_file_that_is_imported_again_is_the_same_types_included() {
+    let odd =
+        ["=1+1", "00123", "12", "true", "NA", "-", " x ", "_x0041_", "a\r\nb\tc", "2024-01-31", "\u{1}", "'", "1e5"];
+    let texts = prop_oneof![
+        proptest::sample::select(odd.to_vec()).prop_map(str::to_owned),
+        "[^\\p{C}\\p{Z}][^\\p{C}]{0,12}".prop_map(|it| it)
+    ];
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    for_random_tables(&tables(texts.boxed(), true), |table| {
+        for format in ["parquet", "xlsx"] {
+            let (before, after, exported) = there_and_back(&mut client, &Typed::sql(table), format);
+            assert_eq!(before, after, "{format} {exported}\n{table:?}");
+        }
+    });
+}
+
+#[test]
+fn a_csv_file_that_is_imported_again_has_the_same_values() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let texts = "[a-z][a-z,;\" '\n\u{e9}]{0,8}x".prop_map(|it| it);
+    for_random_tables(&tables(texts.boxed(), false), |table| {
+        let sql = Typed::sql(table);
+        let (before, _, exported) = there_and_back(&mut client, &sql, "csv");
+        let casts: Vec<String> = table
+            .iter()
+            .enumerate()
+            .map(|(idx, column)| format!("cast(\"column {idx}\" as {}) as \"column {idx}\"", column.type_name))
+            .collect();
+        let again = client.call("query", &json!({"sql": format!("select n, {} from back", casts.join(", "))})).unwrap();
+        assert_eq!(before, json!([again["columns"], again["rows"]]), "{exported}\n{table:?}");
+    });
 }
