@@ -36,7 +36,7 @@ impl Output {
 
 pub(super) fn too_long(limit: u64) -> Fault {
     Fault::new(Code::LimitExceeded, format!("the file has more than the {limit} bytes that a reply can take here"))
-        .hint("give a `path` to write it to, raise `max_bytes`, or select less with `sql`")
+        .hint("give a `path` to write it to or select less with `sql`")
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]

@@ -19,25 +19,25 @@ pub(super) struct ExportSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name; or give `sheets` or `sql`.
+    /// A sheet's name.
     #[serde(default)]
     sheet: String,
-    /// Several sheets, into one xlsx.
+    /// Or several, into one xlsx.
     #[serde(default)]
     sheets: Vec<String>,
-    /// A SELECT, as for `query`.
+    /// Or a SELECT.
     #[serde(default)]
     sql: String,
-    /// File to write, e.g. /home/me/out.xlsx; its folder must exist. Inline when empty.
+    /// File to write, e.g. /home/me/out.xlsx. Inline when empty.
     #[serde(default)]
     path: String,
-    /// csv, xlsx, parquet or json. That of `path`, else csv.
+    /// csv, xlsx, parquet or json; by default that of `path`, or csv.
     #[serde(default)]
     format: String,
-    /// Replace the file if it exists.
+    /// Replace an existing file.
     #[serde(default)]
     overwrite: bool,
-    /// csv: don't neutralise cells that start like a formula.
+    /// csv: don't neutralise formulas.
     #[serde(default)]
     keep_formulas: bool,
 }
@@ -76,8 +76,6 @@ struct Table {
 }
 
 impl Reply for Exported {
-    const CUTS: bool = true;
-
     fn n_rows(&self) -> Option<u64> {
         Some(self.tables.iter().map(|table| table.n_rows).sum())
     }
@@ -89,9 +87,8 @@ impl Tool for ExportSheet {
 
     const NAME: &'static str = "export_sheet";
     const TITLE: &'static str = "Export to a file";
-    const ABOUT: &'static str = "Writes a sheet, several sheets or a query's rows to a csv, xlsx, parquet or json \
-        file, or answers the file inline when small. CSV cells that start like a formula are neutralised. `notes` say \
-        what the format can't hold.";
+    const ABOUT: &'static str = "Writes sheets or a query's rows to a csv, xlsx, parquet or json file, or inline when \
+        small. Formulas in csv are neutralised; `notes` say what the format can't hold.";
     /// It may replace a user's file, which nothing brings back.
     const EFFECT: Effect = Effect::Destroys;
 
@@ -170,7 +167,7 @@ fn reply(format: Format, delivered: Delivered, max_bytes: usize) -> Result<Expor
                 reply.n_bytes
             ),
         )
-        .hint("give a `path` to write it to, raise `max_bytes`, or select less with `sql`"));
+        .hint("give a `path` to write it to or select less with `sql`"));
     }
     Ok(reply)
 }

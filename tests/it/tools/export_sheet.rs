@@ -7,6 +7,7 @@ use proptest::{
     prop_oneof,
     strategy::ValueTree,
 };
+use rust_xlsxwriter::{DocProperties, Workbook};
 use serde_json::{Value, json};
 
 use crate::harness::{Bench, Client, at, code_of, fault};
@@ -248,6 +249,58 @@ fn quires_own_folder_takes_no_export() {
     client.call("import_file", &json!({"path": "$FILES/one.csv"})).unwrap();
     let args = json!({"sheet": "one", "path": data.join("workspaces/x.parquet").to_str().unwrap()});
     assert_eq!(code_of(&client.call("export_sheet", &args)), "path_not_allowed");
+}
+
+#[test]
+fn types_that_a_workbook_says_are_believed_only_where_every_cell_suits_them() {
+    let workbook = |first_row: u32, edited: bool| {
+        let mut workbook = Workbook::new();
+        let sheet = workbook.add_worksheet().set_name("t").unwrap();
+        for (col, name) in [(0, "added"), (1, "price"), (2, "empty")] {
+            sheet.write_string(first_row, col, name).unwrap();
+        }
+        sheet.write_string(first_row + 1, 0, "x").unwrap();
+        sheet.write_number(first_row + 1, 1, 12.5).unwrap();
+        sheet.write_number(first_row + 2, 1, if edited { 0.123 } else { 3.0 }).unwrap();
+        let types = [("Quire t!1", "DECIMAL(18,2) price"), ("Quire t!2", "DATE empty"), ("Quire u!1", "DATE price")];
+        let properties = types
+            .into_iter()
+            .fold(DocProperties::new(), |properties, (name, value)| properties.set_custom_property(name, value));
+        workbook.set_properties(&properties);
+        workbook.save_to_buffer().unwrap()
+    };
+    let bench = Bench::new()
+        .file("same.xlsx", workbook(0, false))
+        .file("edited.xlsx", workbook(0, true))
+        .file("moved.xlsx", workbook(2, false));
+    let mut client = bench.serve_files();
+    for (name, types, rows) in [
+        ("same", ["VARCHAR", "DECIMAL(18,2)", "DATE"], json!([["x", 12.50, null], [null, 3.00, null]])),
+        ("moved", ["VARCHAR", "DECIMAL(18,2)", "DATE"], json!([["x", 12.50, null], [null, 3.00, null]])),
+        ("edited", ["VARCHAR", "DOUBLE", "VARCHAR"], json!([["x", 12.5, null], [null, 0.123, null]])),
+    ] {
+        let reply = client.call("query", &json!({"sql": format!("from {name}")})).unwrap();
+        let found: Vec<&str> =
+            reply["columns"].as_array().unwrap().iter().map(|column| column["type"].as_str().unwrap()).collect();
+        assert_eq!(found, types, "{name}");
+        assert_eq!(reply["rows"], rows, "{name}");
+    }
+}
+
+#[test]
+fn quire_convert_writes_a_workbook() {
+    let bench = Bench::new().file("sales.csv", SALES);
+    let mut convert = bench.command(&["convert"]);
+    let output = convert.arg(bench.path("sales.csv")).args(["--to", "xlsx"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    bench.write("again.xlsx", output.stdout);
+    let mut client = bench.serve_files();
+    let table = |reply: Value| json!([reply["columns"], reply["rows"]]);
+    let [again, sales] =
+        ["again", "sales"].map(|name| table(client.call("query", &json!({"sql": format!("from {name}")})).unwrap()));
+    assert_eq!(again, sales);
+    let raw = bench.run(&["convert", "$FILES/sales.csv", "--to", "xlsx", "--raw", "--json"]);
+    assert_eq!(raw.code, Some(2), "{}", raw.err);
 }
 
 /// A column's type, and texts that DuckDB casts to it.
