@@ -8,9 +8,10 @@
 //! |---|---|
 //! | [`fault`] | the one error that crosses a surface, and the table of its codes |
 //! | [`name`], [`value`] | names of sheets and columns; column types |
+//! | [`context`] | what goes with a call: its cancellation, its progress |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
 //! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
-//! | [`export`] | the only rust_xlsxwriter: rows out to CSV, XLSX, Parquet and JSON, and what those can't say |
+//! | [`export`] | the only `rust_xlsxwriter`: rows out to CSV, XLSX, Parquet and JSON, and what those can't say |
 //! | [`worker`] | the process boundary: `task` and `frame` are the protocol, `child` the worker, `pool` and `process` its server |
 //! | [`catalog`] | the only SQLite: users, sources, sheets, versions, results, history; applies `migrations/` |
 //! | [`store`] | version files, results and originals on disk: sealed, published, swept |
@@ -42,6 +43,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod context;
 pub mod engine;
 pub mod export;
 pub mod fault;

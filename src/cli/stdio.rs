@@ -9,11 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Settings;
 use crate::{
+    context::Context,
     fault::Fault,
     ingest::Options,
-    mcp,
-    tool::Context,
-    tools,
+    mcp, tools,
     workspace::{House, Workspace},
 };
 

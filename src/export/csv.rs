@@ -104,7 +104,15 @@ impl Sink for Writer<'_> {
                         }
                         push_text(&mut self.line, text, place, self.order.keep_formulas, self.findings);
                     }
-                    cell => {
+                    Cell::Boolean(_)
+                    | Cell::Integer(_)
+                    | Cell::Decimal { .. }
+                    | Cell::Double(_)
+                    | Cell::Date(_)
+                    | Cell::Time(_)
+                    | Cell::Timestamp(_)
+                    | Cell::Interval { .. }
+                    | Cell::Other => {
                         if let Cell::Double(double) = cell
                             && !double.is_finite()
                         {

@@ -78,7 +78,14 @@ fn properties(file: &Path) -> Option<HashMap<String, Declared>> {
                 }
             }
             Event::Eof => return Some(sheets),
-            _ => {}
+            Event::Start(_)
+            | Event::End(_)
+            | Event::Empty(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_) => {}
         }
     }
 }

@@ -19,27 +19,35 @@ pub(super) struct ExportSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
+    // Options, since a default that says nothing takes room in the schema.
     /// A sheet's name.
     #[serde(default)]
-    sheet: String,
-    /// Or several, into one xlsx.
+    #[schemars(with = "String")]
+    sheet: Option<String>,
+    /// Or several, for xlsx.
     #[serde(default)]
-    sheets: Vec<String>,
+    #[schemars(with = "Vec<String>")]
+    sheets: Option<Vec<String>>,
     /// Or a SELECT.
     #[serde(default)]
-    sql: String,
-    /// File to write, e.g. /home/me/out.xlsx. Inline when empty.
+    #[schemars(with = "String")]
+    sql: Option<String>,
+    /// E.g. /home/me/out.xlsx. Inline when empty.
     #[serde(default)]
-    path: String,
-    /// csv, xlsx, parquet or json; by default that of `path`, or csv.
+    #[schemars(with = "String")]
+    path: Option<String>,
+    /// By default as `path`, else csv.
     #[serde(default)]
-    format: String,
+    #[schemars(with = "String")]
+    format: Option<String>,
     /// Replace an existing file.
     #[serde(default)]
-    overwrite: bool,
+    #[schemars(with = "bool")]
+    overwrite: Option<bool>,
     /// csv: don't neutralise formulas.
     #[serde(default)]
-    keep_formulas: bool,
+    #[schemars(with = "bool")]
+    keep_formulas: Option<bool>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -87,31 +95,33 @@ impl Tool for ExportSheet {
 
     const NAME: &'static str = "export_sheet";
     const TITLE: &'static str = "Export to a file";
-    const ABOUT: &'static str = "Writes sheets or a query's rows to a csv, xlsx, parquet or json file, or inline when \
-        small. Formulas in csv are neutralised; `notes` say what the format can't hold.";
+    const ABOUT: &'static str = "Writes sheets or a query to a csv, xlsx, parquet or json file, or inline when small; \
+        `notes` say what it can't hold.";
     /// It may replace a user's file, which nothing brings back.
     const EFFECT: Effect = Effect::Destroys;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Exported, Fault> {
-        let wanted = match (args.sheet.is_empty(), args.sheets.is_empty(), args.sql.is_empty()) {
-            (false, true, true) => Wanted::Sheets(vec![args.sheet]),
-            (true, false, true) => Wanted::Sheets(args.sheets),
-            (true, true, false) => Wanted::Sql(args.sql),
+        let [sheet, sql, path, format] =
+            [args.sheet, args.sql, args.path, args.format].map(|text| text.filter(|text| !text.is_empty()));
+        let wanted = match (sheet, args.sheets.filter(|sheets| !sheets.is_empty()), sql) {
+            (Some(sheet), None, None) => Wanted::Sheets(vec![sheet]),
+            (None, Some(sheets), None) => Wanted::Sheets(sheets),
+            (None, None, Some(sql)) => Wanted::Sql(sql),
             _ => {
                 return Err(Fault::new(Code::InvalidArguments, "it is not clear what to export")
                     .hint("give one of `sheet`, `sheets` and `sql`"));
             }
         };
-        let path = (!args.path.is_empty()).then(|| Path::new(&args.path));
-        let format = format(&args.format, path)?;
+        let path = path.as_deref().map(Path::new);
+        let format = parse_format(format.as_deref(), path)?;
         // Room for the rest of the reply; base64 takes four bytes for three.
         let room = call.max_bytes.saturating_sub((call.max_bytes / 4).min(1_500));
         let room = if format.is_text() { room } else { room / 4 * 3 };
         let delivery = Delivery {
             format,
             path,
-            overwrite: args.overwrite,
-            keep_formulas: args.keep_formulas,
+            overwrite: args.overwrite.unwrap_or(false),
+            keep_formulas: args.keep_formulas.unwrap_or(false),
             max_bytes: u64::try_from(room).unwrap_or(u64::MAX),
         };
         let delivered = call.workspace.export(wanted, delivery, &call.context).await?;
@@ -120,12 +130,12 @@ impl Tool for ExportSheet {
 }
 
 /// The format that was named, or that of the path.
-fn format(named: &str, path: Option<&Path>) -> Result<Format, Fault> {
+fn parse_format(named: Option<&str>, path: Option<&Path>) -> Result<Format, Fault> {
     let extension = path.and_then(Path::extension).unwrap_or_default().to_string_lossy().to_lowercase();
-    let wanted = match (named.is_empty(), path) {
-        (false, _) => named.to_lowercase(),
-        (true, Some(_)) => extension,
-        (true, None) => Format::Csv.name().to_owned(),
+    let wanted = match (named, path) {
+        (Some(named), _) => named.to_lowercase(),
+        (None, Some(_)) => extension,
+        (None, None) => Format::Csv.name().to_owned(),
     };
     Format::ALL.into_iter().find(|format| format.name() == wanted).ok_or_else(|| {
         let names = Format::ALL.map(Format::name);

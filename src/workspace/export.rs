@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::{Workspace, place::Target};
 use crate::{
+    context::Context,
     engine::rows::Source,
     export::{Exported, Format, Order, Table},
     fault::{Code, Fault},
-    tool::Context,
     worker::{
         pool::CallLimits,
         task::{Manifest, Task},

@@ -9,16 +9,16 @@ use std::{
 use super::{Inner, Workspace};
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
+    context::Context,
     engine::rows::Source,
     export::{Exported, Format, Order, Table},
     fault::{Code, Fault},
     ingest::{
         Options,
-        receipt::{Issue, Receipt, SheetReceipt},
+        receipt::{Issue, Receipt},
     },
     name::SheetName,
     store::{self, Scratch},
-    tool::Context,
     worker::{
         pool::CallLimits,
         task::{ImportTask, Manifest, Task},
@@ -246,7 +246,9 @@ impl Workspace {
         if !is_same {
             return Ok(None);
         }
-        let (format, issues) = (source.format.clone(), source.issues.clone());
+        let layout = sheets.first().and_then(|sheet| sheet.version.layout.clone()).unwrap_or_default();
+        let format = shown_format(&source.format, layout.encoding, layout.delimiter);
+        let issues = source.issues.clone();
         let sheets = sheets.into_iter().map(|sheet| (sheet, "unchanged")).collect();
         Ok(Some(Imported { sheets, format, issues, notes: Vec::new() }))
     }
@@ -291,7 +293,8 @@ impl Inner {
         scratch: &Scratch,
     ) -> Result<Imported, Fault> {
         let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
-        let format = shown_format(&receipt);
+        let Receipt { encoding, delimiter, .. } = receipt;
+        let format = shown_format(&receipt.format, encoding.clone(), delimiter.clone());
         let n_sheets = receipt.sheets.len();
         let (mut sheets, mut files) = (Vec::new(), Vec::new());
         for (position, found) in (0_u32..).zip(receipt.sheets) {
@@ -300,7 +303,23 @@ impl Inner {
             };
             let sealed = store::seal(&version_file)?;
             let suggested = suggest(&found.title, name, n_sheets);
-            sheets.push(new_sheet(found, position, suggested, &sealed));
+            let layout = Layout {
+                header_rows: found.header_rows,
+                first_data_row: found.first_data_row,
+                last_data_row: found.last_data_row,
+                encoding: encoding.clone(),
+                delimiter: delimiter.clone(),
+            };
+            let version = NewVersion {
+                n_rows: found.n_rows,
+                columns: found.columns,
+                issues: found.issues,
+                layout: Some(layout),
+                file: sealed.hash.clone(),
+                n_bytes: sealed.n_bytes,
+                made_by: serde_json::json!({"tool": "import_file"}),
+            };
+            sheets.push(NewSheet { title: found.title, hidden: found.hidden, position, suggested, version });
             files.push((version_file, sealed.hash));
         }
         let mut publish = || {
@@ -322,28 +341,6 @@ impl Inner {
     }
 }
 
-fn new_sheet(found: SheetReceipt, position: u32, suggested: SheetName, sealed: &store::Sealed) -> NewSheet {
-    NewSheet {
-        title: found.title,
-        hidden: found.hidden,
-        position,
-        suggested,
-        version: NewVersion {
-            n_rows: found.n_rows,
-            columns: found.columns,
-            issues: found.issues,
-            layout: Some(Layout {
-                header_rows: found.header_rows,
-                first_data_row: found.first_data_row,
-                last_data_row: found.last_data_row,
-            }),
-            file: sealed.hash.clone(),
-            n_bytes: sealed.n_bytes,
-            made_by: serde_json::json!({"tool": "import_file"}),
-        },
-    }
-}
-
 /// A name for a table: its own title, or its file's where the title says nothing.
 fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
     let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
@@ -356,10 +353,10 @@ fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
     }
 }
 
-fn shown_format(receipt: &Receipt) -> String {
-    let delimiter = receipt.delimiter.as_ref().map(|delimiter| format!("delimiter {delimiter:?}"));
-    let parts = [Some(receipt.format.clone()), receipt.encoding.clone(), delimiter];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+/// For people: the format, and how a text file was read.
+fn shown_format(format: &str, encoding: Option<String>, delimiter: Option<String>) -> String {
+    let delimiter = delimiter.map(|delimiter| format!("delimiter {delimiter:?}"));
+    [Some(format.to_owned()), encoding, delimiter].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {

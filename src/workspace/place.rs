@@ -63,10 +63,13 @@ impl Target {
         {
             fs::set_permissions(finished, old.permissions()).map_err(failed)?;
         }
-        if self.put(finished).is_err() {
-            // Another file system, or one without hard links.
-            let beside = Beside::copy_of(finished, &self.path).map_err(failed)?;
-            self.put(&beside.0).or_else(|error| self.put_without_links(&beside.0, error)).map_err(failed)?;
+        match self.put(finished) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                // Another file system, or one without hard links.
+                let beside = Beside::copy_of(finished, &self.path).map_err(failed)?;
+                self.put(&beside.0).or_else(|error| self.put_without_links(&beside.0, error)).map_err(failed)?;
+            }
+            outcome => outcome.map_err(failed)?,
         }
         sync_folder(&self.path).map_err(failed)
     }
@@ -78,7 +81,10 @@ impl Target {
 
     /// Some file systems (FAT, some network folders) have no hard links: look, then rename.
     fn put_without_links(&self, file: &Path, error: io::Error) -> io::Result<()> {
-        if error.kind() == io::ErrorKind::AlreadyExists || fs::symlink_metadata(&self.path).is_ok() {
+        if self.overwrite {
+            return Err(error);
+        }
+        if fs::symlink_metadata(&self.path).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
         fs::rename(file, &self.path)
@@ -107,14 +113,15 @@ impl Target {
     }
 
     fn failed(&self, error: &io::Error) -> Fault {
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => self.exists(),
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                Fault::new(Code::PathNotAllowed, format!("`{}` can't be written: {error}", self.path.display()))
-                    .hint("export to a folder that you may write to")
-            }
-            _ => Fault::new(Code::StorageFailed, format!("`{}` can't be written: {error}", self.path.display()))
-                .hint("check that there is room on the disk"),
+        let kind = error.kind();
+        if kind == io::ErrorKind::AlreadyExists {
+            return self.exists();
+        }
+        let message = format!("`{}` can't be written: {error}", self.path.display());
+        if [io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem].contains(&kind) {
+            Fault::new(Code::PathNotAllowed, message).hint("export to a folder that you may write to")
+        } else {
+            Fault::new(Code::StorageFailed, message).hint("check that there is room on the disk")
         }
     }
 }

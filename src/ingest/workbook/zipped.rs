@@ -1,8 +1,7 @@
 //! XLSX, XLSM and XLSB: opened once, read cell by cell.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    fs::File,
+    collections::{HashMap, HashSet, VecDeque},
     io::BufReader,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -12,7 +11,9 @@ use std::{
 use calamine::{DataRef, Reader, Xlsb, Xlsx, XlsxError};
 
 use super::{
-    chosen, error_text, guarded, is_hidden, left_out, package,
+    chosen, error_text, guarded,
+    inflated::{Inflated, Watch},
+    is_hidden, left_out, package,
     rows::Rows,
     serial::{self, Shown},
 };
@@ -32,8 +33,9 @@ pub(super) fn tables(
     options: &Options,
     limits: &Limits,
 ) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
-    let package = package::inspect(file, limits)?;
-    let mut book = Book::open(file, format)?;
+    let zip = package::inflated(file, limits)?;
+    let watch = zip.watch();
+    let mut book = Book::open(zip, format)?;
     let (worksheets, mut issues) = chosen(book.sheets(), options, limits)?;
     let (mut blank, mut filled) = (Vec::new(), Vec::new());
     for sheet in worksheets {
@@ -51,7 +53,7 @@ pub(super) fn tables(
             source: Box::new(Worksheet {
                 book: Arc::clone(&book),
                 file: file.to_owned(),
-                lacks_values: package.lacks_values,
+                watch: Arc::clone(&watch),
                 declared: declared.remove(&sheet.name),
                 name: sheet.name,
                 limits: limits.clone(),
@@ -63,13 +65,13 @@ pub(super) fn tables(
 
 /// An opened workbook: its shared strings and formats are in memory, its sheets are not.
 enum Book {
-    Xlsx(Box<Xlsx<BufReader<File>>>),
-    Xlsb(Box<Xlsb<BufReader<File>>>),
+    Xlsx(Box<Xlsx<BufReader<Inflated>>>),
+    Xlsb(Box<Xlsb<BufReader<Inflated>>>),
 }
 
 impl Book {
-    fn open(file: &Path, format: Format) -> Result<Book, ReadError> {
-        let reader = BufReader::new(File::open(file)?);
+    fn open(zip: Inflated, format: Format) -> Result<Book, ReadError> {
+        let reader = BufReader::new(zip);
         if format == Format::Xlsb {
             guarded(|| Xlsb::new(reader)).map(|book| Book::Xlsb(Box::new(book)))
         } else {
@@ -106,14 +108,14 @@ impl Book {
     }
 }
 
-/// Positions of formulas whose value was never stored, in the sheet's order.
-fn formulas_without_value(book: &mut Xlsx<BufReader<File>>, name: &str) -> Result<Vec<(u32, u32)>, ReadError> {
+/// Positions of formulas whose value was never stored.
+fn formulas_without_value(book: &mut Xlsx<BufReader<Inflated>>, name: &str) -> Result<HashSet<(u32, u32)>, ReadError> {
     let mut cells = book.worksheet_cells_reader(name)?;
-    let mut positions = Vec::new();
+    let mut positions = HashSet::new();
     loop {
         match cells.next_cell_with_formula_metadata() {
             Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
-                positions.push(record.pos);
+                positions.insert(record.pos);
             }
             Ok(Some(_)) => {}
             Ok(None) => return Ok(positions),
@@ -146,8 +148,7 @@ struct Unread {
 const MAX_UNREAD: usize = 1 << 20;
 
 /// Cells that calamine does not read, in the sheet's order. Its errors don't say where: the formulas, read without values, do.
-fn unread(file: &Path, name: &str) -> Result<VecDeque<Unread>, ReadError> {
-    let mut book = Xlsx::new(BufReader::new(File::open(file)?))?;
+fn unread(book: &mut Xlsx<BufReader<Inflated>>, name: &str) -> Result<VecDeque<Unread>, ReadError> {
     let mut cells = book.worksheet_cells_reader(name)?;
     let mut errors = VecDeque::new();
     let mut n_cells = 0_u64;
@@ -184,8 +185,7 @@ struct Worksheet {
     book: Arc<Mutex<Book>>,
     file: PathBuf,
     name: String,
-    /// Some formula of the workbook may lack a stored value: look where, at the cost of one more pass.
-    lacks_values: bool,
+    watch: Arc<Watch>,
     declared: Option<Declared>,
     limits: Limits,
 }
@@ -202,15 +202,22 @@ impl Source for Worksheet {
             Book::Xlsb(book) => self.read_xlsb(book, push),
         }
     }
+
+    fn progress(&self) -> f64 {
+        self.watch.share()
+    }
 }
 
 impl Worksheet {
+    /// Another reader of the same file, to look ahead with.
+    fn again(&self) -> Result<Xlsx<BufReader<Inflated>>, ReadError> {
+        Ok(Xlsx::new(BufReader::new(package::inflated(&self.file, &self.limits)?))?)
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
-    fn read_xlsx(&self, book: &mut Xlsx<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
+    fn read_xlsx(&self, book: &mut Xlsx<BufReader<Inflated>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
-        let unevaluated =
-            if self.lacks_values { guarded(|| formulas_without_value(book, &self.name))? } else { Vec::new() };
-        let mut unevaluated = unevaluated.into_iter().peekable();
+        let mut unevaluated: Option<HashSet<(u32, u32)>> = None;
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
         let shown: Vec<Shown> =
             cells.styles().iter().map(|style| style.number_format.as_ref().map_or(Shown::Unknown, Shown::by)).collect();
@@ -222,7 +229,7 @@ impl Worksheet {
                 Err(error) if is_of_a_cell(&error) => {
                     let unread = match &mut known {
                         Some(unread) => unread,
-                        None => known.insert(unread(&self.file, &self.name)?),
+                        None => known.insert(unread(&mut self.again()?, &self.name)?),
                     };
                     let Unread { position, text } = unread.pop_front().ok_or(error)?;
                     rows.push(position.0, position.1, Cell::Error(&text))?;
@@ -232,7 +239,13 @@ impl Worksheet {
             };
             let position = cell.get_position();
             let value = match cell.get_value() {
-                DataRef::Empty if unevaluated.next_if_eq(&position).is_some() => Cell::Unevaluated,
+                DataRef::Empty if self.watch.lacks_values() => {
+                    let positions = match &mut unevaluated {
+                        Some(positions) => positions,
+                        None => unevaluated.insert(formulas_without_value(&mut self.again()?, &self.name)?),
+                    };
+                    if positions.contains(&position) { Cell::Unevaluated } else { Cell::Empty }
+                }
                 DataRef::DateTime(value) => {
                     serial::cell(*value, shown.get(style_id).copied().unwrap_or(Shown::Unknown), is_1904)
                 }
@@ -243,7 +256,7 @@ impl Worksheet {
         })
     }
 
-    fn read_xlsb(&self, book: &mut Xlsb<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
+    fn read_xlsb(&self, book: &mut Xlsb<BufReader<Inflated>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
         hand_on(&self.limits, push, |rows| {

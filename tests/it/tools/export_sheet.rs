@@ -339,10 +339,10 @@ impl Typed {
 /// Columns of every type that a sheet gets from a file. `texts`: those of a text column.
 fn tables(texts: BoxedStrategy<String>, with_intervals: bool) -> BoxedStrategy<Vec<Typed>> {
     let micros = || -62_135_596_800_000_000_i64..253_402_300_800_000_000;
-    let moment = |micros: i64| {
-        let moment = chrono::DateTime::from_timestamp_micros(micros).unwrap();
-        moment.format("%Y-%m-%d %H:%M:%S%.6f").to_string()
+    let moment = |format: &'static str| {
+        move |micros: i64| chrono::DateTime::from_timestamp_micros(micros).unwrap().format(format).to_string()
     };
+    let to_micros = "%Y-%m-%d %H:%M:%S%.6f";
     let kind = |name: &str, values: BoxedStrategy<String>| (Just(name.to_owned()), Just(values)).boxed();
     let decimal = (0_u8..=6).prop_map(|scale| {
         let values = prop_oneof![-999_999_999_999_999_999..=999_999_999_999_999_999_i64, -9_999..10_000_i64];
@@ -366,11 +366,16 @@ fn tables(texts: BoxedStrategy<String>, with_intervals: bool) -> BoxedStrategy<V
                 .boxed(),
         ),
         decimal.boxed(),
-        kind("DATE", micros().prop_map(move |it| moment(it)[..10].to_owned()).boxed()),
-        kind("TIME", micros().prop_map(move |it| moment(it)[11..].to_owned()).boxed()),
-        kind("TIMESTAMP", micros().prop_map(moment).boxed()),
-        kind("TIMESTAMP", (-2_000_000_000_000..4_000_000_000_000_i64).prop_map(move |it| moment(it * 1_000)).boxed()),
-        kind("TIMESTAMP WITH TIME ZONE", micros().prop_map(move |it| moment(it) + "+00").boxed()),
+        kind("DATE", micros().prop_map(moment("%Y-%m-%d")).boxed()),
+        kind("TIME", micros().prop_map(moment("%H:%M:%S%.6f")).boxed()),
+        kind("TIMESTAMP", micros().prop_map(moment(to_micros)).boxed()),
+        kind(
+            "TIMESTAMP",
+            (-2_000_000_000_000..4_000_000_000_000_i64)
+                .prop_map(move |millis| moment(to_micros)(millis * 1_000))
+                .boxed(),
+        ),
+        kind("TIMESTAMP WITH TIME ZONE", micros().prop_map(moment("%Y-%m-%d %H:%M:%S%.6f+00")).boxed()),
         kind("VARCHAR", texts),
     ];
     if with_intervals {
@@ -402,7 +407,7 @@ fn there_and_back(client: &mut Client, sql: &str, format: &str) -> (Value, Value
 
 fn for_random_tables(tables: &BoxedStrategy<Vec<Typed>>, mut check: impl FnMut(&[Typed])) {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..24 {
+    for _ in 0..200 {
         check(&tables.new_tree(&mut runner).unwrap().current());
     }
 }
