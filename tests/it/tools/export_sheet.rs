@@ -407,7 +407,7 @@ fn there_and_back(client: &mut Client, sql: &str, format: &str) -> (Value, Value
 
 fn for_random_tables(tables: &BoxedStrategy<Vec<Typed>>, mut check: impl FnMut(&[Typed])) {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    for _ in 0..200 {
+    for _ in 0..40 {
         check(&tables.new_tree(&mut runner).unwrap().current());
     }
 }
