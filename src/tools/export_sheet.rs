@@ -32,15 +32,15 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     sql: Option<String>,
-    /// E.g. /home/me/out.xlsx. Inline when empty.
+    /// E.g. /home/me/out.xlsx. Inline if none.
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<String>,
-    /// By default as `path`, else csv.
+    /// Default: as `path`, or csv.
     #[serde(default)]
     #[schemars(with = "String")]
     format: Option<String>,
-    /// Replace an existing file.
+    /// Replace a file.
     #[serde(default)]
     #[schemars(with = "bool")]
     overwrite: Option<bool>,
@@ -95,7 +95,7 @@ impl Tool for ExportSheet {
 
     const NAME: &'static str = "export_sheet";
     const TITLE: &'static str = "Export to a file";
-    const ABOUT: &'static str = "Writes sheets or a query to a csv, xlsx, parquet or json file, or inline when small; \
+    const ABOUT: &'static str = "Writes sheets or a query to a csv, xlsx, parquet or json file, or inline if small; \
         `notes` say what it can't hold.";
     /// It may replace a user's file, which nothing brings back.
     const EFFECT: Effect = Effect::Destroys;
