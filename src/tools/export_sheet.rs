@@ -20,31 +20,31 @@ pub(super) struct ExportSheet;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     // Options, since a default that says nothing takes room in the schema.
-    /// A sheet's name.
+    /// Name, or absent
     #[serde(default)]
     #[schemars(with = "String")]
     sheet: Option<String>,
-    /// Or several, for xlsx.
+    /// Several, for xlsx; or absent
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
     sheets: Option<Vec<String>>,
-    /// Or a SELECT.
+    /// SELECT, or absent
     #[serde(default)]
     #[schemars(with = "String")]
     sql: Option<String>,
-    /// E.g. /home/me/out.xlsx. Inline if none.
+    /// /me/out.xlsx; inline if absent
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<String>,
-    /// Default: as `path`, or csv.
+    /// As `path` or csv if absent
     #[serde(default)]
     #[schemars(with = "String")]
     format: Option<String>,
-    /// Replace a file.
+    /// Replace; no if absent
     #[serde(default)]
     #[schemars(with = "bool")]
     overwrite: Option<bool>,
-    /// csv: don't neutralise formulas.
+    /// csv: keep them; no if absent
     #[serde(default)]
     #[schemars(with = "bool")]
     keep_formulas: Option<bool>,

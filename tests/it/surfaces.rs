@@ -85,7 +85,8 @@ fn annotations_say_what_a_tool_does_to_the_world() {
     let listed = bench.serve().ask("tools/list", json!({}))["result"]["tools"].clone();
     for tool in listed.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let (reads, destroys) = (!matches!(name, "import_file" | "delete_sheet"), name == "delete_sheet");
+        let destroys = matches!(name, "delete_sheet" | "export_sheet");
+        let reads = !destroys && name != "import_file";
         assert_eq!(
             tool["annotations"],
             json!({
