@@ -36,7 +36,7 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<String>,
-    /// As `path` or csv if absent
+    /// As `path`, csv if absent
     #[serde(default)]
     #[schemars(with = "String")]
     format: Option<String>,
