@@ -52,7 +52,7 @@ impl Roots {
         };
         let Some(name) = path.file_name().filter(|_| !path.as_os_str().as_encoded_bytes().ends_with(b"/")) else {
             return Err(Fault::new(Code::InvalidArguments, format!("`{}` names no file", path.display()))
-                .hint("give the full path of a file, such as /home/me/out.csv"));
+                .hint("give the full path of a file that ends in its name, such as out.csv"));
         };
         let named = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = match named.canonicalize() {
