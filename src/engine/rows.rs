@@ -14,7 +14,7 @@ use arrow_array::{
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use serde::{Deserialize, Serialize};
 
-use super::{Engine, fault, guard, json, literal, query::opened};
+use super::{Engine, fault, guard, json, literal, query::opened, version};
 use crate::{
     fault::Fault,
     name::{ColumnName, SheetName},
@@ -132,7 +132,7 @@ impl Engine {
                 }
                 Ok(allowed.sql)
             }
-            Source::File(file) => Ok(format!("SELECT * FROM read_parquet({})", literal(file))),
+            Source::File(file) => Ok(format!("SELECT * FROM {}", version(file))),
         }
     }
 }

@@ -101,8 +101,8 @@ fn parse(name: &str, value: &str) -> Option<(String, String, Reading)> {
 }
 
 fn reading(type_name: &str) -> Option<Reading> {
-    // Dates that come as text are ISO 8601 and leave no choice.
-    let order = Order::MonthFirst;
+    // Dates that Quire writes as text are ISO 8601: another one is not of its making.
+    let order = Order::Unasked;
     Some(match type_name {
         "BOOLEAN" => Reading::Boolean,
         "BIGINT" => Reading::Integer,

@@ -52,9 +52,9 @@ pub enum Task {
     /// Answers an `engine::Page`.
     Query { sql: String, page: PageRequest },
     /// Answers an `engine::Page`.
-    Preview { sheet: SheetName, columns: Vec<String>, offset: u64, page: PageRequest },
+    Preview { file: PathBuf, columns: Vec<String>, offset: u64, page: PageRequest },
     /// Answers a `Vec<engine::profile::ColumnProfile>`.
-    Profile { sheet: SheetName, columns: Vec<Column> },
+    Profile { file: PathBuf, columns: Vec<Column> },
     /// Answers an `ingest::receipt::Receipt`.
     Import(ImportTask),
     /// Writes the file's main table to `target` as text, every row of it. Answers nothing.

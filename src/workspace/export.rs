@@ -78,7 +78,11 @@ impl Workspace {
             max_bytes: target.is_none().then_some(delivery.max_bytes),
         };
         let folders = vec![self.inner.dir.versions(), scratch.path().to_owned()];
-        let call = CallLimits { deadline: self.limits().import_timeout, cancel: context.cancel.clone() };
+        let call = CallLimits {
+            deadline: self.limits().import_timeout,
+            too_slow: "select less with `sql`, filter or aggregate earlier, or start Quire with a higher `--import-timeout`",
+            cancel: context.cancel.clone(),
+        };
         let progress = |share: f64| (context.progress)(share, "writing the file");
         let task = Task::Export { manifest, order };
         let mut exported: Exported = self.inner.house.pool.import(folders, task, &call, &progress).await?;

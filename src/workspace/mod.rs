@@ -1,6 +1,8 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod convert;
 mod export;
+mod file;
 mod import;
 mod place;
 mod read;
@@ -16,7 +18,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use self::roots::Roots;
+use self::{refresh::Failures, roots::Roots};
 use crate::{
     catalog::{Catalog, NewQuery, User, now},
     fault::{Code, Fault},
@@ -30,6 +32,9 @@ pub use self::{
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
 };
+
+/// How long old files lie at most while a server runs.
+pub const SWEPT_EVERY: Duration = Duration::from_hours(1);
 
 /// What a Quire process may use; `cli::config` fills it.
 #[derive(Debug, Clone)]
@@ -67,13 +72,19 @@ impl House {
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
         let user = self.catalog.local_user()?;
         let dir = self.store.workspace(&user.key)?;
-        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch: OnceLock::new() }) })
+        let (scratch, failures) = (OnceLock::new(), Failures::default());
+        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch, failures }) })
     }
 
     /// Drops what is too old, and files that nothing names any more.
     pub async fn sweep(self: &Arc<House>) -> Result<(), Fault> {
         let house = Arc::clone(self);
         blocking(move || house.store.sweep(&house.catalog, now())).await
+    }
+
+    /// The same for a command that ends soon: only where no process has done it for an hour.
+    pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
+        if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
     }
 
     /// Checks the catalog; answers in words.
@@ -102,6 +113,7 @@ struct Inner {
     dir: WorkspaceDir,
     /// For the results of this process's queries until they are kept.
     scratch: OnceLock<Scratch>,
+    failures: Failures,
 }
 
 impl Workspace {
@@ -128,7 +140,7 @@ impl Workspace {
             })
             .await;
         if let Err(fault) = written {
-            tracing::warn!(%fault, "the history could not be written");
+            tracing::warn!(code = fault.code.name(), "the history could not be written");
         }
     }
 
@@ -141,7 +153,11 @@ impl Workspace {
     }
 
     fn query_limits(&self, cancel: &CancellationToken) -> CallLimits {
-        CallLimits { deadline: self.limits().query_timeout, cancel: cancel.clone() }
+        CallLimits {
+            deadline: self.limits().query_timeout,
+            too_slow: "filter or aggregate earlier, avoid joins that multiply rows, or start Quire with a higher `--query-timeout`",
+            cancel: cancel.clone(),
+        }
     }
 
     /// Runs catalog and file work off the async threads.

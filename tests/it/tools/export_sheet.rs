@@ -288,6 +288,26 @@ fn types_that_a_workbook_says_are_believed_only_where_every_cell_suits_them() {
 }
 
 #[test]
+fn quire_convert_writes_json_that_any_parser_takes_and_keeps_every_digit() {
+    let bench = Bench::new().file("big.json", r#"[{"n": 18446744073709551615}, {"n": 1}]"#);
+    let mut client = bench.serve();
+    let sql = "select * from (values ('nan'::double, 9007199254740993::bigint, 12345678901234.56789::decimal(38,5)), \
+               ('inf', 9007199254740992, 1.5), ('-inf', null, null)) t(ratio, whole, price)";
+    client.call("export_sheet", &json!({"sql": sql, "path": "$FILES/odd [1].parquet"})).unwrap();
+    let json_of =
+        |file: &str| -> Value { serde_json::from_str(&bench.run(&["convert", file, "--to", "json"]).out).unwrap() };
+    assert_eq!(
+        json_of("$FILES/odd [1].parquet"),
+        json!([
+            {"ratio": "NaN", "whole": "9007199254740993", "price": "12345678901234.56789"},
+            {"ratio": "Infinity", "whole": 9_007_199_254_740_992_u64, "price": 1.5},
+            {"ratio": "-Infinity", "whole": null, "price": null},
+        ])
+    );
+    assert_eq!(json_of("$FILES/big.json"), json!([{"n": "18446744073709551615"}, {"n": "1"}]));
+}
+
+#[test]
 fn quire_convert_writes_a_workbook() {
     let bench = Bench::new().file("sales.csv", SALES);
     let mut convert = bench.command(&["convert"]);
