@@ -120,16 +120,14 @@ impl Workspace {
         let changed = imported.sheets.iter().any(|(_, state)| *state != "unchanged");
         let what = if changed { "has changed and was read again" } else { "was touched, and holds the same" };
         let read: Vec<String> = imported.sheets.iter().map(|(sheet, _)| format!("`{}`", sheet.name)).collect();
-        let mut note = format!("`{}` {what}: {}", path.display(), read.join(", "));
+        let note = format!("`{}` {what}: {}", path.display(), read.join(", "));
         let is_left = |sheet: &&Sheet| !imported.sheets.iter().any(|(other, _)| other.id == sheet.id);
         let left: Vec<String> = known.iter().filter(is_left).map(|sheet| format!("`{}`", sheet.name)).collect();
-        if !left.is_empty() {
-            note.push_str(&format!(
-                "; its worksheet is gone, empty or unreadable: {} as of the last version",
-                left.join(", ")
-            ));
+        if left.is_empty() {
+            return Ok(note);
         }
-        Ok(note)
+        let left = left.join(", ");
+        Ok(format!("{note}; its worksheet is gone, empty or unreadable: {left} as of the last version"))
     }
 
     fn failed_before(&self, path: &Path, now: Option<Stamp>) -> Option<Fault> {

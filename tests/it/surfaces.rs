@@ -419,7 +419,7 @@ fn an_import_on_the_command_line_tidies_up_when_that_is_due() {
     bench.run(&["import", "$FILES/sales.csv"]);
     assert!(orphan.exists());
     let mark = std::fs::File::options().write(true).open(workspaces.join("swept")).unwrap();
-    mark.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(7_200)).unwrap();
+    mark.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(2)).unwrap();
     bench.run(&["import", "$FILES/sales.csv"]);
     assert!(!orphan.exists());
 }
