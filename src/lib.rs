@@ -12,6 +12,7 @@
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
 //! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
 //! | [`stats`] | summaries of sheets and tests of hypotheses: builds SQL, computes from its answers |
+//! | [`export`] | the only `rust_xlsxwriter`: rows out to CSV, XLSX, Parquet and JSON, and what those can't say |
 //! | [`worker`] | the process boundary: `task` and `frame` are the protocol, `child` the worker, `pool` and `process` its server |
 //! | [`catalog`] | the only SQLite: users, sources, sheets, versions, results, history; applies `migrations/` |
 //! | [`store`] | version files, results and originals on disk: sealed, published, swept |
@@ -45,6 +46,7 @@ pub mod catalog;
 pub mod cli;
 pub mod context;
 pub mod engine;
+pub mod export;
 pub mod fault;
 pub mod ingest;
 pub mod mcp;

@@ -8,7 +8,7 @@ use super::{
     config::Settings,
     terminal::{Bar, context},
 };
-use crate::{engine::convert::Output, fault::Fault, ingest::Options};
+use crate::{export, fault::Fault, ingest::Options};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -30,21 +30,26 @@ enum Format {
     Csv,
     Json,
     Parquet,
+    Xlsx,
 }
 
 pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let house = settings.house_for(std::slice::from_ref(&args.file))?;
-    let output = match args.to {
-        Format::Csv => Output::Csv,
-        Format::Json => Output::Json,
-        Format::Parquet => Output::Parquet,
+    let format = match args.to {
+        Format::Csv => export::Format::Csv,
+        Format::Json => export::Format::Json,
+        Format::Parquet => export::Format::Parquet,
+        Format::Xlsx => export::Format::Xlsx,
     };
     let options = Options { sheet: args.sheet, ..Options::default() };
     let bar = Bar::default();
     let progress = |share: f64, words: &str| bar.show(share, words);
-    let converted = house.local()?.convert(&args.file, options, output, args.raw, &context(&progress)).await;
+    let converted = house.local()?.convert(&args.file, options, format, args.raw, &context(&progress)).await;
     bar.clear();
     let converted = converted?;
+    for note in converted.notes() {
+        tracing::warn!("{note}");
+    }
     let mut file = std::fs::File::open(converted.path()).map_err(Fault::internal)?;
     match io::copy(&mut file, &mut io::stdout().lock()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::internal(error)),

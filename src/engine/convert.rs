@@ -1,8 +1,6 @@
-//! Files that DuckDB itself reads (Parquet, JSON) into version files, and version files out to other formats.
+//! Files that DuckDB itself reads (Parquet, JSON) into version files.
 
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use super::{Budget, Engine, Interrupts, PageRequest, fault, literal, pattern, version};
 use crate::{
@@ -20,14 +18,6 @@ pub enum Input {
     Parquet,
     /// One array of objects, or objects one after another.
     Json,
-}
-
-/// What a version file can be turned into.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Output {
-    Csv,
-    Json,
-    Parquet,
 }
 
 /// A table that was read.
@@ -128,20 +118,6 @@ fn check_limit(what: &str, option: &str, found: u64, limit: u64) -> Result<(), F
 
 fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
-}
-
-/// Writes the version file `source` to `target` in another format.
-pub fn write(source: &Path, output: Output, target: &Path, reach: Reach<'_>) -> Result<(), Fault> {
-    let folders: Vec<&Path> = source.parent().into_iter().chain(target.parent()).collect();
-    let engine = Engine::open(reach.budget, &folders, reach.interrupts)?;
-    let options = match output {
-        Output::Csv => "FORMAT csv, HEADER",
-        Output::Json => "FORMAT json, ARRAY true",
-        Output::Parquet => PARQUET,
-    };
-    let _armed = engine.interrupts.arm(&engine.keeper);
-    let copy = format!("COPY (SELECT * FROM {}) TO {} ({options})", version(source), literal(target));
-    engine.keeper.execute_batch(&copy).map_err(fault)
 }
 
 impl Engine {

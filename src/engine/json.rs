@@ -17,7 +17,7 @@ use arrow_array::{
 };
 use arrow_schema::{DataType, IntervalUnit, TimeUnit};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use chrono::{NaiveDateTime, Timelike};
+use chrono::NaiveDateTime;
 
 /// Integers that a double holds exactly.
 const EXACT: i128 = 1 << 53;
@@ -163,7 +163,7 @@ fn write_time(out: &mut String, micros: i64) {
     // DuckDB has a time 24:00:00, which chrono has not.
     match temporal::time64us_to_time(micros) {
         Some(time) => {
-            let _ = write!(out, "\"{}\"", time.format("%H:%M:%S%.f"));
+            let _ = write!(out, "\"{time:?}\"");
         }
         None => out.push_str("\"24:00:00\""),
     }
@@ -190,11 +190,9 @@ fn write_timestamp(out: &mut String, array: &ArrayRef, row_idx: usize, unit: Tim
     };
     let zone = if zone { "Z" } else { "" };
     match moment {
-        Some(moment) if moment.nanosecond() == 0 => {
-            let _ = write!(out, "\"{}{zone}\"", moment.format("%Y-%m-%dT%H:%M:%S"));
-        }
+        // Its `Debug` is ISO 8601, and many times faster than a format string.
         Some(moment) => {
-            let _ = write!(out, "\"{}{zone}\"", moment.format("%Y-%m-%dT%H:%M:%S%.f"));
+            let _ = write!(out, "\"{moment:?}{zone}\"");
         }
         None if raw.unsigned_abs() == i64::MAX.unsigned_abs() || unit == TimeUnit::Nanosecond => {
             write_infinity(out, raw > 0);

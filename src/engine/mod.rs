@@ -9,6 +9,7 @@ mod interrupt;
 mod json;
 pub mod profile;
 mod query;
+pub mod rows;
 pub mod types;
 
 use std::{

@@ -7,7 +7,7 @@ use std::{
 };
 
 use arrow_array::{Array, ArrayRef, StructArray};
-use duckdb::Statement;
+use duckdb::{Connection, Statement};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -82,19 +82,25 @@ impl Engine {
         let connection = self.connection()?;
         let _armed = self.interrupts.arm(&connection);
         connection.execute_batch("BEGIN TRANSACTION READ ONLY").map_err(fault)?;
-        let mut statement = connection.prepare(sql).map_err(fault)?;
-        drop(statement.stream_arrow([]).map_err(fault)?);
-        let columns = columns_of(&statement);
-        let odd: Vec<bool> =
-            (0..columns.len()).map(|col_idx| !types::is_plain(&statement.column_logical_type(col_idx))).collect();
-        if !odd.contains(&true) {
-            return paged(&statement, columns, request);
-        }
-        drop(statement);
-        let mut statement = connection.prepare(&with_text_columns(sql, &odd)).map_err(fault)?;
-        drop(statement.stream_arrow([]).map_err(fault)?);
+        let (statement, columns) = opened(&connection, sql)?;
         paged(&statement, columns, request)
     }
+}
+
+/// Starts `sql`, whose rows come with `step`; columns of types that Arrow would harm come as text.
+pub(super) fn opened<'c>(connection: &'c Connection, sql: &str) -> Result<(Statement<'c>, Vec<Column>), Fault> {
+    let mut statement = connection.prepare(sql).map_err(fault)?;
+    drop(statement.stream_arrow([]).map_err(fault)?);
+    let columns = columns_of(&statement);
+    let odd: Vec<bool> =
+        (0..columns.len()).map(|col_idx| !types::is_plain(&statement.column_logical_type(col_idx))).collect();
+    if !odd.contains(&true) {
+        return Ok((statement, columns));
+    }
+    drop(statement);
+    let mut statement = connection.prepare(&with_text_columns(sql, &odd)).map_err(fault)?;
+    drop(statement.stream_arrow([]).map_err(fault)?);
+    Ok((statement, columns))
 }
 
 fn columns_of(statement: &Statement<'_>) -> Vec<Column> {

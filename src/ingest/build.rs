@@ -39,6 +39,8 @@ pub(super) struct PlannedColumn {
     pub(super) col_idx: u32,
     pub(super) name: String,
     pub(super) reading: Reading,
+    /// Whether the file itself says the reading.
+    pub(super) is_declared: bool,
     pub(super) doubt: Option<Doubt>,
 }
 
@@ -232,7 +234,7 @@ impl Build {
 
 impl Column {
     fn new(planned: &PlannedColumn) -> Column {
-        let builder = ColumnBuilder::new(planned.reading, planned.doubt);
+        let builder = ColumnBuilder::new(planned.reading, planned.doubt, planned.is_declared);
         let how = match planned.reading {
             Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
                 Order::DayFirst => ", day first",

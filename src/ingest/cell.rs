@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::ReadError;
+use super::{ReadError, declared::Declared};
 
 /// One cell as the file holds it. A reader does not guess: text stays text, numbers keep their number format's kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,6 +56,11 @@ pub(super) trait Source: Sync {
     /// Whether the file holds nothing but text, so that types and row lengths must be read out of it.
     fn is_text(&self) -> bool {
         false
+    }
+
+    /// What the file itself says of its columns' types.
+    fn declared(&self) -> Option<&Declared> {
+        None
     }
 
     /// Whether the file holds nothing but text and a comma does not end a cell of it.

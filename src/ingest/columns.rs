@@ -42,6 +42,8 @@ pub(super) enum Outcome {
 pub(super) struct ColumnBuilder {
     reading: Reading,
     doubt: Option<Doubt>,
+    /// Whether the file itself says the reading: what else would be taken for a code or a double is one of its values.
+    is_declared: bool,
     values: Values,
 }
 
@@ -68,8 +70,8 @@ enum Values {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(reading: Reading, doubt: Option<Doubt>) -> ColumnBuilder {
-        ColumnBuilder { reading, doubt, values: Values::new(reading) }
+    pub(super) fn new(reading: Reading, doubt: Option<Doubt>, is_declared: bool) -> ColumnBuilder {
+        ColumnBuilder { reading, doubt, is_declared, values: Values::new(reading) }
     }
 
     pub(super) fn append(&mut self, cell: Cell<'_>) -> Outcome {
@@ -126,6 +128,7 @@ impl ColumnBuilder {
         match (&mut self.values, self.reading) {
             (Values::Integer(values), _) => match numeral(bytes)? {
                 Numeral::Plain { mantissa, scale: 0 } => values.append_value(mantissa),
+                Numeral::Code if self.is_declared => values.append_value(text.parse().ok()?),
                 Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
             },
             (Values::Decimal(values), Reading::Decimal { scale }) => {
@@ -166,8 +169,12 @@ impl ColumnBuilder {
             (Values::Integer(values), Cell::Number(number)) => values.append_value(number::integer(number)?),
             (Values::Decimal(values), Cell::Number(number)) => {
                 let Reading::Decimal { scale } = self.reading else { return None };
-                let whole = Numeral::Plain { mantissa: number::integer(number)?, scale: 0 };
-                values.append_value(whole.scaled(scale)?);
+                let scaled = match number::integer(number) {
+                    Some(whole) => Numeral::Plain { mantissa: whole, scale: 0 }.scaled(scale),
+                    None if self.is_declared => number::scaled(number, scale),
+                    None => None,
+                };
+                values.append_value(scaled?);
             }
             (Values::Double(values), Cell::Number(number)) => values.append_value(number),
             (Values::Boolean(values), Cell::Boolean(boolean)) => values.append_value(boolean),

@@ -6,6 +6,7 @@
 mod build;
 mod cell;
 mod columns;
+pub mod declared;
 mod dialect;
 mod encoding;
 mod evidence;
@@ -15,6 +16,7 @@ mod moment;
 mod number;
 mod parquet;
 pub mod receipt;
+pub mod reread;
 mod show;
 mod split;
 mod table;

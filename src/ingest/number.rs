@@ -71,6 +71,13 @@ pub(super) fn integer(double: f64) -> Option<i64> {
     (double.fract() == 0.0 && double.abs() <= 9_007_199_254_740_992.0).then_some(double as i64)
 }
 
+/// The double as `value * 10^scale`, where it is the one nearest to such a decimal of at most 15 digits.
+pub(super) fn scaled(number: f64, scale: u8) -> Option<i64> {
+    let scaled = integer((number * double(*POWERS.get(usize::from(scale))?)).round())?;
+    let back = Numeral::Plain { mantissa: scaled, scale }.as_double()?;
+    (scaled.unsigned_abs() < 1_000_000_000_000_000 && back.to_bits() == number.to_bits()).then_some(scaled)
+}
+
 /// Reads a cell without surrounding white space.
 pub(super) fn numeral(text: &[u8]) -> Option<Numeral> {
     let (sign, digits) = match text {

@@ -19,6 +19,7 @@ use super::{
     build::{Build, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
+    declared::Declared,
     evidence::{Evidence, Reading},
     header::{self, Structure},
     receipt::SheetReceipt,
@@ -51,12 +52,16 @@ pub(super) fn read(
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Option<SheetReceipt>, ReadError> {
-    let mut survey = Survey::new(header_row, table.source.as_ref());
+    let fresh = || Survey::new(header_row, table.source.as_ref());
+    let declared = table.source.declared().filter(|_| header_row.is_none()).cloned();
+    let mut survey = Survey { declared, ..fresh() };
     let mut behind = 0.0;
-    for n_pass in 0..MAX_PASSES {
+    let mut is_counted = false;
+    let mut n_pass = 0;
+    while n_pass < MAX_PASSES {
         let mut pass = Pass::new(survey, out.as_deref(), n_pass)?;
         feed(table, &mut |batch| {
-            if n_pass == 0 {
+            if !is_counted {
                 budget.spend(&batch)?;
             }
             pass.add(batch)?;
@@ -76,8 +81,14 @@ pub(super) fn read(
                     ..receipt
                 }));
             }
-            Finished::Again(evidence) => survey = evidence,
+            // Rows that suited what the file said are not in the evidence: it is gathered from the start.
+            Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
+            Finished::Again(evidence) => {
+                survey = evidence;
+                n_pass += 1;
+            }
         }
+        is_counted = true;
     }
     Err(ReadError::Damaged("it changed while it was being read".to_owned()))
 }
@@ -124,6 +135,7 @@ struct Survey {
     is_text_file: bool,
     /// Whether a comma may stand in a cell of a text file.
     leaves_commas: bool,
+    declared: Option<Declared>,
     structure: Option<Structure>,
     /// The heading row's names, as far as they reach.
     header: Batch,
@@ -138,6 +150,7 @@ impl Survey {
             header_row,
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
+            declared: None,
             structure: None,
             header: Batch::default(),
             columns: Vec::new(),
@@ -148,7 +161,9 @@ impl Survey {
     /// Decides the structure from the first rows, and takes their evidence.
     fn open(&mut self, sample: &[Batch]) -> Result<(), ReadError> {
         let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
-        let structure = header::structure(&rows, self.header_row, self.is_text_file)?;
+        let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
+        let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
+        let structure = header::structure(&rows, header_row, self.is_text_file)?;
         if let Some(heading) = rows.iter().find(|row| structure.header_rows.contains(&row.number)) {
             self.header.start_row(heading.number);
             heading.cells().for_each(|(col_idx, cell)| self.header.push(col_idx, cell));
@@ -173,7 +188,7 @@ impl Survey {
     }
 
     fn is_open(&self) -> bool {
-        self.columns.iter().any(Evidence::is_open)
+        self.declared.is_none() && self.columns.iter().any(Evidence::is_open)
     }
 
     fn plan(&self) -> Plan {
@@ -196,8 +211,10 @@ impl Survey {
         let blank = Evidence::default();
         for ((col_idx, name), idx) in (0..).zip(header::names(heading, n_columns)).zip(0..) {
             let evidence = self.columns.get(idx).unwrap_or(&blank);
-            let reading = evidence.decide(self.is_text_file);
-            gap.push(PlannedColumn { col_idx, name, reading, doubt: self.doubt(evidence, reading) });
+            let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
+            let reading = declared.unwrap_or_else(|| evidence.decide(self.is_text_file));
+            let doubt = if declared.is_some() { None } else { self.doubt(evidence, reading) };
+            gap.push(PlannedColumn { col_idx, name, reading, is_declared: declared.is_some(), doubt });
             if !evidence.is_filled && !headed.contains(&col_idx) {
                 continue;
             }

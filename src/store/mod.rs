@@ -58,6 +58,11 @@ impl Store {
         Ok(Store { root })
     }
 
+    /// Everything that Quire keeps in files of its own lies below it.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// The folder of the user with this key, created when it is new.
     pub fn workspace(&self, key: &str) -> Result<WorkspaceDir, StoreError> {
         let dir = WorkspaceDir { root: self.root.join(key) };

@@ -2,6 +2,7 @@
 
 mod delete_sheet;
 mod describe_sheet;
+mod export_sheet;
 mod import_file;
 mod list_sheets;
 mod preview_rows;
@@ -17,6 +18,7 @@ pub fn registry() -> Registry {
     Registry::default()
         .with::<delete_sheet::DeleteSheet>()
         .with::<describe_sheet::DescribeSheet>()
+        .with::<export_sheet::ExportSheet>()
         .with::<import_file::ImportFile>()
         .with::<list_sheets::ListSheets>()
         .with::<preview_rows::PreviewRows>()

@@ -18,13 +18,14 @@ use serde_json::value::RawValue;
 
 use super::{
     frame, sandbox,
-    task::{Answer, Confinement, ImportTask, Order, Task},
+    task::{Answer, Confinement, ImportTask, Manifest, Order, Task},
 };
 use crate::{
     engine::{
         Engine, Interrupts,
-        convert::{self, Input, Output, Reach},
+        convert::{self, Input, Reach},
     },
+    export::{self, Exported},
     fault::{Code, Fault},
     ingest::{self, format::Format, receipt::Receipt},
     stats::{hypothesis, summary},
@@ -127,11 +128,8 @@ impl Child {
             Task::Hypothesis(question) => reply(&hypothesis::run(self.engine()?, &question)?),
             Task::Summary(subject) => reply(&summary::run(self.engine()?, &subject)?),
             Task::Import(import) => reply(&self.import(&import)?),
-            Task::Raw { import, output, target } => reply(&raw(&import, output, &target)?),
-            Task::Export { source, output, target } => {
-                let limits = convert::Limits { cells: u64::MAX, columns: u32::MAX };
-                reply(&convert::write(&source, output, &target, self.reach(limits))?)
-            }
+            Task::Raw { import, format, target } => reply(&raw(&import, format, &target)?),
+            Task::Export { manifest, order } => reply(&self.export(manifest, &order)?),
         }
     }
 
@@ -145,15 +143,15 @@ impl Child {
         Ok(self.engine.insert(engine))
     }
 
+    fn export(&mut self, manifest: Manifest, order: &export::Order) -> Result<Exported, Fault> {
+        let output = Arc::clone(&self.output);
+        let engine = self.engine()?;
+        engine.set_manifest(manifest)?;
+        export::export(engine, order, &mut reporter(&output))
+    }
+
     fn import(&self, import: &ImportTask) -> Result<Receipt, Fault> {
-        let mut last = 0.0;
-        let mut progress = |share: f64| {
-            if share - last >= 0.01 {
-                last = share;
-                // A server that no longer listens will end this process by itself.
-                let _ = self.send(&Answer::Progress(share));
-            }
-        };
+        let mut progress = reporter(&self.output);
         let out = import.out.as_deref();
         let format = ingest::detect(&import.file, &import.name)?;
         let input = match format {
@@ -173,28 +171,44 @@ impl Child {
     }
 
     fn send(&self, answer: &Answer) -> io::Result<()> {
-        frame::write(&mut *self.output.lock().unwrap_or_else(PoisonError::into_inner), answer)
+        send(&self.output, answer)
     }
 }
 
-/// The file's main table, every row of it, cells as the text they were.
-fn raw(import: &ImportTask, output: Output, target: &Path) -> Result<(), Fault> {
+/// Tells the server how far a task is, percent by percent.
+fn reporter(output: &Mutex<io::Stdout>) -> impl FnMut(f64) {
+    let mut last = 0.0;
+    move |share: f64| {
+        if share - last >= 0.01 {
+            last = share;
+            // A server that no longer listens will end this process by itself.
+            let _ = send(output, &Answer::Progress(share));
+        }
+    }
+}
+
+fn send(output: &Mutex<io::Stdout>, answer: &Answer) -> io::Result<()> {
+    frame::write(&mut *output.lock().unwrap_or_else(PoisonError::into_inner), answer)
+}
+
+/// The file's main table, every row of it, cells as the text they were: as CSV, or as JSON.
+fn raw(import: &ImportTask, format: export::Format, target: &Path) -> Result<(), Fault> {
     let storage = |error: io::Error| Fault::new(Code::StorageFailed, format!("can't write the output: {error}"));
     let mut out = io::BufWriter::new(std::fs::File::create(target).map_err(storage)?);
+    let is_csv = format == export::Format::Csv;
     let mut n_rows = 0_u64;
     let mut write = |cells: &[&str]| -> io::Result<()> {
-        match output {
-            Output::Csv => write_csv(&mut out, cells)?,
-            Output::Json | Output::Parquet => {
-                out.write_all(if n_rows == 0 { b"[\n" } else { b",\n" })?;
-                serde_json::to_writer(&mut out, cells)?;
-            }
+        if is_csv {
+            write_csv(&mut out, cells)?;
+        } else {
+            out.write_all(if n_rows == 0 { b"[\n" } else { b",\n" })?;
+            serde_json::to_writer(&mut out, cells)?;
         }
         n_rows += 1;
         Ok(())
     };
     ingest::raw(&import.file, &import.name, &import.options, &import.limits, &mut write)?;
-    if output != Output::Csv {
+    if !is_csv {
         out.write_all(if n_rows == 0 { b"[]\n" } else { b"\n]\n" }).map_err(storage)?;
     }
     out.flush().map_err(storage)

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::{
-    engine::{Budget, PageRequest, convert::Output},
+    engine::{Budget, PageRequest},
+    export::{self, Format},
     fault::Fault,
     ingest::{Limits, Options},
     name::SheetName,
@@ -62,9 +63,9 @@ pub enum Task {
     /// Answers an `ingest::receipt::Receipt`.
     Import(ImportTask),
     /// Writes the file's main table to `target` as text, every row of it. Answers nothing.
-    Raw { import: ImportTask, output: Output, target: PathBuf },
-    /// Writes the version file `source` to `target`. Answers nothing.
-    Export { source: PathBuf, output: Output, target: PathBuf },
+    Raw { import: ImportTask, format: Format, target: PathBuf },
+    /// Makes a file of sheets of the manifest, of a query over them, or of a version file. Answers an `export::Exported`.
+    Export { manifest: Manifest, order: export::Order },
 }
 
 /// A file to read.

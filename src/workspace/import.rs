@@ -11,7 +11,6 @@ use super::{
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet, Source},
     context::Context,
-    engine::convert::Output,
     fault::{Code, Fault},
     ingest::{
         Options,
@@ -33,18 +32,6 @@ pub struct Imported {
     pub format: String,
     pub issues: Vec<Issue>,
     pub notes: Vec<String>,
-}
-
-/// A converted file.
-pub struct Converted {
-    file: PathBuf,
-    _scratch: Scratch,
-}
-
-impl Converted {
-    pub fn path(&self) -> &Path {
-        &self.file
-    }
 }
 
 /// Worksheet names that a program gives by itself: such a sheet is named after its file.
@@ -147,42 +134,6 @@ impl Workspace {
         Ok(receipt)
     }
 
-    /// The file's table in another format, as a file of its own that goes when the answer is dropped. `raw`: every row
-    /// of the main table as text, as CSV or JSON.
-    pub async fn convert(
-        &self,
-        path: &Path,
-        options: Options,
-        output: Output,
-        raw: bool,
-        context: &Context<'_>,
-    ) -> Result<Converted, Fault> {
-        let path = self.inner.house.roots.allow(path)?;
-        self.check_size(regular(&path)?.len())?;
-        let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
-        let (folder, target) = (scratch.path().to_owned(), scratch.path().join("converted"));
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let limits = self.limits().ingest.clone();
-        let import = ImportTask { file: path, name, options, limits, out: (!raw).then(|| folder.clone()) };
-        if raw {
-            if output == Output::Parquet {
-                return Err(Fault::new(Code::InvalidArguments, "`--raw` writes text, and Parquet has types")
-                    .hint("use `--to csv` or `--to json`"));
-            }
-            let task = Task::Raw { import, output, target: target.clone() };
-            self.read::<()>(task, vec![folder], context).await?;
-            return Ok(Converted { file: target, _scratch: scratch });
-        }
-        let receipt: Receipt = self.read(Task::Import(import), vec![folder.clone()], context).await?;
-        let main = receipt.sheets.into_iter().max_by_key(|sheet| sheet.n_rows).and_then(|sheet| sheet.file);
-        let source = main.ok_or_else(|| {
-            Fault::new(Code::UnreadableFile, "the file holds no table").hint("`quire inspect` shows how it is read")
-        })?;
-        let task = Task::Export { source, output, target: target.clone() };
-        self.read::<()>(task, vec![folder], context).await?;
-        Ok(Converted { file: target, _scratch: scratch })
-    }
-
     async fn import(
         &self,
         file: &Path,
@@ -261,7 +212,7 @@ impl Workspace {
         Ok(Some(Imported { sheets, format, issues, notes: Vec::new() }))
     }
 
-    async fn read<T: serde::de::DeserializeOwned>(
+    pub(super) async fn read<T: serde::de::DeserializeOwned>(
         &self,
         task: Task,
         folders: Vec<PathBuf>,
@@ -276,7 +227,7 @@ impl Workspace {
         self.inner.house.pool.import(folders, task, &call, &progress).await
     }
 
-    fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {
+    pub(super) fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {
         let limit = self.limits().ingest.file_bytes;
         if n_bytes <= limit {
             return Ok(());

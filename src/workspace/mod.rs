@@ -1,7 +1,10 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod convert;
+mod export;
 mod file;
 mod import;
+mod place;
 mod read;
 mod refresh;
 mod results;
@@ -26,6 +29,7 @@ use crate::{
 };
 
 pub use self::{
+    export::{Delivered, Delivery, Wanted},
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
     stats::{HypothesisRequest, Summarized},

@@ -46,6 +46,53 @@ impl Roots {
         if self.contains(&found) { Ok(found) } else { Err(outside()) }
     }
 
+    /// The path of a file that need not exist, its folder without links and dots, if a file may be written there.
+    ///
+    /// Fails with `path_not_allowed`, and with `file_not_found` where there is no such folder. Names that start with a
+    /// dot are refused in any root: such files configure programs. A root that is a single file gives no folder to
+    /// write to.
+    pub fn allow_new(&self, path: &Path) -> Result<PathBuf, Fault> {
+        let outside = || {
+            Fault::new(
+                Code::PathNotAllowed,
+                format!("`{}` is outside the folders that Quire may write to", path.display()),
+            )
+            .hint(format!("it may write to {}; start it with `--root FOLDER` to allow another", self.shown()))
+        };
+        let Some(name) = path.file_name().filter(|_| !path.as_os_str().as_encoded_bytes().ends_with(b"/")) else {
+            return Err(Fault::new(Code::InvalidArguments, format!("`{}` names no file", path.display()))
+                .hint("give the full path of a file that ends in its name, such as out.csv"));
+        };
+        let full = self.expanded(path);
+        let named = full.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = match named.canonicalize() {
+            Ok(folder) => folder,
+            Err(error) if self.may_hold(&full) => {
+                return Err(Fault::new(
+                    Code::FileNotFound,
+                    format!("can't find the folder `{}`: {error}", named.display()),
+                )
+                .hint("folders are not made: export to one that exists"));
+            }
+            Err(_) => return Err(outside()),
+        };
+        let below = self.named.iter().chain(&self.home).filter_map(|root| folder.strip_prefix(root).ok());
+        let is_hidden = |part: &std::ffi::OsStr| part.as_encoded_bytes().starts_with(b".");
+        let rests: Vec<&Path> = below.collect();
+        if rests.is_empty() || !folder.is_dir() {
+            return Err(outside());
+        }
+        let in_sight = |rest: &&Path| !rest.components().any(|part| is_hidden(part.as_os_str()));
+        if is_hidden(name) || !rests.iter().any(in_sight) {
+            return Err(Fault::new(
+                Code::PathNotAllowed,
+                format!("`{}` is a dot-file or in a dot-folder; nothing is written there", path.display()),
+            )
+            .hint("export to a name and a folder without a dot in front"));
+        }
+        Ok(folder.join(name))
+    }
+
     /// Whether a path without links is inside.
     pub fn contains(&self, path: &Path) -> bool {
         self.named.iter().any(|root| path.starts_with(root))

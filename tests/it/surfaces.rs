@@ -18,6 +18,7 @@ fn calls() -> Vec<(&'static str, Value)> {
         ("query", json!({"sql": "selec 1"})),
         ("query", json!({})),
         ("read_result", json!({"result": "none"})),
+        ("export_sheet", json!({"sheet": "sales"})),
         ("delete_sheet", json!({"sheet": "sales"})),
         ("delete_sheet", json!({"sheet": "sales"})),
     ]
@@ -37,7 +38,7 @@ fn a_call_answers_the_same_in_every_era_and_on_the_command_line() {
     };
     let bench = bench();
     let on_the_command_line: Vec<_> = calls().iter().map(|(tool, args)| bench.call(tool, args)).collect();
-    assert_eq!(on_the_command_line.iter().filter(|outcome| outcome.is_ok()).count(), 5);
+    assert_eq!(on_the_command_line.iter().filter(|outcome| outcome.is_ok()).count(), 6);
     for era in Era::ALL {
         assert_eq!(outcomes(era), on_the_command_line, "{}", era.version());
     }
@@ -84,7 +85,8 @@ fn annotations_say_what_a_tool_does_to_the_world() {
     let listed = bench.serve().ask("tools/list", json!({}))["result"]["tools"].clone();
     for tool in listed.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let (reads, destroys) = (!matches!(name, "import_file" | "delete_sheet"), name == "delete_sheet");
+        let destroys = matches!(name, "delete_sheet" | "export_sheet");
+        let reads = !destroys && name != "import_file";
         assert_eq!(
             tool["annotations"],
             json!({

@@ -29,6 +29,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("duckdb", &["engine"]),
     ("calamine", &["ingest"]),
     ("csv_core", &["ingest"]),
+    ("rust_xlsxwriter", &["export"]),
     ("rusqlite", &["catalog"]),
     ("rmcp", &["mcp"]),
     ("clap", &["cli", "main"]),

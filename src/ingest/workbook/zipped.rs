@@ -1,7 +1,7 @@
 //! XLSX, XLSM and XLSB: opened once, read cell by cell.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     io::BufReader,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -20,6 +20,7 @@ use super::{
 use crate::ingest::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
+    declared::{self, Declared},
     format::Format,
     receipt::Issue,
 };
@@ -42,6 +43,7 @@ pub(super) fn tables(
         if book.has_cells(&sheet.name).unwrap_or(true) { filled.push(sheet) } else { blank.push(sheet) }
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
+    let mut declared = if format == Format::Xlsb { HashMap::new() } else { declared::read(file) };
     let book = Arc::new(Mutex::new(book));
     let tables = filled
         .into_iter()
@@ -52,6 +54,7 @@ pub(super) fn tables(
                 book: Arc::clone(&book),
                 file: file.to_owned(),
                 watch: Arc::clone(&watch),
+                declared: declared.remove(&sheet.name),
                 name: sheet.name,
                 limits: limits.clone(),
             }),
@@ -183,10 +186,15 @@ struct Worksheet {
     file: PathBuf,
     name: String,
     watch: Arc<Watch>,
+    declared: Option<Declared>,
     limits: Limits,
 }
 
 impl Source for Worksheet {
+    fn declared(&self) -> Option<&Declared> {
+        self.declared.as_ref()
+    }
+
     fn read(&self, push: &mut Push<'_>) -> Result<(), ReadError> {
         // A panic of calamine leaves nothing half done in what it keeps of a workbook.
         match &mut *self.book.lock().unwrap_or_else(PoisonError::into_inner) {

@@ -2,6 +2,7 @@
 
 mod delete_sheet;
 mod describe_sheet;
+mod export_sheet;
 mod import_file;
 mod list_sheets;
 mod preview_rows;
