@@ -11,6 +11,7 @@ mod sheets;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::{
     fs,

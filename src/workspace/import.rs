@@ -299,7 +299,7 @@ impl Inner {
             let state = match change {
                 Change::New => "new",
                 Change::Changed => "changed",
-                Change::Same => "unchanged",
+                Change::Same | Change::Held => "unchanged",
             };
             (sheet, state)
         });
@@ -325,7 +325,9 @@ fn new_sheet(found: SheetReceipt, position: u32, suggested: SheetName, sealed: &
             file: sealed.hash.clone(),
             n_bytes: sealed.n_bytes,
             made_by: serde_json::json!({"tool": "import_file"}),
+            steps: Vec::new(),
         },
+        replay: None,
     }
 }
 
