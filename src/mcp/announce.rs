@@ -20,7 +20,7 @@ pub(super) fn server() -> ServerConfig {
 pub fn tool(contract: &Contract) -> Tool {
     let mut tool = Tool::new(contract.name, contract.about, object(&contract.args));
     tool.title = Some(contract.title.to_owned());
-    tool.output_schema = Some(Arc::new(object(&contract.reply)));
+    tool.output_schema = Some(Arc::new(output_schema(contract)));
     tool.annotations = Some(
         ToolAnnotations::with_title(contract.title)
             .read_only(contract.effect == Effect::Reads)
@@ -29,6 +29,14 @@ pub fn tool(contract: &Contract) -> Tool {
             .open_world(false),
     );
     tool
+}
+
+/// The reply's schema, no property required: a failing call answers its fault as structured content, and the TypeScript
+/// SDK 1.x holds that to the schema as well.
+fn output_schema(contract: &Contract) -> JsonObject {
+    let mut schema = object(&contract.reply);
+    schema.remove("required");
+    schema
 }
 
 fn object(schema: &Value) -> JsonObject {
