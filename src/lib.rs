@@ -10,6 +10,7 @@
 //! | [`name`], [`value`] | names of sheets and columns; column types |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
 //! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
+//! | [`transform`] | typed steps into SQL, each a SELECT over the step before |
 //! | [`worker`] | the process boundary: `task` and `frame` are the protocol, `child` the worker, `pool` and `process` its server |
 //! | [`catalog`] | the only SQLite: users, sources, sheets, versions, results, history; applies `migrations/` |
 //! | [`store`] | version files, results and originals on disk: sealed, published, swept |
@@ -49,6 +50,7 @@ pub mod name;
 pub mod store;
 pub mod tool;
 pub mod tools;
+pub mod transform;
 pub mod value;
 pub mod worker;
 pub mod workspace;

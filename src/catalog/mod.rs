@@ -6,6 +6,7 @@ mod error;
 mod history;
 mod imports;
 mod model;
+mod purge;
 mod schema;
 mod sheets;
 mod sweep;

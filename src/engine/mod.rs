@@ -8,6 +8,7 @@ mod interrupt;
 mod json;
 pub mod profile;
 mod query;
+pub mod transform;
 mod types;
 
 use std::{

@@ -7,7 +7,10 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod restore_version;
 mod rows;
+mod sheet_history;
+mod transform_sheet;
 
 use crate::tool::Registry;
 
@@ -20,4 +23,7 @@ pub fn registry() -> Registry {
         .with::<preview_rows::PreviewRows>()
         .with::<query::Query>()
         .with::<read_result::ReadResult>()
+        .with::<restore_version::RestoreVersion>()
+        .with::<sheet_history::SheetHistory>()
+        .with::<transform_sheet::TransformSheet>()
 }

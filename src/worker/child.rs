@@ -27,6 +27,7 @@ use crate::{
     },
     fault::{Code, Fault},
     ingest::{self, format::Format, receipt::Receipt},
+    transform,
 };
 
 /// Serves tasks from standard input until it ends, which ends the process: that is how a worker notices that its
@@ -113,6 +114,11 @@ impl Child {
                 reply(&self.engine()?.preview(&sheet, &columns, offset, &page)?)
             }
             Task::Profile { sheet, columns } => reply(&self.engine()?.profile(&sheet, &columns)?),
+            Task::Transform { manifest, request } => {
+                let engine = self.engine()?;
+                engine.set_manifest(manifest)?;
+                reply(&transform::run(engine, &request)?)
+            }
             Task::Import(import) => reply(&self.import(&import)?),
             Task::Raw { import, output, target } => reply(&raw(&import, output, &target)?),
             Task::Export { source, output, target } => {

@@ -10,6 +10,7 @@ use crate::{
     fault::Fault,
     ingest::{Limits, Options},
     name::SheetName,
+    transform,
     value::Column,
 };
 
@@ -54,6 +55,8 @@ pub enum Task {
     Preview { sheet: SheetName, columns: Vec<String>, offset: u64, page: PageRequest },
     /// Answers a `Vec<engine::profile::ColumnProfile>`.
     Profile { sheet: SheetName, columns: Vec<Column> },
+    /// Applies steps to a sheet of the manifest. Answers a `transform::Transformed`.
+    Transform { manifest: Manifest, request: transform::Request },
     /// Answers an `ingest::receipt::Receipt`.
     Import(ImportTask),
     /// Writes the file's main table to `target` as text, every row of it. Answers nothing.

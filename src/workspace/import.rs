@@ -8,7 +8,7 @@ use std::{
 
 use super::{Inner, Workspace};
 use crate::{
-    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet},
+    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet},
     engine::convert::Output,
     fault::{Code, Fault},
     ingest::{
@@ -18,6 +18,7 @@ use crate::{
     name::SheetName,
     store::{self, Scratch},
     tool::Context,
+    transform::TRANSFORMED,
     worker::{
         pool::CallLimits,
         task::{ImportTask, Task},
@@ -215,8 +216,37 @@ impl Workspace {
             linked: origin.linked,
             is_refresh: origin.is_refresh,
         };
+        let replays = self.replays(&source, &receipt, context).await?;
         let (file, name) = (file.to_owned(), origin.name);
-        self.blocking(move |inner| inner.commit(&source, receipt, &name, &file, &scratch)).await
+        self.blocking(move |inner| inner.commit(&source, receipt, replays, &name, &file, &scratch)).await
+    }
+
+    /// For each table that is a known sheet with steps, what they make of its new rows.
+    async fn replays(
+        &self,
+        source: &NewSource,
+        receipt: &Receipt,
+        context: &Context<'_>,
+    ) -> Result<Vec<Option<Replayed>>, Fault> {
+        let (source, titles) = (source.clone(), receipt.sheets.iter().map(|it| it.title.clone()).collect::<Vec<_>>());
+        let known = self
+            .blocking(move |inner| {
+                let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+                Ok(inner.house.catalog.match_import(inner.user.id, &source, &titles)?)
+            })
+            .await?;
+        let mut replays = Vec::new();
+        for (sheet, found) in known.into_iter().zip(&receipt.sheets) {
+            let with_steps = sheet.filter(|sheet| !sheet.version.steps.is_empty()).zip(found.file.clone());
+            replays.push(match with_steps {
+                None => None,
+                Some((sheet, raw)) => {
+                    let outcome = self.replay(&sheet, raw, context).await?;
+                    Some(Replayed { steps_of: sheet.version.number, n_steps: sheet.version.steps.len(), outcome })
+                }
+            });
+        }
+        Ok(replays)
     }
 
     /// What is known of a linked file that has not changed since it was read with the same options.
@@ -257,6 +287,15 @@ impl Workspace {
     }
 }
 
+/// What the steps of a sheet made of its new rows.
+struct Replayed {
+    /// The sheet's current version.
+    steps_of: u64,
+    n_steps: usize,
+    /// The new version and the folder that its file is in, or why there is none.
+    outcome: Result<(NewVersion, Scratch), String>,
+}
+
 /// Where an import comes from.
 struct Origin {
     identity: Identity,
@@ -271,6 +310,7 @@ impl Inner {
         &self,
         source: &NewSource,
         receipt: Receipt,
+        replays: Vec<Option<Replayed>>,
         name: &str,
         file: &Path,
         scratch: &Scratch,
@@ -278,15 +318,26 @@ impl Inner {
         let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
         let format = shown_format(&receipt);
         let n_sheets = receipt.sheets.len();
-        let (mut sheets, mut files) = (Vec::new(), Vec::new());
-        for (position, found) in (0_u32..).zip(receipt.sheets) {
+        let (mut sheets, mut files, mut folders) = (Vec::new(), Vec::new(), Vec::new());
+        let mut n_steps = Vec::new();
+        for ((position, found), replayed) in (0_u32..).zip(receipt.sheets).zip(replays) {
             let Some(version_file) = found.file.clone() else {
                 return Err(Fault::internal(format!("the worker wrote no file for `{}`", found.title)));
             };
             let sealed = store::seal(&version_file)?;
             let suggested = suggest(&found.title, name, n_sheets);
-            sheets.push(new_sheet(found, position, suggested, &sealed));
+            let mut new = new_sheet(found, position, suggested, &sealed);
             files.push((version_file, sealed.hash));
+            if let Some(Replayed { steps_of, n_steps: n, outcome }) = replayed {
+                n_steps.push((new.title.clone(), n));
+                let outcome = outcome.map(|(version, scratch)| {
+                    files.push((scratch.path().join(TRANSFORMED), version.file.clone()));
+                    folders.push(scratch);
+                    version
+                });
+                new.replay = Some(Replay { steps_of, outcome });
+            }
+            sheets.push(new);
         }
         let mut publish = || {
             for (file, hash) in &files {
@@ -295,7 +346,13 @@ impl Inner {
             original.iter().try_for_each(|original| self.dir.publish_original(original))
         };
         let imported = self.house.catalog.commit_import(self.user.id, source, sheets, &mut publish)?;
+        drop(folders);
+        let mut notes = Vec::new();
         let sheets = imported.into_iter().map(|ImportedSheet { sheet, change }| {
+            let steps = n_steps.iter().find(|(title, _)| *title == sheet.title);
+            if let (Some((_, n)), Change::Changed) = (steps, change) {
+                notes.push(format!("the {n} steps of `{}` were applied to the new rows", sheet.name));
+            }
             let state = match change {
                 Change::New => "new",
                 Change::Changed => "changed",
@@ -303,7 +360,15 @@ impl Inner {
             };
             (sheet, state)
         });
-        Ok(Imported { sheets: sheets.collect(), format, issues: source.issues.clone(), notes: Vec::new() })
+        let sheets = sheets.collect();
+        notes.extend(self.held_notes(source.identity.text())?);
+        Ok(Imported { sheets, format, issues: source.issues.clone(), notes })
+    }
+
+    /// What to say of a file's sheets that are not as of its last reading.
+    fn held_notes(&self, path: &str) -> Result<Vec<String>, Fault> {
+        let linked = self.house.catalog.linked_sources(self.user.id)?;
+        Ok(linked.iter().filter(|it| it.path == path).flat_map(super::refresh::held_notes).collect())
     }
 }
 

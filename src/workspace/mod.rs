@@ -1,10 +1,12 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod history;
 mod import;
 mod read;
 mod refresh;
 mod results;
 pub mod roots;
+mod transform;
 
 use std::{
     path::{Path, PathBuf},
@@ -24,8 +26,10 @@ use crate::{
 };
 
 pub use self::{
+    history::Purge,
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
+    transform::{TransformCall, TransformDone},
 };
 
 /// What a Quire process may use; `cli::config` fills it.

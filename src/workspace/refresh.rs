@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Workspace;
-use crate::{catalog::LinkedSource, fault::Fault, tool::Context};
+use crate::{catalog::LinkedSource, fault::Fault, name::SheetName, tool::Context};
 
 impl Workspace {
     /// Reads changed files again whose sheets `is_wanted`. Only files within this process's roots are looked at.
@@ -26,29 +26,51 @@ impl Workspace {
         for source in linked {
             let path = PathBuf::from(&source.path);
             let is_used = source.sheets.iter().any(|name| is_wanted(name.as_str()));
-            if !is_used || !self.inner.house.roots.contains(&path) || !has_changed(&path, &source) {
+            if !is_used {
                 continue;
             }
-            notes.push(match self.read_again(&path, &source, context).await {
-                Ok(note) => note,
-                Err(fault) => format!(
+            if !self.inner.house.roots.contains(&path) || !has_changed(&path, &source) {
+                notes.extend(held_notes(&source));
+                continue;
+            }
+            match self.read_again(&path, &source, context).await {
+                Ok(said) => notes.extend(said),
+                Err(fault) => notes.push(format!(
                     "`{}` has changed or is gone and could not be read again ({}): {} as of its last reading",
                     path.display(),
                     fault.message,
                     names(&source)
-                ),
-            });
+                )),
+            }
         }
         notes
     }
 
-    async fn read_again(&self, path: &Path, source: &LinkedSource, context: &Context<'_>) -> Result<String, Fault> {
+    async fn read_again(
+        &self,
+        path: &Path,
+        source: &LinkedSource,
+        context: &Context<'_>,
+    ) -> Result<Vec<String>, Fault> {
         let options = serde_json::from_value(source.options.clone()).map_err(Fault::internal)?;
         let imported = self.import_linked(path, options, true, context).await?;
         let changed = imported.sheets.iter().any(|(_, state)| *state != "unchanged");
         let what = if changed { "has changed and was read again" } else { "was touched, and holds the same" };
-        Ok(format!("`{}` {what}: {}", path.display(), names(source)))
+        let mut notes = vec![format!("`{}` {what}: {}", path.display(), names(source))];
+        notes.extend(imported.notes);
+        Ok(notes)
     }
+}
+
+/// What to say of the sheets on whose new rows a step has failed.
+pub(super) fn held_notes(source: &LinkedSource) -> Vec<String> {
+    let note = |(name, why): &(SheetName, String)| {
+        format!(
+            "`{name}` is as of an earlier reading: the file has changed, and {why}; `sheet_history` has the version with \
+             the new rows, which `restore_version` brings, then apply mended steps"
+        )
+    };
+    source.held.iter().map(note).collect()
 }
 
 fn names(source: &LinkedSource) -> String {
