@@ -13,9 +13,9 @@ pub(super) struct RestoreVersion;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, also of a deleted one.
+    /// A sheet, also a deleted one.
     sheet: String,
-    /// As in `sheet_history`; 0 for the one before the current, or a deleted sheet as it was.
+    /// As in `sheet_history`; 0: the one before, or a deleted sheet as it was.
     #[serde(default)]
     version: u64,
 }
@@ -42,8 +42,8 @@ impl Tool for RestoreVersion {
 
     const NAME: &'static str = "restore_version";
     const TITLE: &'static str = "Restore a version";
-    const ABOUT: &'static str = "Makes an old version of a sheet the current one again, as a new version, so this too \
-        can be undone; or brings back a sheet deleted in the last 30 days.";
+    const ABOUT: &'static str = "Makes an old version of a sheet current again, as a new version, so this too can be \
+        undone; or brings back a sheet deleted in the last 30 days.";
     const EFFECT: Effect = Effect::Writes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Restored, Fault> {

@@ -16,9 +16,12 @@ pub(super) struct SheetHistory;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, also of a deleted one; empty lists the deleted sheets.
+    /// A sheet, also a deleted one; empty lists the deleted ones.
     #[serde(default)]
     sheet: String,
+    /// Adds the SQL that made each version.
+    #[serde(default)]
+    sql: bool,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -95,8 +98,8 @@ impl Tool for SheetHistory {
 
     const NAME: &'static str = "sheet_history";
     const TITLE: &'static str = "History of a sheet";
-    const ABOUT: &'static str = "Lists a sheet's versions: how each was made (steps, SQL), by whom, when. Also lists \
-        deleted sheets.";
+    const ABOUT: &'static str = "Lists a sheet's versions: how each was made, by whom, when. Also lists deleted \
+        sheets.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<History, Fault> {
@@ -116,17 +119,17 @@ impl Tool for SheetHistory {
             notes.push(format!("`{}` was deleted at {}: `restore_version` brings it back", sheet.name, utc(at)));
         }
         let current = sheet.version.number;
-        let versions = versions.into_iter().map(|version| entry(version, current)).collect();
+        let versions = versions.into_iter().map(|version| entry(version, current, args.sql)).collect();
         Ok(History { versions, deleted: Vec::new(), truncated: false, notes })
     }
 }
 
-fn entry(version: Version, current: u64) -> Entry {
+fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
     Entry {
         current: version.number == current,
         made_by: version.tool().to_owned(),
         restored: version.made_by.get("version").and_then(Value::as_u64),
-        sql: version.made_by.get("sql").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        sql: version.made_by.get("sql").and_then(Value::as_str).filter(|_| with_sql).unwrap_or_default().to_owned(),
         version: version.number,
         n_rows: version.n_rows,
         n_columns: version.columns.len(),

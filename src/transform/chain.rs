@@ -56,11 +56,12 @@ impl<'a> Chain<'a> {
 
     /// Adds a link, once DuckDB has bound it.
     pub(super) fn push(&mut self, select: &str) -> Result<(), Fault> {
+        // Bound by itself first: a link over it would number names that come twice.
+        let bound = if self.links.is_empty() { select.to_owned() } else { self.over(select) };
+        self.columns = self.engine.columns(&bound)?;
         // `NOT MATERIALIZED`, or a link that is read twice would be held in memory whole.
         let link = format!("\"#{}\" AS NOT MATERIALIZED (\n{select}\n)", self.links.len());
         self.links.push(link);
-        let sql = self.over(&format!("SELECT * FROM {}", self.last()));
-        self.columns = self.engine.columns(&sql)?;
         if let Some(twice) = first_double(&self.columns) {
             return Err(Fault::new(Code::InvalidArguments, format!("two columns would be named `{twice}`"))
                 .hint("give one of them another name"));

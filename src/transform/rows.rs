@@ -63,7 +63,9 @@ pub(super) fn select(chain: &mut Chain<'_>, step: &Step) -> Result<String, Fault
 fn standing_alone(chain: &mut Chain<'_>, sql: &str) -> Result<(), Fault> {
     // An expression that is a subquery: parsed between parentheses, looked up later.
     chain.engine.expression(&format!("EXISTS ({sql}\n)")).map(|_| ()).map_err(|fault| {
-        Fault::new(Code::InvalidSql, fault.message.replacen("`EXISTS (", "`", 1))
+        let why = fault.message.rsplit("is no expression: ").next().unwrap_or_default();
+        let why = if why == fault.message { "more than one statement" } else { why };
+        Fault::new(Code::InvalidSql, format!("the SQL is no SELECT by itself: {why}"))
             .hint("write one SELECT over `this`, such as `select region, price from this`")
     })
 }

@@ -27,7 +27,7 @@ use crate::{
 
 /// What an import did.
 pub struct Imported {
-    /// Each with `new`, `changed` or `unchanged`.
+    /// Each with `new`, `changed`, `unchanged` or `held`.
     pub sheets: Vec<(Sheet, &'static str)>,
     /// For people: format, encoding, delimiter.
     pub format: String,
@@ -356,7 +356,8 @@ impl Inner {
             let state = match change {
                 Change::New => "new",
                 Change::Changed => "changed",
-                Change::Same | Change::Held => "unchanged",
+                Change::Same => "unchanged",
+                Change::Held => "held",
             };
             (sheet, state)
         });

@@ -7,3 +7,6 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod restore_version;
+mod sheet_history;
+mod transform_sheet;
