@@ -47,9 +47,8 @@ def ordered(frame, keys, ascending):
         position = np.arange(len(frame))
         nulls = frame[key].isna().to_numpy()
         values = frame[key].to_numpy(dtype=object)
+        # `reverse` keeps equal ones in order too.
         full = sorted(position[~nulls], key=lambda row: order_key(values[row]), reverse=not up)
-        if not up:  # `reverse` keeps equal ones in order in Python too.
-            pass
         frame = frame.iloc[[*full, *position[nulls]]]
     return frame.reset_index(drop=True)
 
@@ -144,13 +143,13 @@ def step(rng, frame, other):
         return {"op": "limit", "n": n, "offset": offset}, frame.iloc[offset:offset + n]
     if op == "group" and numbers:
         keys, name = some(rng, columns)[:2], pick(rng, numbers)
+        if set(keys) & {"total", "known", "n"}:
+            return None
         grouped = frame.groupby(keys, dropna=False, sort=False)
         after = grouped.agg(total=(name, lambda it: it.sum(min_count=1)), known=(name, "count")).reset_index()
         after["n"] = pd.array(grouped.size().to_numpy(), dtype="Int64")
         after["total"] = after["total"].astype(frame[name].dtype)
         after["known"] = after["known"].astype("Int64")
-        if set(keys) & {"total", "known", "n"}:
-            return None
         return ({"op": "group", "by": keys, "aggregates": {"total": f'sum("{name}")', "known": f'count("{name}")', "n": "count(*)"}},
                 ordered(after, keys, [True] * len(keys)))
     if op == "pivot" and "kind" in columns and "id" in columns and numbers and frame["kind"].notna().all() and len(frame):
