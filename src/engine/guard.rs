@@ -70,9 +70,20 @@ pub(super) fn expression(connection: &Connection, text: &str) -> Result<Expressi
         node.get("type").and_then(Value::as_str) == Some("SELECT_NODE") && keys.iter().all(|key| empty(key))
     };
     match (node, list) {
-        (Some(node), Some([one])) if is_plain(node) => Ok(Expression { reorders: reorders(one) }),
+        (Some(node), Some([one])) if is_plain(node) && !has_star(one) => Ok(Expression { reorders: reorders(one) }),
         _ => Err(Fault::new(Code::InvalidSql, format!("`{text}` is more than one expression"))
             .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT")),
+    }
+}
+
+/// Whether it stands for several columns.
+fn has_star(node: &Value) -> bool {
+    match node {
+        Value::Array(nodes) => nodes.iter().any(has_star),
+        // A subquery has columns of its own.
+        Value::Object(fields) if text(fields, "class") == "SUBQUERY" => false,
+        Value::Object(fields) => text(fields, "class") == "STAR" || fields.values().any(has_star),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
     }
 }
 

@@ -44,7 +44,7 @@ impl Tool for RestoreVersion {
     const TITLE: &'static str = "Restore a version";
     const ABOUT: &'static str = "Makes an old version of a sheet current again, as a new version, so this too can be \
         undone; or brings back a sheet deleted in the last 30 days.";
-    const EFFECT: Effect = Effect::Writes;
+    const EFFECT: Effect = Effect::Changes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Restored, Fault> {
         let number = (args.version > 0).then_some(args.version);

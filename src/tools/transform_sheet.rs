@@ -111,7 +111,7 @@ impl Tool for TransformSheet {
         with `save_as`, a new sheet; nothing is ever overwritten. Expressions are DuckDB scalar expressions. Try \
         `dry_run` first: rows before and after, columns changed, cells that don't convert, sample rows. To answer a \
         question use `query`. When a linked file changes, its sheet's steps are applied again.";
-    const EFFECT: Effect = Effect::Writes;
+    const EFFECT: Effect = Effect::Changes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Outcome, Fault> {
         let Args { sheet, steps, steps_of, save_as, based_on, dry_run } = args;

@@ -14,6 +14,7 @@ use crate::{
 /// What `trim` takes away: Unicode's spaces, and the marks that are none to the eye.
 const BLANKS: &str = " \t\n\r\u{b}\u{c}\u{85}\u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{200b}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are another file's")]
 pub(super) fn select(chain: &mut Chain<'_>, step: &Step) -> Result<String, Fault> {
     let last = chain.last();
     let sql = match step {

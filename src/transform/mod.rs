@@ -4,6 +4,7 @@
 
 mod chain;
 mod columns;
+mod ops;
 mod parse;
 mod rows;
 mod step;
@@ -22,7 +23,7 @@ use crate::{
     value::Column,
 };
 
-pub use self::step::OPS;
+pub use self::ops::OPS;
 
 /// What to do to a sheet's rows.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -12,16 +12,16 @@ use crate::{
     value::Column,
 };
 
-/// Forms that can be read in one way only.
+/// Forms that begin with a year of four digits.
+const BY_YEAR: &[&str] = &["%Y.%m.%d", "%Y%m%d", "%Y-%m"];
+
+/// Other forms that can be read in one way only. Years of two digits first: `%Y` would take them for four.
 const CLEAR: &[&str] = &[
-    "%Y.%m.%d",
-    "%Y%m%d",
     "%d %B %Y",
     "%d %b %Y",
+    "%d-%b-%y",
     "%d-%b-%Y",
     "%d-%B-%Y",
-    "%d-%b-%y",
-    "%d %b %y",
     "%d. %B %Y",
     "%d. %b %Y",
     "%B %d, %Y",
@@ -31,7 +31,6 @@ const CLEAR: &[&str] = &[
     "%B %Y",
     "%b %Y",
     "%b-%Y",
-    "%Y-%m",
 ];
 const TIMES: &[&str] = &["", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %I:%M%p", ", %H:%M:%S", ", %H:%M"];
 
@@ -152,10 +151,15 @@ fn moment(chain: &mut Chain<'_>, column: &Column, format: &str) -> Result<String
     let text = format!(
         "regexp_replace(regexp_replace({text}, '^(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*\\.?,?\\s+', ''), '(\\d)(?i:st|nd|rd|th)\\b', '\\1')"
     );
-    let iso = format!("CASE WHEN regexp_matches({text}, '^\\d{{4}}[-/]\\d') THEN TRY_CAST({text} AS TIMESTAMP) END");
+    let by_year: Vec<String> =
+        TIMES.iter().flat_map(|time| BY_YEAR.iter().map(move |form| text_literal(&format!("{form}{time}")))).collect();
+    let by_year = format!(
+        "CASE WHEN regexp_matches({text}, '^\\d{{4}}') THEN coalesce(TRY_CAST({text} AS TIMESTAMP), try_strptime({text}, [{}])) END",
+        by_year.join(", ")
+    );
     let reading = |day_first: bool| {
         let forms: Vec<String> = forms(day_first).iter().map(|form| text_literal(form)).collect();
-        in_century(&format!("coalesce({iso}, try_strptime({text}, [{}]))", forms.join(", ")))
+        in_century(&format!("coalesce({by_year}, try_strptime({text}, [{}]))", forms.join(", ")))
     };
     let (day_first, month_first) = (reading(true), reading(false));
     let answer = chain.look(&format!(

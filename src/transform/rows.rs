@@ -10,6 +10,7 @@ use crate::{
     value::Column,
 };
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are another file's")]
 pub(super) fn select(chain: &mut Chain<'_>, step: &Step) -> Result<String, Fault> {
     let (last, numbered, all) = (chain.last(), chain.numbered(), list(&chain.columns));
     Ok(match step {

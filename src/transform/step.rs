@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
+use super::ops::{OPS, example};
 use crate::{
     fault::{Code, Fault},
     name::nearest,
@@ -276,36 +277,6 @@ pub(super) enum How {
     Anti,
 }
 
-/// Each op with an example, in the order of the schema.
-pub const OPS: &[(&str, &str)] = &[
-    ("filter", r#"{"op": "filter", "expr": "price > 0 and region is not null"}"#),
-    ("select", r#"{"op": "select", "columns": ["region", "price"]}"#),
-    ("drop", r#"{"op": "drop", "columns": ["notes"]}"#),
-    ("rename", r#"{"op": "rename", "columns": {"Unit price": "price"}}"#),
-    ("cast", r#"{"op": "cast", "columns": ["zip"], "to": "VARCHAR"}"#),
-    ("derive", r#"{"op": "derive", "column": "total", "expr": "price * quantity"}"#),
-    (
-        "fill",
-        r#"{"op": "fill", "columns": ["region"], "method": "forward"} or {"op": "fill", "columns": ["price"], "value": 0}"#,
-    ),
-    ("replace", r#"{"op": "replace", "columns": ["city"], "from": "NYC", "to": "New York"}"#),
-    ("trim", r#"{"op": "trim", "columns": ["city"], "collapse": true, "case": "title"}"#),
-    ("split", r#"{"op": "split", "column": "name", "by": ", ", "into": ["last", "first"]}"#),
-    ("merge", r#"{"op": "merge", "columns": ["first", "last"], "by": " ", "to": "name"}"#),
-    ("parse_dates", r#"{"op": "parse_dates", "columns": ["ordered"], "format": "%d/%m/%Y"}"#),
-    ("parse_numbers", r#"{"op": "parse_numbers", "columns": ["price"], "decimal": ","}"#),
-    ("dedupe", r#"{"op": "dedupe", "columns": ["id"], "keep": "last"}"#),
-    ("sort", r#"{"op": "sort", "by": ["region", "-price"]}"#),
-    ("limit", r#"{"op": "limit", "n": 100}"#),
-    ("group", r#"{"op": "group", "by": ["region"], "aggregates": {"total": "sum(price)", "n": "count(*)"}}"#),
-    ("pivot", r#"{"op": "pivot", "by": ["region"], "column": "month", "values": "sales", "aggregate": "sum"}"#),
-    ("unpivot", r#"{"op": "unpivot", "columns": ["jan", "feb"], "name": "month", "value": "sales"}"#),
-    ("join", r#"{"op": "join", "sheet": "customers", "on": {"customer_id": "id"}, "how": "left"}"#),
-    ("union", r#"{"op": "union", "sheet": "sales_2023"}"#),
-    ("window", r#"{"op": "window", "column": "rank", "expr": "rank()", "by": ["region"], "order": ["-price"]}"#),
-    ("sql", r#"{"op": "sql", "sql": "select region, price from this where price > 0"}"#),
-];
-
 /// Most steps at once.
 const MAX_STEPS: usize = 200;
 
@@ -348,6 +319,7 @@ fn parse(step: &Value, position: usize) -> Result<Step, Fault> {
 }
 
 /// What the types can't say: which fields go together.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the fields of most steps are all needed")]
 fn complete(step: Step, position: usize, op: &str) -> Result<Step, Fault> {
     let problem = match &step {
         Step::Rename { column, to, columns } if columns.is_empty() && (column.is_empty() || to.is_empty()) => {
@@ -371,10 +343,6 @@ fn complete(step: Step, position: usize, op: &str) -> Result<Step, Fault> {
 fn malformed(position: usize, op: &str, problem: &str) -> Fault {
     Fault::new(Code::InvalidArguments, format!("step {position} (`{op}`): {problem}"))
         .hint(format!("such as {}", example(op)))
-}
-
-fn example(op: &str) -> &'static str {
-    OPS.iter().find(|(name, _)| *name == op).map_or("", |(_, example)| example)
 }
 
 /// One name or a list of them.

@@ -6,7 +6,7 @@ use std::{
     time::UNIX_EPOCH,
 };
 
-use super::{Inner, Workspace};
+use super::{Inner, Workspace, replay::Replayed};
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet},
     engine::convert::Output,
@@ -221,34 +221,6 @@ impl Workspace {
         self.blocking(move |inner| inner.commit(&source, receipt, replays, &name, &file, &scratch)).await
     }
 
-    /// For each table that is a known sheet with steps, what they make of its new rows.
-    async fn replays(
-        &self,
-        source: &NewSource,
-        receipt: &Receipt,
-        context: &Context<'_>,
-    ) -> Result<Vec<Option<Replayed>>, Fault> {
-        let (source, titles) = (source.clone(), receipt.sheets.iter().map(|it| it.title.clone()).collect::<Vec<_>>());
-        let known = self
-            .blocking(move |inner| {
-                let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
-                Ok(inner.house.catalog.match_import(inner.user.id, &source, &titles)?)
-            })
-            .await?;
-        let mut replays = Vec::new();
-        for (sheet, found) in known.into_iter().zip(&receipt.sheets) {
-            let with_steps = sheet.filter(|sheet| !sheet.version.steps.is_empty()).zip(found.file.clone());
-            replays.push(match with_steps {
-                None => None,
-                Some((sheet, raw)) => {
-                    let outcome = self.replay(&sheet, raw, context).await?;
-                    Some(Replayed { steps_of: sheet.version.number, n_steps: sheet.version.steps.len(), outcome })
-                }
-            });
-        }
-        Ok(replays)
-    }
-
     /// What is known of a linked file that has not changed since it was read with the same options.
     async fn already(&self, path: &Path, options: &Options) -> Result<Option<Imported>, Fault> {
         let Ok(metadata) = path.metadata() else { return Ok(None) };
@@ -285,15 +257,6 @@ impl Workspace {
         Err(Fault::new(Code::LimitExceeded, format!("the file has {n_bytes} bytes, over the limit of {limit}"))
             .hint("split it, or start Quire with a higher `--max-file-size`"))
     }
-}
-
-/// What the steps of a sheet made of its new rows.
-struct Replayed {
-    /// The sheet's current version.
-    steps_of: u64,
-    n_steps: usize,
-    /// The new version and the folder that its file is in, or why there is none.
-    outcome: Result<(NewVersion, Scratch), String>,
 }
 
 /// Where an import comes from.

@@ -4,6 +4,7 @@ mod history;
 mod import;
 mod read;
 mod refresh;
+mod replay;
 mod results;
 pub mod roots;
 mod transform;

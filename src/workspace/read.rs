@@ -131,7 +131,7 @@ impl Workspace {
     }
 
     /// The sheet as it is now, its file read again if it has changed.
-    pub(super) async fn fresh_sheet(&self, name: &str, context: &Context<'_>) -> Result<(Sheet, Vec<String>), Fault> {
+    async fn fresh_sheet(&self, name: &str, context: &Context<'_>) -> Result<(Sheet, Vec<String>), Fault> {
         let wanted = name.to_lowercase();
         let notes = self.refresh(&|name| name == wanted, context).await;
         let name = name.to_owned();

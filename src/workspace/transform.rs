@@ -1,4 +1,4 @@
-//! New versions of a sheet by steps, and the same steps again on rows that were read anew.
+//! New versions of a sheet by steps.
 
 use std::path::PathBuf;
 
@@ -55,7 +55,12 @@ impl Workspace {
                 .hint("give `steps`, such as [{\"op\": \"filter\", \"expr\": \"price > 0\"}]"));
         }
         transform::check(&steps)?;
-        let (before, mut notes) = self.fresh_sheet(&call.sheet, context).await?;
+        // The sheets that the steps read are to be fresh too.
+        let mentioned = Json::from(steps.clone()).to_string().to_lowercase();
+        let wanted = call.sheet.to_lowercase();
+        let mut notes = self.refresh(&|name| name == wanted || mentioned.contains(name), context).await;
+        let name = call.sheet.clone();
+        let before = self.blocking(move |inner| Ok(inner.house.catalog.sheet(inner.user.id, &name)?)).await?;
         if call.based_on > 0 && call.based_on != before.version.number {
             return Err(Fault::new(
                 Code::Conflict,
@@ -108,43 +113,6 @@ impl Workspace {
         Ok(TransformDone { before, after: Some(after), transformed, notes })
     }
 
-    /// What the steps of a sheet make of rows that were read anew, or why they fail.
-    pub(super) async fn replay(
-        &self,
-        sheet: &Sheet,
-        raw: PathBuf,
-        context: &Context<'_>,
-    ) -> Result<Result<(NewVersion, Scratch), String>, Fault> {
-        let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
-        let steps = sheet.version.steps.clone();
-        let out = Some(scratch.path().to_owned());
-        let request = Request { sheet: sheet.name.clone(), steps, out };
-        let transformed = match self.apply(request, raw, &scratch, context).await {
-            Ok(transformed) => transformed,
-            Err(fault) if [Code::Cancelled, Code::Busy, Code::StorageFailed].contains(&fault.code) => {
-                return Err(fault);
-            }
-            Err(fault) => return Ok(Err(fault.message)),
-        };
-        let Some(file) = transformed.file else { return Err(Fault::internal("a replay without a file")) };
-        let sealed = super::blocking(move || {
-            let sealed = store::seal(&file)?;
-            Ok((file, sealed))
-        });
-        let (_, sealed) = sealed.await?;
-        let new = NewVersion {
-            n_rows: transformed.n_rows,
-            columns: transformed.columns,
-            issues: Vec::new(),
-            layout: None,
-            file: sealed.hash,
-            n_bytes: sealed.n_bytes,
-            made_by: json!({"tool": "transform_sheet", "replayed": true, "sql": transformed.sql}),
-            steps: Vec::new(),
-        };
-        Ok(Ok((new, scratch)))
-    }
-
     /// All the steps from a sheet's reading to what it is now.
     async fn steps_of(&self, name: &str) -> Result<Vec<Json>, Fault> {
         let name = name.to_owned();
@@ -157,7 +125,7 @@ impl Workspace {
     }
 
     /// Runs steps in a worker of their own, `base` standing for the sheet.
-    async fn apply(
+    pub(super) async fn apply(
         &self,
         request: Request,
         base: PathBuf,

@@ -84,11 +84,13 @@ fn annotations_say_what_a_tool_does_to_the_world() {
     let listed = bench.serve().ask("tools/list", json!({}))["result"]["tools"].clone();
     for tool in listed.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
-        let (reads, destroys) = (!matches!(name, "import_file" | "delete_sheet"), name == "delete_sheet");
+        let changes = matches!(name, "transform_sheet" | "restore_version");
+        let reads = !changes && !matches!(name, "import_file" | "delete_sheet");
+        let destroys = name == "delete_sheet";
         assert_eq!(
             tool["annotations"],
             json!({
-                "title": tool["title"], "readOnlyHint": reads, "destructiveHint": destroys, "idempotentHint": !destroys, "openWorldHint": false,
+                "title": tool["title"], "readOnlyHint": reads, "destructiveHint": destroys, "idempotentHint": !destroys && !changes, "openWorldHint": false,
             }),
             "{name}"
         );
