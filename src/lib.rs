@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`fault`] | the one error that crosses a surface, and the table of its codes |
 //! | [`name`], [`value`] | names of sheets and columns; column types |
+//! | [`context`] | what goes with a call: its cancellation, its progress |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
 //! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
 //! | [`transform`] | typed steps into SQL, each a SELECT over the step before |
@@ -42,6 +43,7 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod context;
 pub mod engine;
 pub mod fault;
 pub mod ingest;

@@ -34,7 +34,7 @@ impl Catalog {
             match known {
                 Some(sheet) => done.push(update_sheet(&tx, &sheet, new)?),
                 None if source.is_refresh && was_deleted(&tx, source_id, &new.title)? => {}
-                None => done.push(insert_sheet(&tx, user, source_id, new)?),
+                None => done.push(insert_sheet(&tx, user, source_id, &new)?),
             }
         }
         if done.iter().any(|(_, change)| matches!(change, Change::New | Change::Changed)) {
@@ -219,7 +219,12 @@ fn was_deleted(conn: &Connection, source_id: i64, title: &str) -> Result<bool, C
     Ok(conn.prepare_cached(sql)?.query_row((source_id, title), |row| row.get(0))?)
 }
 
-fn insert_sheet(conn: &Connection, user: UserId, source_id: i64, new: NewSheet) -> Result<(i64, Change), CatalogError> {
+fn insert_sheet(
+    conn: &Connection,
+    user: UserId,
+    source_id: i64,
+    new: &NewSheet,
+) -> Result<(i64, Change), CatalogError> {
     let name = free_name(conn, user, &new.suggested)?;
     conn.execute(
         "INSERT INTO sheets (user_id, source_id, name, title, hidden, position, created_at)

@@ -119,12 +119,17 @@ pub struct Replay {
     pub outcome: Result<NewVersion, String>,
 }
 
-/// Where a table lies in its source, rows counted from 1.
+/// Where a table lies in its source, rows counted from 1, and how the text was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layout {
     pub header_rows: Vec<u64>,
     pub first_data_row: u64,
     pub last_data_row: u64,
+    /// Of a text file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -24,7 +24,7 @@ fn version(file: &str) -> NewVersion {
         n_rows: 1,
         columns: Vec::new(),
         issues: Vec::new(),
-        layout: Some(Layout { header_rows: vec![1], first_data_row: 2, last_data_row: 2 }),
+        layout: Some(Layout { header_rows: vec![1], first_data_row: 2, last_data_row: 2, ..Layout::default() }),
         file: file.to_owned(),
         n_bytes: 1,
         made_by: json!({"tool": "import_file"}),

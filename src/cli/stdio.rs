@@ -9,23 +9,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::config::Settings;
 use crate::{
+    context::Context,
     fault::Fault,
     ingest::Options,
-    mcp,
-    tool::Context,
-    tools,
+    mcp, tools,
     workspace::{House, Workspace},
 };
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Files or folders to import at start, like `--open`
+    // Not named `open`: it would hide the setting of that name.
     #[arg(value_name = "PATH")]
-    open: Vec<PathBuf>,
+    paths: Vec<PathBuf>,
 }
 
 pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault> {
-    settings.open.extend(args.open);
+    settings.open.extend(args.paths);
     let house = settings.house()?;
     let workspace = house.local()?;
     // Beside the greeting, not before it.

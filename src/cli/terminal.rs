@@ -10,8 +10,8 @@ use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    context::{Context, Progress},
     fault::Fault,
-    tool::{Context, Progress},
 };
 
 /// Prints data as JSON: indented for a person, on one line for a program.

@@ -52,17 +52,16 @@ pub fn read(
         Input::Parquet => format!("read_parquet({})", literal(source)),
         Input::Json => format!("read_json({}, sample_size=-1, maximum_object_size=67108864)", literal(source)),
     };
-    let unreadable = |error| {
-        let fault = fault(error);
+    let unreadable = |fault: Fault| {
         if [Code::OutOfMemory, Code::Cancelled].contains(&fault.code) {
             return fault;
         }
-        Fault::new(Code::UnreadableFile, format!("the file can't be read: {}", fault.message))
+        // What follows the first line is our own SQL.
+        let what = fault.message.lines().next().unwrap_or_default();
+        Fault::new(Code::UnreadableFile, format!("the file can't be read: {what}"))
             .hint("check that it is whole, and is what its name says")
     };
-    let describe = engine
-        .run(&format!("DESCRIBE SELECT * FROM {table}"), &UNBOUNDED)
-        .map_err(|fault| Fault { code: Code::UnreadableFile, ..fault })?;
+    let describe = engine.run(&format!("DESCRIBE SELECT * FROM {table}"), &UNBOUNDED).map_err(unreadable)?;
     let columns = describe.rows.iter().filter_map(|row| described(row.get())).collect();
     let armed = engine.interrupts.arm(&engine.keeper);
     let (file, counted) = match out {
@@ -70,7 +69,7 @@ pub fn read(
         Some(folder) => {
             let file = folder.join("0.parquet");
             let copy = format!("COPY (SELECT * FROM {table}) TO {} ({PARQUET})", literal(&file));
-            engine.keeper.execute_batch(&copy).map_err(unreadable)?;
+            engine.keeper.execute_batch(&copy).map_err(|error| unreadable(fault(error)))?;
             let counted = format!("read_parquet({})", literal(&file));
             (Some(file), counted)
         }
@@ -78,7 +77,7 @@ pub fn read(
     let n_rows = engine
         .keeper
         .query_row(&format!("SELECT count(*) FROM {counted}"), [], |row| row.get(0))
-        .map_err(unreadable)?;
+        .map_err(|error| unreadable(fault(error)))?;
     drop(armed);
     Ok(Converted { columns, n_rows, file })
 }

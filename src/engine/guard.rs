@@ -40,13 +40,16 @@ pub(super) fn check(
         Some(statements) if tree.get("error") == Some(&Value::Bool(false)) => statements,
         _ => return Err(not_a_select(&tree)),
     };
+    if statements.is_empty() {
+        return Err(Fault::new(Code::InvalidSql, "there is no statement in `sql`").hint("send one SELECT"));
+    }
     let [statement] = statements.as_slice() else {
         return Err(Fault::new(Code::SqlRefused, format!("{} statements in one `sql`", statements.len()))
             .hint("send one SELECT per call"));
     };
     let mut walk = Walk { known: sheets, used: BTreeSet::new() };
     walk.node(statement, &Scope::default())?;
-    let sql = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let sql = without_tail(connection, select, statement);
     Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used })
 }
 
@@ -104,6 +107,23 @@ fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
         .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
     serde_json::from_str(&tree).map_err(Fault::internal)
 }
+
+/// The statement without the semicolon that ends it and what is behind, so that it can stand in parentheses.
+///
+/// Where a semicolon is one, only the parser can tell: it is the first one before which the same tree stands.
+fn without_tail<'a>(connection: &Connection, select: &'a str, statement: &Value) -> &'a str {
+    let is_same = |head: &str| {
+        let tree = connection.query_row("SELECT json_serialize_sql(?::VARCHAR)", [head], |row| row.get::<_, String>(0));
+        let tree: Option<Value> = tree.ok().and_then(|tree| serde_json::from_str(&tree).ok());
+        tree.and_then(|tree| tree.pointer("/statements/0").map(|it| it == statement)).unwrap_or(false)
+    };
+    let select = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
+    let heads = select.match_indices(';').filter_map(|(at, _)| select.get(..at));
+    heads.take(MAX_SEMICOLONS).find(|head| is_same(head)).unwrap_or(select)
+}
+
+/// Semicolons, in texts and comments too, that are looked at.
+const MAX_SEMICOLONS: usize = 20;
 
 /// Splits `EXPLAIN [ANALYZE]` from the statement that it explains.
 fn split_explain(sql: &str) -> (&'static str, &str) {
@@ -212,16 +232,20 @@ impl Walk<'_> {
 
     fn table(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
         let name = text(fields, "table_name");
-        let qualified = !text(fields, "schema_name").is_empty() || !text(fields, "catalog_name").is_empty();
+        let schema = text(fields, "schema_name");
+        let in_catalog = text(fields, "catalog_name").is_empty();
         let lower = name.to_lowercase();
-        if !qualified && scope.sees(&lower) {
+        if in_catalog && schema.is_empty() && scope.sees(&lower) {
             return Ok(());
         }
-        if !qualified && let Some((sheet, _)) = self.known.get_key_value(lower.as_str()) {
+        // Sheets are views of the schema `main`.
+        if in_catalog
+            && (schema.is_empty() || schema.eq_ignore_ascii_case("main"))
+            && let Some((sheet, _)) = self.known.get_key_value(lower.as_str())
+        {
             self.used.insert(sheet.clone());
             return Ok(());
         }
-        let schema = text(fields, "schema_name");
         let shown = if schema.is_empty() { name.to_owned() } else { format!("{schema}.{name}") };
         let fault = Fault::new(Code::SheetNotFound, format!("no sheet is named `{shown}`"));
         let near = nearest(name, self.known.keys().map(SheetName::as_str));

@@ -137,6 +137,9 @@ fn fault(error: duckdb::Error) -> Fault {
         return Fault::new(Code::OutOfMemory, "the query needs more memory than it may use")
             .hint("aggregate or filter earlier, sort fewer columns, or add a LIMIT");
     }
+    if message.starts_with("Binder Error: Referenced column") || message.contains("does not have a column named") {
+        return Fault::new(Code::ColumnNotFound, message).hint("`describe_sheet` shows a sheet's columns and values");
+    }
     let prefixes = [
         "Parser",
         "Binder",

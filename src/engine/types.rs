@@ -2,6 +2,8 @@
 
 use duckdb::core::{LogicalTypeHandle, LogicalTypeId};
 
+use crate::name::ColumnName;
+
 /// The type as SQL writes it, such as `DECIMAL(18,2)` or `STRUCT(a BIGINT)[]`.
 #[expect(clippy::wildcard_enum_match_arm, reason = "the crate marks the list as open")]
 pub(super) fn name(logical: &LogicalTypeHandle) -> String {
@@ -11,7 +13,7 @@ pub(super) fn name(logical: &LogicalTypeHandle) -> String {
     let child = |child_idx| name(&logical.child(child_idx));
     let members = || {
         let members: Vec<String> = (0..logical.num_children())
-            .map(|child_idx| format!("{} {}", logical.child_name(child_idx), child(child_idx)))
+            .map(|child_idx| format!("{} {}", member(&logical.child_name(child_idx)), child(child_idx)))
             .collect();
         members.join(", ")
     };
@@ -55,6 +57,13 @@ pub(super) fn name(logical: &LogicalTypeHandle) -> String {
         LogicalTypeId::Variant => "VARIANT".to_owned(),
         _ => "UNKNOWN".to_owned(),
     }
+}
+
+/// A member's name, quoted unless it is a plain word.
+fn member(name: &str) -> String {
+    let is_plain = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if is_plain { name.to_owned() } else { ColumnName(name).quoted() }
 }
 
 /// Whether values of this type keep their meaning on the way through Arrow.

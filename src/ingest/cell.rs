@@ -94,6 +94,18 @@ impl Batch {
         }
     }
 
+    /// Adds a cell to the open row that comes left of others already there; false if its column is taken.
+    pub(super) fn insert(&mut self, col_idx: u32, cell: Cell<'_>) -> bool {
+        let start = self.rows.len().checked_sub(2).and_then(|idx| self.rows.get(idx)).map_or(0, |(_, end)| *end);
+        let row = self.cells.get(start..).unwrap_or_default();
+        let Err(at) = row.binary_search_by_key(&col_idx, |(col_idx, _)| *col_idx) else { return false };
+        self.push(col_idx, cell);
+        if let Some(moved) = self.cells.get_mut(start + at..) {
+            moved.rotate_right(1);
+        }
+        true
+    }
+
     /// A batch over text that is already at hand, so that its cells need no copying.
     pub(super) fn over(text: String) -> Batch {
         Batch { text, ..Batch::default() }

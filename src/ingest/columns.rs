@@ -137,6 +137,10 @@ impl ColumnBuilder {
                 let moment = moment(bytes).filter(|moment| moment.day.is_none())?;
                 values.append_value(moment.time?);
             }
+            (Values::Interval(values), _) => {
+                let moment = moment(bytes).filter(|moment| moment.day.is_none())?;
+                values.append_value(interval(moment.time? / 1_000)?);
+            }
             (Values::Timestamp(values), Reading::Timestamp(order)) => {
                 let moment = moment(bytes).filter(|moment| moment.offset.is_none())?;
                 let day = moment.day?.resolve(order)?;
@@ -168,15 +172,20 @@ impl ColumnBuilder {
             (Values::Timestamp(values), Cell::Timestamp(micros)) => values.append_value(micros),
             (Values::Timestamp(values), Cell::Date(days)) => values.append_value(i64::from(days) * DAY),
             (Values::Interval(values), Cell::Duration(millis)) => {
-                // Parquet's milliseconds have no sign, so that a negative duration is less than its days.
-                let days = i32::try_from(millis.div_euclid(86_400_000)).ok()?;
-                let rest = i32::try_from(millis.rem_euclid(86_400_000)).ok()?;
-                values.append_value(IntervalDayTime::new(days, rest));
+                values.append_value(interval(millis)?);
             }
+            (Values::Interval(values), Cell::Time(micros)) => values.append_value(interval(micros / 1_000)?),
             _ => return None,
         }
         Some(())
     }
+}
+
+fn interval(millis: i64) -> Option<IntervalDayTime> {
+    // Parquet's milliseconds have no sign, so that a negative duration is less than its days.
+    let days = i32::try_from(millis.div_euclid(86_400_000)).ok()?;
+    let rest = i32::try_from(millis.rem_euclid(86_400_000)).ok()?;
+    Some(IntervalDayTime::new(days, rest))
 }
 
 /// Without the white space around it; most cells have none.

@@ -216,7 +216,8 @@ impl Evidence {
         if self.n_time == n_values {
             return Reading::Time;
         }
-        if self.n_duration == n_values {
+        // A time of day beside durations is one under 24 hours.
+        if self.n_duration + self.n_time == n_values {
             return Reading::Interval;
         }
         match self.order() {

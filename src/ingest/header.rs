@@ -40,6 +40,9 @@ pub(super) fn structure(rows: &[Row<'_>], header_row: Option<u64>, is_text_file:
 
 /// Whether the first row plainly is one of the rows below it: where those are not text, it is of their types too.
 fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_file: bool) -> bool {
+    if first.cells().all(|(_, cell)| cell.is_blank() || matches!(cell, Cell::Error(_))) {
+        return true;
+    }
     let mut below = below.peekable();
     let next = below.peek().copied();
     let below = survey(below, is_text_file);

@@ -101,7 +101,7 @@ impl From<ReadError> for Fault {
                 .hint("open it in the program that made it and save it again, or export the sheet as CSV"),
             ReadError::Encrypted => Fault::new(Code::UnreadableFile, message).hint("save it without a password"),
             ReadError::Limit { .. } => Fault::new(Code::LimitExceeded, message)
-                .hint("split the file, or raise the limit in Quire's configuration"),
+                .hint("split the file, or start Quire with a higher `--max-cells`, `--max-columns` or `--max-sheets`"),
             ReadError::Option { hint, .. } => Fault::new(Code::InvalidArguments, message).hint(hint),
         }
     }
@@ -183,14 +183,25 @@ fn read_tables(
         Receipt { format: String::new(), encoding: None, delimiter: None, sheets: Vec::new(), issues: Vec::new() };
     let n_tables = tables.len();
     let mut empty = tally::Tally::default();
+    let mut unreadable = tally::Tally::default();
+    let mut damage = None;
     for (idx, table) in tables.into_iter().enumerate() {
         let path: Option<PathBuf> = out.map(|out| out.join(format!("{idx}.parquet")));
         let mut overall = |share: f64| progress(within(idx, n_tables, share));
-        match table::read(&table, options.header_row, path, &mut budget, &mut overall)? {
-            Some(sheet) => receipt.sheets.push(sheet),
-            None => empty.add(|| table.title.clone()),
+        match table::read(&table, options.header_row, path, &mut budget, &mut overall) {
+            Ok(Some(sheet)) => receipt.sheets.push(sheet),
+            Ok(None) => empty.add(|| table.title.clone()),
+            Err(ReadError::Damaged(what)) => {
+                unreadable.add(|| format!("{}: {what}", table.title));
+                damage.get_or_insert(what);
+            }
+            Err(error) => return Err(error),
         }
     }
+    if let Some(what) = damage.filter(|_| receipt.sheets.is_empty()) {
+        return Err(ReadError::Damaged(what));
+    }
+    receipt.issues.extend(unreadable.issue("unreadable_sheets", "sheets left out because they are damaged"));
     receipt.issues.extend(empty.issue("empty_sheets", "tables without any cell were left out"));
     Ok(receipt)
 }
@@ -203,19 +214,27 @@ fn within(idx: usize, n_tables: usize, share: f64) -> f64 {
 /// Hands over every record of the largest table, gaps filled with blank ones.
 fn raw_tables(tables: &[Table], row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> Result<(), ReadError> {
     let mut largest: Option<(usize, &Table)> = None;
+    let mut damage = None;
     for table in tables {
         let mut n_cells = 0;
         if tables.len() > 1 {
-            table::feed(table, &mut |batch| {
+            let read = table::feed(table, &mut |batch| {
                 n_cells += batch.n_filled();
                 Ok(())
-            })?;
+            });
+            match read {
+                Err(ReadError::Damaged(what)) => {
+                    damage = Some(what);
+                    continue;
+                }
+                read => read?,
+            }
         }
         if largest.is_none_or(|(most, _)| n_cells > most) {
             largest = Some((n_cells, table));
         }
     }
-    let Some((_, table)) = largest else { return Ok(()) };
+    let Some((_, table)) = largest else { return damage.map_or(Ok(()), |what| Err(ReadError::Damaged(what))) };
     let mut next = 1;
     table::feed(table, &mut |batch| {
         for record in batch.rows() {

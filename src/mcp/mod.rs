@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use crate::{
+    context::Context,
     fault::{Code, Fault},
-    tool::{Context, Registry},
+    tool::Registry,
     workspace::Workspace,
 };
 

@@ -6,17 +6,16 @@ mod schema;
 
 use std::{collections::BTreeMap, pin::Pin, time::Instant};
 
-use schemars::JsonSchema;
-use serde::{Serialize, de::DeserializeOwned};
-use serde_json::Value;
-use tokio_util::sync::CancellationToken;
-
 use self::reply::Reply;
 use crate::{
+    context::Context,
     fault::{Code, Fault},
     name::nearest,
     workspace::Workspace,
 };
+use schemars::JsonSchema;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 /// One operation that callers may run, typed at both ends.
 pub trait Tool: Send + Sync + 'static {
@@ -45,15 +44,6 @@ pub enum Effect {
     Changes,
     /// Takes something away.
     Destroys,
-}
-
-/// Tells the caller how far a long call is: a share from 0 to 1, and words.
-pub type Progress<'a> = &'a (dyn Fn(f64, &str) + Send + Sync);
-
-/// How a call can be ended early and followed.
-pub struct Context<'a> {
-    pub cancel: CancellationToken,
-    pub progress: Progress<'a>,
 }
 
 /// What a running tool may reach.

@@ -22,7 +22,7 @@ pub(super) fn of_args<T: Tool>() -> Value {
             MAX_BYTES.to_owned(),
             json!({
                 "type": "integer",
-                "description": "Size of the reply, in bytes.",
+                "description": "Bytes of the reply.",
                 "default": reply::DEFAULT_BYTES,
                 "minimum": reply::MIN_BYTES,
                 "maximum": reply::MAX_BYTES,
@@ -62,6 +62,13 @@ fn simplify(schema: &mut Value) {
         Value::Object(fields) => {
             if fields.get("format").is_some_and(Value::is_string) && fields.contains_key("type") {
                 fields.remove("format");
+            }
+            // Absence is its own default; and that a count is not negative goes without saying.
+            if fields.get("default").is_some_and(Value::is_null) && fields.contains_key("type") {
+                fields.remove("default");
+            }
+            if fields.get("minimum") == Some(&json!(0)) {
+                fields.remove("minimum");
             }
             fields.values_mut().for_each(simplify);
         }

@@ -13,7 +13,7 @@ pub(super) struct DeleteSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, as `list_sheets` gives it.
+    /// A sheet's name, from `list_sheets`.
     sheet: String,
 }
 
@@ -33,8 +33,8 @@ impl Tool for DeleteSheet {
 
     const NAME: &'static str = "delete_sheet";
     const TITLE: &'static str = "Delete a sheet";
-    const ABOUT: &'static str = "Deletes a sheet with all its versions from Quire; `restore_version` brings it back \
-        for 30 days. A file that the sheet was read from stays as it is, and can be imported again.";
+    const ABOUT: &'static str = "Deletes a sheet with all its versions; `restore_version` brings it back for 30 days. \
+        The file it was read from stays.";
     const EFFECT: Effect = Effect::Destroys;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Deleted, Fault> {

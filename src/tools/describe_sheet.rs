@@ -16,9 +16,9 @@ pub(super) struct DescribeSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, as `list_sheets` gives it.
+    /// A sheet's name, from `list_sheets`.
     sheet: String,
-    /// Column names; all columns when empty.
+    /// Column names; all when empty.
     #[serde(default)]
     columns: Vec<String>,
 }
@@ -105,9 +105,8 @@ impl Tool for DescribeSheet {
 
     const NAME: &'static str = "describe_sheet";
     const TITLE: &'static str = "Describe a sheet";
-    const ABOUT: &'static str = "Returns a sheet's columns with type, null count, distinct count, minimum, maximum \
-        and example values (all of them where there are 20 or fewer), exact over all rows; issues of the import; \
-        source and versions. Call it before writing SQL.";
+    const ABOUT: &'static str = "Returns a sheet's columns with type, null and distinct counts, minimum, maximum and \
+        example values (all where there are 20 or fewer), exact over all rows; issues of the import; source; versions. Call it before writing SQL.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Description, Fault> {

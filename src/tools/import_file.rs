@@ -16,29 +16,29 @@ pub(super) struct ImportFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Path of a local file; it stays linked: when it changes, its sheets are read again.
+    /// Path of a local file. It stays linked: its changes are read.
     #[serde(default)]
     path: String,
-    /// Instead of `path`: a file name for the content, such as sales.csv. The same name again makes a new version.
+    /// Instead of `path`: a name for the content, e.g. sales.csv. The same name again: a new version.
     #[serde(default)]
     name: String,
-    /// With `name`: the file's text, e.g. CSV.
+    /// With `name`: its text.
     #[serde(default)]
     content: String,
-    /// With `name`: the file's bytes in base64, e.g. XLSX.
+    /// With `name`: its bytes.
     #[serde(default)]
     content_base64: String,
-    /// Text files: the delimiter, e.g. ";". Detected when empty.
+    /// Of text files, e.g. ";". Detected when empty.
     #[serde(default)]
     delimiter: String,
-    /// Text files: the encoding, e.g. windows-1252. Detected when empty.
+    /// Of text files, e.g. windows-1252. Detected when empty.
     #[serde(default)]
     encoding: String,
-    /// Row that heads the columns, counted from 1; 0: none does. Detected when absent.
+    /// Row of the column names, from 1; 0: none. Detected when absent.
     #[serde(default)]
     #[schemars(with = "u64")]
     header_row: Option<u64>,
-    /// Workbooks: only this worksheet. All when empty.
+    /// Only this worksheet. All when empty.
     #[serde(default)]
     sheet: String,
 }
@@ -120,10 +120,9 @@ impl Tool for ImportFile {
 
     const NAME: &'static str = "import_file";
     const TITLE: &'static str = "Import a file";
-    const ABOUT: &'static str = "Reads a spreadsheet or data file (csv, tsv, xlsx, xlsm, xlsb, xls, ods, parquet, \
-        json) into sheets that `query` can read; every worksheet becomes a sheet. Give `path`, or `name` with \
-        `content` or `content_base64`. Returns names, typed columns, and issues met on the way. Importing the same \
-        file again gives the same sheets.";
+    const ABOUT: &'static str = "Reads a file (csv, tsv, xlsx, xlsm, xlsb, xls, ods, parquet, json) into sheets for \
+        `query`, one for each worksheet. Give `path`, or `name` with `content` or `content_base64`. Returns names, \
+        typed columns, and issues met. The same file again gives the same sheets.";
     const EFFECT: Effect = Effect::Writes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Imported, Fault> {

@@ -13,13 +13,13 @@ pub(super) struct ListSheets;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Only sheets whose name, title, file or a column contains this text, in any case.
+    /// Text in the name, title, file or a column, in any case.
     #[serde(default)]
     search: String,
     /// `next_cursor` of the page before.
     #[serde(default)]
     cursor: String,
-    /// Sheets to return, 1 to 500.
+    /// Sheets to return.
     #[serde(default = "default_limit")]
     #[schemars(range(min = 1, max = 500))]
     limit: u64,
@@ -89,8 +89,8 @@ impl Tool for ListSheets {
 
     const NAME: &'static str = "list_sheets";
     const TITLE: &'static str = "List sheets";
-    const ABOUT: &'static str = "Lists the sheets that can be queried: names, sizes, first columns, sources. Start \
-        here; then `describe_sheet`. Add files with `import_file`.";
+    const ABOUT: &'static str = "Lists the sheets: names, sizes, first columns, sources. Start here; then \
+        `describe_sheet`. `import_file` adds files.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Listing, Fault> {

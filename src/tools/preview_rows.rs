@@ -14,16 +14,16 @@ pub(super) struct PreviewRows;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, as `list_sheets` gives it.
+    /// A sheet's name, from `list_sheets`.
     sheet: String,
-    /// Rows to return, 1 to 1000.
+    /// Rows to return.
     #[serde(default = "default_n_rows")]
     #[schemars(range(min = 1, max = 1_000))]
     n_rows: u64,
     /// Rows to skip.
     #[serde(default)]
     offset: u64,
-    /// Column names; all columns when empty.
+    /// Column names; all when empty.
     #[serde(default)]
     columns: Vec<String>,
 }
@@ -38,8 +38,8 @@ impl Tool for PreviewRows {
 
     const NAME: &'static str = "preview_rows";
     const TITLE: &'static str = "Preview rows";
-    const ABOUT: &'static str = "Returns a page of a sheet's rows in the file's order, to see what the data looks \
-        like. To count, filter, sort or aggregate use `query`.";
+    const ABOUT: &'static str = "A page of a sheet's rows in the file's order. To filter, sort or aggregate use \
+        `query`.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {

@@ -14,9 +14,9 @@ pub(super) struct Query;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// One SELECT in DuckDB's SQL. Sheets are tables; quote column names that are not plain words, e.g. "Unit price".
+    /// One SELECT. Sheets are tables; quote column names such as "Unit price".
     sql: String,
-    /// Rows to return, 1 to 10000.
+    /// Rows to return.
     #[serde(default = "default_max_rows")]
     #[schemars(range(min = 1, max = 10_000))]
     max_rows: u64,
@@ -32,10 +32,10 @@ impl Tool for Query {
 
     const NAME: &'static str = "query";
     const TITLE: &'static str = "Query sheets with SQL";
-    const ABOUT: &'static str = "Runs one read-only SELECT (DuckDB dialect) over any number of sheets, joined by name. \
-        Returns columns, and rows as arrays; a cut reply has a `result` handle for `read_result`. Aggregate in SQL \
-        rather than reading rows. Call `describe_sheet` first for exact column names and values. \
-        PIVOT needs its values listed; EXPLAIN works; files can't be read here: use `import_file`.";
+    const ABOUT: &'static str = "Runs one read-only SELECT (DuckDB dialect) over any sheets, joined by name. \
+        A cut reply has a `result` handle for `read_result`. Aggregate in SQL \
+        rather than reading rows. Call `describe_sheet` first for exact column names and values. PIVOT needs its \
+        values listed; for files use `import_file`.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {

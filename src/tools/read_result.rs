@@ -14,12 +14,12 @@ pub(super) struct ReadResult;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Handle that `query` returned; good for an hour.
+    /// Handle from `query`; good for an hour.
     result: String,
-    /// Rows to skip: `next_offset` of the page before.
+    /// Rows to skip: the last page's `next_offset`.
     #[serde(default)]
     offset: u64,
-    /// Rows to return, 1 to 10000.
+    /// Rows to return.
     #[serde(default = "default_max_rows")]
     #[schemars(range(min = 1, max = 10_000))]
     max_rows: u64,
@@ -35,8 +35,8 @@ impl Tool for ReadResult {
 
     const NAME: &'static str = "read_result";
     const TITLE: &'static str = "Read more of a result";
-    const ABOUT: &'static str = "Returns the next rows of a `query` result that was cut, by its `result` handle. The \
-        query is not run again. Prefer a narrower query to reading many pages.";
+    const ABOUT: &'static str = "Returns the next rows of a cut `query` result by its `result` handle, without running \
+        the query again. Prefer a narrower query to reading many pages.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {

@@ -21,6 +21,7 @@ pub(super) struct Args {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the words of the reply")]
 pub(super) struct Restored {
     sheet: String,
     /// The new current version.

@@ -72,6 +72,7 @@ struct Entry {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the words of the reply")]
 struct Deleted {
     sheet: String,
     n_rows: u64,

@@ -19,17 +19,6 @@ pub(super) struct TransformSheet;
 pub(super) struct Args {
     /// A sheet's name.
     sheet: String,
-    /// Applied in order; each sees the columns that the one before leaves. Fields by op:
-    /// filter {expr}; select, drop {columns}; rename {columns: {"old": "new"}}; cast {columns, to: "DATE"};
-    /// derive {column, expr}; fill {columns, value} or {columns, method: forward|backward|mean|median|mode|min|max, by};
-    /// replace {columns, from, to, mode: cell|part|regex} or {columns, values: {"old": "new"}};
-    /// trim {columns, collapse, case: lower|upper|title, empty_to_null}; split {column, by: ",", into: ["a", "b"]};
-    /// merge {columns, by: " ", to}; parse_dates {columns, format: "%d/%m/%Y"}; parse_numbers {columns, decimal: ","}
-    /// (format and decimal are found out where absent); dedupe {columns, keep: first|last}; sort {by: ["a", "-b"]};
-    /// limit {n, offset}; group {by, aggregates: {"total": "sum(price)"}}; pivot {by, column, values, aggregate: sum};
-    /// unpivot {columns, name, value}; join {sheet, on: ["id"] or {"own": "other"}, how: left|inner|right|full|semi|anti,
-    /// columns}; union {sheet}; window {column, expr: "rank()", by, order: ["-price"], rows: 7};
-    /// sql {sql: "select … from this"}. cast and parse_* take on_error: fail|null.
     #[serde(default)]
     #[schemars(schema_with = "steps")]
     steps: Vec<Value>,
@@ -91,6 +80,19 @@ struct Cells {
     n_cells: u64,
     examples: Vec<String>,
 }
+
+/// The fields of every op, as a model reads them.
+const STEPS: &str = "Applied in order; each sees the columns that the one before leaves. Fields by op: filter {expr}; select, \
+    drop {columns}; rename {columns: {\"old\": \"new\"}}; cast {columns, to: \"DATE\"}; derive {column, expr}; fill \
+    {columns, value} or {columns, method: forward|backward|mean|median|mode|min|max, by}; replace {columns, \
+    from, to, mode: cell|part|regex} or {columns, values: {\"old\": \"new\"}}; trim {columns, collapse, case: \
+    lower|upper|title, empty_to_null}; split {column, by: \",\", into: [\"a\", \"b\"]}; merge {columns, by: \" \", to}; \
+    parse_dates {columns, format: \"%d/%m/%Y\"}; parse_numbers {columns, decimal: \",\"} (format and decimal are \
+    found out where absent); dedupe {columns, keep: first|last}; sort {by: [\"a\", \"-b\"]}; limit {n, offset}; \
+    group {by, aggregates: {\"total\": \"sum(price)\"}}; pivot {by, column, values, aggregate: sum}; unpivot \
+    {columns, name, value}; join {sheet, on: [\"id\"] or {\"own\": \"other\"}, how: left|inner|right|full|semi|anti, \
+    columns}; union {sheet}; window {column, expr: \"rank()\", by, order: [\"-price\"], rows: 7}; sql {sql: \"select \
+    … from this\"}. cast and parse_* take on_error: fail|null.";
 
 /// Columns named in each list of a reply.
 const N_COLUMNS: usize = 50;
@@ -158,6 +160,7 @@ fn steps(_: &mut SchemaGenerator) -> Schema {
     let ops: Vec<&str> = OPS.iter().map(|(name, _)| *name).collect();
     json_schema!({
         "type": "array",
+        "description": STEPS,
         "items": {
             "type": "object",
             "properties": {"op": {"type": "string", "enum": ops}},

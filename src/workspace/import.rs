@@ -9,15 +9,15 @@ use std::{
 use super::{Inner, Workspace, replay::Replayed};
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet},
+    context::Context,
     engine::convert::Output,
     fault::{Code, Fault},
     ingest::{
         Options,
-        receipt::{Issue, Receipt, SheetReceipt},
+        receipt::{Issue, Receipt},
     },
     name::SheetName,
     store::{self, Scratch},
-    tool::Context,
     transform::TRANSFORMED,
     worker::{
         pool::CallLimits,
@@ -233,7 +233,9 @@ impl Workspace {
         if !is_same {
             return Ok(None);
         }
-        let (format, issues) = (source.format.clone(), source.issues.clone());
+        let layout = sheets.first().and_then(|sheet| sheet.version.layout.clone()).unwrap_or_default();
+        let format = shown_format(&source.format, layout.encoding, layout.delimiter);
+        let issues = source.issues.clone();
         let sheets = sheets.into_iter().map(|sheet| (sheet, "unchanged")).collect();
         Ok(Some(Imported { sheets, format, issues, notes: Vec::new() }))
     }
@@ -279,7 +281,8 @@ impl Inner {
         scratch: &Scratch,
     ) -> Result<Imported, Fault> {
         let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
-        let format = shown_format(&receipt);
+        let Receipt { encoding, delimiter, .. } = receipt;
+        let format = shown_format(&receipt.format, encoding.clone(), delimiter.clone());
         let n_sheets = receipt.sheets.len();
         let (mut sheets, mut files, mut folders) = (Vec::new(), Vec::new(), Vec::new());
         let mut n_steps = Vec::new();
@@ -289,7 +292,25 @@ impl Inner {
             };
             let sealed = store::seal(&version_file)?;
             let suggested = suggest(&found.title, name, n_sheets);
-            let mut new = new_sheet(found, position, suggested, &sealed);
+            let layout = Layout {
+                header_rows: found.header_rows,
+                first_data_row: found.first_data_row,
+                last_data_row: found.last_data_row,
+                encoding: encoding.clone(),
+                delimiter: delimiter.clone(),
+            };
+            let version = NewVersion {
+                n_rows: found.n_rows,
+                columns: found.columns,
+                issues: found.issues,
+                layout: Some(layout),
+                file: sealed.hash.clone(),
+                n_bytes: sealed.n_bytes,
+                made_by: serde_json::json!({"tool": "import_file"}),
+                steps: Vec::new(),
+            };
+            let (title, hidden) = (found.title, found.hidden);
+            let mut new = NewSheet { title, hidden, position, suggested, version, replay: None };
             files.push((version_file, sealed.hash));
             if let Some(Replayed { steps_of, n_steps: n, outcome }) = replayed {
                 n_steps.push((new.title.clone(), n));
@@ -336,30 +357,6 @@ impl Inner {
     }
 }
 
-fn new_sheet(found: SheetReceipt, position: u32, suggested: SheetName, sealed: &store::Sealed) -> NewSheet {
-    NewSheet {
-        title: found.title,
-        hidden: found.hidden,
-        position,
-        suggested,
-        version: NewVersion {
-            n_rows: found.n_rows,
-            columns: found.columns,
-            issues: found.issues,
-            layout: Some(Layout {
-                header_rows: found.header_rows,
-                first_data_row: found.first_data_row,
-                last_data_row: found.last_data_row,
-            }),
-            file: sealed.hash.clone(),
-            n_bytes: sealed.n_bytes,
-            made_by: serde_json::json!({"tool": "import_file"}),
-            steps: Vec::new(),
-        },
-        replay: None,
-    }
-}
-
 /// A name for a table: its own title, or its file's where the title says nothing.
 fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
     let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
@@ -372,10 +369,10 @@ fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
     }
 }
 
-fn shown_format(receipt: &Receipt) -> String {
-    let delimiter = receipt.delimiter.as_ref().map(|delimiter| format!("delimiter {delimiter:?}"));
-    let parts = [Some(receipt.format.clone()), receipt.encoding.clone(), delimiter];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+/// For people: the format, and how a text file was read.
+fn shown_format(format: &str, encoding: Option<String>, delimiter: Option<String>) -> String {
+    let delimiter = delimiter.map(|delimiter| format!("delimiter {delimiter:?}"));
+    [Some(format.to_owned()), encoding, delimiter].into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {

@@ -2,10 +2,10 @@
 
 use crate::{
     catalog::{Sheet, Version},
+    context::Context,
     engine::{Page, PageRequest, profile::ColumnProfile},
     fault::{Code, Fault},
     name::nearest,
-    tool::Context,
     value::Column,
     worker::task::{Manifest, Task},
 };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Workspace;
-use crate::{catalog::LinkedSource, fault::Fault, name::SheetName, tool::Context};
+use crate::{catalog::LinkedSource, context::Context, fault::Fault, name::SheetName};
 
 impl Workspace {
     /// Reads changed files again whose sheets `is_wanted`. Only files within this process's roots are looked at.

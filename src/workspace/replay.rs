@@ -7,10 +7,10 @@ use serde_json::json;
 use super::Workspace;
 use crate::{
     catalog::{NewSource, NewVersion, Sheet},
+    context::Context,
     fault::{Code, Fault},
     ingest::receipt::Receipt,
     store::{self, Scratch},
-    tool::Context,
     transform::Request,
 };
 

@@ -7,10 +7,10 @@ use serde_json::{Value as Json, json};
 use super::Workspace;
 use crate::{
     catalog::{NewVersion, Sheet},
+    context::Context,
     fault::{Code, Fault},
     name::SheetName,
     store::{self, Scratch},
-    tool::Context,
     transform::{self, Request, Transformed},
     worker::{
         pool::CallLimits,

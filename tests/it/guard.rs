@@ -215,7 +215,7 @@ fn sql_that_only_reads_runs() {
         ),
         (
             "select date_trunc('month', date '2024-02-29'), strftime(date '2024-02-29', '%Y'), extract(year from date '2024-02-29'), date '2024-02-29' + interval 1 day",
-            json!([["2024-02-01", "2024", 2024, "2024-03-01T00:00:00"]]),
+            json!([["2024-02-01T00:00:00", "2024", 2024, "2024-03-01T00:00:00"]]),
         ),
         (
             "select date_diff('day', date '2024-01-01', date '2024-03-01'), strptime('05/2024', '%m/%Y'), age(date '2024-02-01', date '2024-01-01')",
@@ -247,7 +247,7 @@ fn sql_that_only_reads_runs() {
             "select a, null as d from t where a = 2 union all by name select d, a from u order by a limit 1",
             json!([[1, "2024-01-01"]]),
         ),
-        ("select try_cast('x' as integer), try(1 / 0)", json!([[null, null]])),
+        ("select try_cast('x' as integer), try('x'::integer)", json!([[null, null]])),
         ("select 'ä' < 'b' collate de, upper('x') collate nocase = 'x'", json!([[true, true]])),
         (
             "select string_agg(b, '|' order by a), array_agg(a order by a desc), median(c), quantile_cont(c, 0.5), mode(b) from t",

@@ -10,7 +10,7 @@ mod killed {
 
     use crate::harness::{
         Bench, code_of,
-        process::linux::{children, is_alive, kill, until_busy},
+        process::linux::{busy_child, children, is_alive, kill},
         until,
     };
 
@@ -35,8 +35,7 @@ mod killed {
         let mut client = bench.serve_files();
         assert_eq!(client.rows("from t"), json!([[1]]));
         let long = client.begin("query", &json!({"sql": "select count(*) from range(100000000) a, range(100000000) b where a.range * b.range % 7 = 3"}));
-        let [worker] = children(client.pid())[..] else { panic!("one worker") };
-        until_busy(worker);
+        let worker = busy_child(client.pid());
         kill(worker);
         let outcome = client.outcome(long);
         assert_eq!(code_of(&outcome), "worker_crashed", "{outcome:?}");
@@ -49,8 +48,7 @@ mod killed {
         let mut client = bench.serve();
         assert_eq!(client.rows("select 1"), json!([[1]]));
         client.begin("query", &json!({"sql": "select count(*) from range(100000000) a, range(100000000) b where a.range * b.range % 7 = 3"}));
-        let [worker] = children(client.pid())[..] else { panic!("one worker") };
-        until_busy(worker);
+        let worker = busy_child(client.pid());
         kill(client.pid());
         until("the worker is gone", || !is_alive(worker));
     }

@@ -45,10 +45,7 @@ fn a_cancelled_query_stops_and_frees_its_worker() {
     let long = client.begin("query", &json!({"sql": ENDLESS}));
     #[cfg(target_os = "linux")]
     {
-        use crate::harness::process::linux;
-        let worker = linux::children(client.pid());
-        assert_eq!(worker.len(), 1);
-        linux::until_busy(worker[0]);
+        crate::harness::process::linux::busy_child(client.pid());
     }
     client.send(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": long, "reason": "enough"}}));
     // The one worker's place is free again, or this would wait for an hour.

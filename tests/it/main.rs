@@ -1,5 +1,13 @@
 //! The tests: each goes through a surface of the built binary, in data. `cfg(test)` lets the lints know what these are.
 
+#![expect(
+    clippy::format_collect,
+    clippy::format_push_string,
+    clippy::needless_for_each,
+    clippy::needless_pass_by_value,
+    reason = "tests are written to be read: sheets as text, arguments as `json!`"
+)]
+
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Workbooks, by calamine: XLSX, XLSM and XLSB cell by cell, XLS whole and therefore small; ODS by a reader of our own.
 
+mod inflated;
 mod ods;
 mod package;
 mod rows;

@@ -1,4 +1,4 @@
-//! The zip that a workbook is, inflated once before calamine sees it: sizes are a stranger's word until then.
+//! The zip that a workbook is, looked through before its reader sees it: what it says of itself is a stranger's word.
 
 use std::{
     fs::File,
@@ -9,6 +9,7 @@ use std::{
 use memchr::memmem;
 use zip::{ZipArchive, result::ZipError};
 
+use super::inflated::{Archive, Inflated, Part};
 use crate::ingest::{Limits, ReadError};
 
 /// Of styles, which calamine keeps as records much larger than their text.
@@ -21,50 +22,66 @@ const BUFFER_BYTES: usize = 1 << 16;
 /// Longer than whatever is looked for.
 const OVERLAP_BYTES: usize = 64;
 
-/// What stands between a formula and the end of its cell where no value was stored.
-const NO_VALUE: [&[u8]; 5] = [b"f></", b"/></c>", b"<v></", b"<v/>", b"<v />"];
-
-/// What inflating it told of a workbook.
-#[derive(Debug, Default)]
-pub(super) struct Package {
-    /// Some formula may lack a stored value.
-    pub(super) lacks_values: bool,
-}
-
-/// Inflates every part, within limits. What is damaged is left for calamine to find: it may not need that part.
-pub(super) fn inspect(file: &Path, limits: &Limits) -> Result<Package, ReadError> {
-    let mut archive = ZipArchive::new(BufReader::new(File::open(file)?)).map_err(zip_error)?;
-    let limit = limits.inflated_bytes;
-    let declared = archive.decompressed_size().unwrap_or(0);
-    if declared > u128::from(limit) {
-        return Err(inflated(u64::try_from(declared).unwrap_or(u64::MAX), limit));
-    }
-    let mut package = Package::default();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    let mut n_bytes = 0;
-    for part_idx in 0..archive.len() {
-        let mut part = match archive.by_index(part_idx) {
+/// The workbook's zip for calamine, its parts within limits by what they say of themselves and held to it.
+pub(super) fn inflated(file: &Path, limits: &Limits) -> Result<Inflated, ReadError> {
+    let mut archive = open(file, limits)?;
+    let mut parts = Vec::new();
+    for idx in 0..archive.len() {
+        let part = match archive.by_index(idx) {
             Ok(part) => part,
             Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => return Err(ReadError::Encrypted),
             Err(_) => continue,
         };
-        let name = part.name().map(|name| name.to_lowercase()).unwrap_or_default();
-        let mut seen = Seen::new(&name);
-        let mut kept = 0;
-        while let Some(free) = buffer.get_mut(kept..) {
-            let Ok(n @ 1..) = part.read(free) else { break };
-            n_bytes += u64::try_from(n).unwrap_or(u64::MAX);
-            if n_bytes > limit {
-                return Err(inflated(n_bytes, limit));
-            }
-            let end = kept + n;
-            seen.look(buffer.get(..end).unwrap_or_default(), n)?;
-            kept = end.min(OVERLAP_BYTES);
-            buffer.copy_within(end - kept..end, 0);
+        let (name, n_bytes, crc32) = (part.name_raw().to_vec(), part.size(), part.crc32());
+        let mut seen = Seen::new(&String::from_utf8_lossy(&name).to_lowercase());
+        if seen.kind != Kind::Other {
+            look_through(part.take(n_bytes), &mut seen, limits)?;
         }
-        package.lacks_values |= seen.lacks_value;
+        parts.push(Part { idx, name, n_bytes, crc32 });
     }
-    Ok(package)
+    Ok(Inflated::new(archive, &parts))
+}
+
+/// Inflates every part, within limits. What is damaged is left for its reader to find: it may not need that part.
+pub(super) fn inspect(file: &Path, limits: &Limits) -> Result<(), ReadError> {
+    let mut archive = open(file, limits)?;
+    let mut left = limits.clone();
+    for idx in 0..archive.len() {
+        let part = match archive.by_index(idx) {
+            Ok(part) => part,
+            Err(ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED)) => return Err(ReadError::Encrypted),
+            Err(_) => continue,
+        };
+        let mut seen = Seen::new("");
+        look_through(part, &mut seen, &left)?;
+        left.inflated_bytes = left.inflated_bytes.saturating_sub(seen.n_bytes);
+    }
+    Ok(())
+}
+
+fn open(file: &Path, limits: &Limits) -> Result<Archive, ReadError> {
+    let archive = ZipArchive::new(BufReader::new(File::open(file)?)).map_err(zip_error)?;
+    let declared = archive.decompressed_size().unwrap_or(0);
+    if declared > u128::from(limits.inflated_bytes) {
+        return Err(inflated_limit(u64::try_from(declared).unwrap_or(u64::MAX), limits));
+    }
+    Ok(archive)
+}
+
+fn look_through(mut part: impl Read, seen: &mut Seen, limits: &Limits) -> Result<(), ReadError> {
+    let mut buffer = vec![0; BUFFER_BYTES];
+    let mut kept = 0;
+    while let Some(free) = buffer.get_mut(kept..) {
+        let Ok(n @ 1..) = part.read(free) else { break };
+        let end = kept + n;
+        seen.look(buffer.get(..end).unwrap_or_default(), n)?;
+        if seen.n_bytes > limits.inflated_bytes {
+            return Err(inflated_limit(seen.n_bytes, limits));
+        }
+        kept = end.min(OVERLAP_BYTES);
+        buffer.copy_within(end - kept..end, 0);
+    }
+    Ok(())
 }
 
 /// What was met in one part so far.
@@ -73,8 +90,6 @@ struct Seen {
     kind: Kind,
     n_bytes: u64,
     n_strings: u64,
-    formula: bool,
-    lacks_value: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +108,7 @@ impl Seen {
         } else {
             Kind::Other
         };
-        Seen { kind, n_bytes: 0, n_strings: 0, formula: false, lacks_value: false }
+        Seen { kind, n_bytes: 0, n_strings: 0 }
     }
 
     /// Looks at a window of the part, whose last `n_new` bytes were not there before.
@@ -104,12 +119,7 @@ impl Seen {
             Kind::Styles if self.n_bytes > STYLES_BYTES => {
                 return Err(ReadError::Limit { what: "bytes of styles", found: self.n_bytes, limit: STYLES_BYTES });
             }
-            Kind::Styles => {}
-            Kind::Other => {
-                self.formula = self.formula || memmem::find(window, b"<f").is_some();
-                self.lacks_value = self.lacks_value
-                    || self.formula && NO_VALUE.iter().any(|pattern| memmem::find(window, pattern).is_some());
-            }
+            Kind::Styles | Kind::Other => {}
         }
         Ok(())
     }
@@ -135,8 +145,8 @@ impl Seen {
     }
 }
 
-fn inflated(found: u64, limit: u64) -> ReadError {
-    ReadError::Limit { what: "bytes of the workbook once inflated", found, limit }
+fn inflated_limit(found: u64, limits: &Limits) -> ReadError {
+    ReadError::Limit { what: "bytes of the workbook once inflated", found, limit: limits.inflated_bytes }
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]

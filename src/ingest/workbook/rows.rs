@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use crate::ingest::{
     Limits, ReadError,
     cell::{Batch, Cell},
+    show,
 };
 
 /// The batch being filled, and where in the sheet it stands.
@@ -21,7 +22,7 @@ impl Rows {
         Rows { batch: Batch::default(), full: None, max_columns: limits.columns, open: None }
     }
 
-    /// Adds a cell; positions count from 0 and come in order of rows, then columns.
+    /// Adds a cell; positions count from 0 and come in order of rows.
     pub(super) fn push(&mut self, row_idx: u32, col_idx: u32, cell: Cell<'_>) -> Result<(), ReadError> {
         match cell {
             Cell::Empty | Cell::Text("") => return Ok(()),
@@ -34,9 +35,16 @@ impl Rows {
         }
         match self.open {
             Some((open, next)) if open == row_idx && next <= col_idx => {}
-            Some((open, _)) if open >= row_idx => {
-                let address = format!("row {}, column {}", row_idx + 1, col_idx + 1);
-                return Err(ReadError::Damaged(format!("the cell at {address} is out of order")));
+            Some((open, _)) if open == row_idx => {
+                if self.batch.insert(col_idx, cell) {
+                    return Ok(());
+                }
+                let address = show::address(col_idx, u64::from(row_idx) + 1);
+                return Err(ReadError::Damaged(format!("the cell {address} is there twice")));
+            }
+            Some((open, _)) if open > row_idx => {
+                let address = show::address(col_idx, u64::from(row_idx) + 1);
+                return Err(ReadError::Damaged(format!("the cell {address} comes after those of row {}", open + 1)));
             }
             Some(_) | None => {
                 if self.batch.is_full() {

@@ -10,6 +10,9 @@ const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// 9999-12-31, the last day that a spreadsheet shows, counted from 1970-01-01.
 const LAST_DAY: i64 = 2_932_896;
 
+/// Above, what shows only the time of day is a date none the less.
+const MAX_DAYS: i64 = 366;
+
 /// What a number format shows of a serial number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
@@ -105,13 +108,15 @@ pub(super) fn cell(value: ExcelDateTime, shown: Shown, is_1904: bool) -> Cell<'s
     }
     let micros = millis.saturating_mul(1_000);
     let (day, time) = (micros.div_euclid(MICROS_PER_DAY), micros.rem_euclid(MICROS_PER_DAY));
-    let clock = match shown {
-        Shown::Time => day == 0,
-        Shown::DateAndTime | Shown::Unknown => day == 0 && time != 0 && !is_1904,
-        Shown::Date => false,
-    };
-    if clock {
-        return Cell::Time(time);
+    match shown {
+        Shown::Time if day == 0 => return Cell::Time(time),
+        // Hours that were added up, under a format that shows what is left of them beyond whole days.
+        Shown::Time if (-MAX_DAYS..MAX_DAYS).contains(&day) => return Cell::Duration(millis),
+        Shown::Unknown if day == 0 && !is_1904 => return Cell::Time(time),
+        Shown::DateAndTime if day == 0 && time != 0 && !is_1904 => return Cell::Time(time),
+        // A formula over blank cells: no day, and shown as one that never was.
+        Shown::Date | Shown::DateAndTime if day == 0 && time == 0 && !is_1904 => return Cell::Error("1900-01-00"),
+        Shown::Date | Shown::Time | Shown::DateAndTime | Shown::Unknown => {}
     }
     let Some(day) = since_1970(day, is_1904) else { return Cell::Number(serial) };
     match shown {

@@ -241,10 +241,87 @@ fn a_damaged_workbook_says_so() {
     let error = text_of(&file, Format::Xlsx, &Options::default(), &limits()).unwrap_err();
     assert!(matches!(error, ReadError::Damaged(_)), "{error}");
     let file = by_hand("", r#"<row r="2"><c r="A2"><v>1</v></c></row><row r="1"><c r="A1"><v>1</v></c></row>"#);
-    check_error(&file, Format::Xlsx, "the file is damaged: the cell at row 1, column 1 is out of order");
-    let file = by_hand("", r#"<row r="1"><c r="A1" t="s"><v>7</v></c></row>"#);
+    check_error(&file, Format::Xlsx, "the file is damaged: the cell A1 comes after those of row 2");
+    let file = by_hand("", r#"<row r="1"><c r="A1"><v>1</v></c><c r="A1"><v>2</v></c></row>"#);
+    check_error(&file, Format::Xlsx, "the file is damaged: the cell A1 is there twice");
+}
+
+#[test]
+fn a_cell_that_is_damaged_is_an_error_cell() {
+    let file = by_hand(
+        "",
+        concat!(
+            r##"<row r="1"><c r="A1"><v>1</v></c><c r="B1" t="e"><f>X()</f><v>#SPILL!</v></c><c r="C1" t="s"><v>7</v></c><c r="D1"><v>4</v></c></row>"##,
+            r#"<row r="2"><c r="C2" t="n"><v>x</v></c><c r="A2"><f>1</f></c><c r="B2"><v>2</v></c></row>"#,
+        ),
+    );
+    check(
+        &file,
+        "S\n 1: 0=1 1=#SPILL! 2=Cell string index not found in shared strings table 3=4\n 2: 0=? 1=2 2=Parse float error: invalid float literal\n",
+    );
+}
+
+#[test]
+fn a_part_is_held_to_the_size_it_declares() {
+    let file = by_hand("", &"<row><c><v>1</v></c></row>".repeat(10_000));
+    let mut bytes = fs::read(file.path()).unwrap();
+    let entry = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+    bytes[entry + 24..entry + 28].copy_from_slice(&1_000_u32.to_le_bytes());
+    fs::write(file.path(), bytes).unwrap();
     let text = text_of(&file, Format::Xlsx, &Options::default(), &limits());
     assert!(matches!(text, Err(ReadError::Damaged(_))), "{text:?}");
+}
+
+#[test]
+fn a_damaged_sheet_leaves_the_others() {
+    let mut book = Workbook::new();
+    book.add_worksheet().set_name("Good").unwrap().write_number(0, 0, 1).unwrap();
+    book.add_worksheet().set_name("Bad").unwrap().write_number(0, 0, 2).unwrap();
+    let whole = saved(&mut book);
+    let file = NamedTempFile::new().unwrap();
+    let mut zip = ZipWriter::new(file.reopen().unwrap());
+    let mut archive = zip::ZipArchive::new(whole.reopen().unwrap()).unwrap();
+    for idx in 0..archive.len() {
+        let part = archive.by_index_raw(idx).unwrap();
+        if part.name().unwrap() == "xl/worksheets/sheet2.xml" {
+            zip.start_file("xl/worksheets/sheet2.xml", SimpleFileOptions::default()).unwrap();
+            zip.write_all(br#"<worksheet><sheetData><row r="1"><c r="A1"><v>1"#).unwrap();
+        } else {
+            zip.raw_copy_file(part).unwrap();
+        }
+    }
+    zip.finish().unwrap();
+    let read = |sheet: Option<&str>| {
+        let options = Options { sheet: sheet.map(str::to_owned), ..Options::default() };
+        super::super::read(file.path(), "book.xlsx", &options, &limits(), None, &mut |_| {})
+    };
+    let receipt = read(None).unwrap();
+    assert_eq!(receipt.sheets.iter().map(|sheet| sheet.title.as_str()).collect::<Vec<_>>(), ["Good"]);
+    assert_eq!(
+        receipt.issues.iter().map(|issue| (issue.code.as_str(), issue.count)).collect::<Vec<_>>(),
+        [("unreadable_sheets", 1)]
+    );
+    assert!(receipt.issues[0].examples[0].starts_with("Bad: "), "{:?}", receipt.issues);
+    assert!(read(Some("Bad")).unwrap_err().message.starts_with("the file is damaged: "));
+}
+
+/// A compound file of one stream.
+fn container(stream: &str, content: &[u8]) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    let mut container = cfb::CompoundFile::create(file.reopen().unwrap()).unwrap();
+    container.create_stream(stream).unwrap().write_all(content).unwrap();
+    container.flush().unwrap();
+    file
+}
+
+#[test]
+fn what_a_password_protects_is_refused() {
+    // BIFF8: the begin of the globals, the record of a password, the end.
+    let begin = [&[0x09, 0x08, 16, 0, 0, 6, 5, 0][..], &[0; 12]].concat();
+    let password = [0x2F, 0, 6, 0, 0, 0, 1, 2, 3, 4];
+    let book = [&begin[..], &password, &[0x0A, 0, 0, 0]].concat();
+    check_error(&container("/Workbook", &book), Format::Xls, "the workbook is encrypted");
+    check_error(&container("/EncryptedPackage", &[0; 64]), Format::Xls, "the workbook is encrypted");
 }
 
 /// An ODS from the inside of its `office:spreadsheet`.

