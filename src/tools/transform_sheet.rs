@@ -72,6 +72,7 @@ pub(super) struct Outcome {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "counts are `n_rows`, `n_cells`")]
 struct Cells {
     /// From 1.
     step: usize,

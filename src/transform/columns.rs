@@ -203,20 +203,20 @@ fn fill(
 fn replaced(column: &Column, pairs: &[(Value, Value)], mode: Mode) -> Result<String, Fault> {
     let name = quoted(column);
     if mode == Mode::Cell {
-        let mut sql = "CASE".to_owned();
+        let mut cases = Vec::new();
         for (from, to) in pairs {
             let olds: Vec<&Value> = from.as_array().map_or_else(|| vec![from], |items| items.iter().collect());
             let olds: Vec<String> = olds.into_iter().map(literal).collect::<Result<_, _>>()?;
-            sql.push_str(&format!(" WHEN {name} IN ({}) THEN {}", olds.join(", "), literal(to)?));
+            cases.push(format!("WHEN {name} IN ({}) THEN {}", olds.join(", "), literal(to)?));
         }
-        return Ok(format!("{sql} ELSE {name} END"));
+        return Ok(format!("CASE {} ELSE {name} END", cases.join(" ")));
     }
     let mut sql = as_text(column);
     for (from, to) in pairs {
         let text = |value: &Value| match value {
             Value::String(text) => text_literal(text),
             Value::Null => "''".to_owned(),
-            other => text_literal(&other.to_string()),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => text_literal(&value.to_string()),
         };
         sql = match mode {
             Mode::Regex => format!("regexp_replace({sql}, {}, {}, 'g')", text(from), text(to)),

@@ -84,20 +84,17 @@ pub fn run(engine: &mut Engine, request: &Request) -> Result<Transformed, Fault>
         apply(&mut chain, step).map_err(|fault| at_step(fault, position, op))?;
         chain.end_step();
     }
-    let (columns, n_rows, file, sql) = match &request.out {
-        Some(folder) => {
-            let file = folder.join(TRANSFORMED);
-            let (columns, n_rows, sql) = write(&mut chain, &file)?;
-            (columns, n_rows, Some(file), sql)
-        }
-        None => {
-            let (list, notes) = duck::storable(&chain.columns, "BIGINT");
-            chain.notes.extend(notes);
-            let sql = chain.over(&format!("SELECT {} FROM {}", list.join(", "), chain.last()));
-            let columns = chain.engine.columns(&sql)?;
-            let n_rows = chain.number(&format!("SELECT count(*) FROM {}", chain.last()))?;
-            (columns, n_rows, None, sql)
-        }
+    let (columns, n_rows, file, sql) = if let Some(folder) = &request.out {
+        let file = folder.join(TRANSFORMED);
+        let (columns, n_rows, sql) = write(&mut chain, &file)?;
+        (columns, n_rows, Some(file), sql)
+    } else {
+        let (list, notes) = duck::storable(&chain.columns, "BIGINT");
+        chain.notes.extend(notes);
+        let sql = chain.over(&format!("SELECT {} FROM {}", list.join(", "), chain.last()));
+        let columns = chain.engine.columns(&sql)?;
+        let n_rows = chain.number(&format!("SELECT count(*) FROM {}", chain.last()))?;
+        (columns, n_rows, None, sql)
     };
     let unconverted = chain.unconverted()?;
     let sample = sample(&mut chain, file.as_deref())?;
@@ -171,13 +168,11 @@ fn write(chain: &mut Chain<'_>, file: &Path) -> Result<(Vec<Column>, u64, String
 fn sample(chain: &mut Chain<'_>, file: Option<&Path>) -> Result<Page, Fault> {
     let columns: Vec<Column> = chain.columns.iter().take(N_SAMPLE_COLUMNS).cloned().collect();
     let list = chain::list(&columns);
-    match file {
-        Some(file) => chain.engine.rows_of_file(file, &list, &SAMPLE),
-        None => {
-            let sql = chain.over(&format!("SELECT {list} FROM {} LIMIT 5", chain.last()));
-            chain.engine.query(&sql, &SAMPLE)
-        }
+    if let Some(file) = file {
+        return chain.engine.rows_of_file(file, &list, &SAMPLE);
     }
+    let sql = chain.over(&format!("SELECT {list} FROM {} LIMIT 5", chain.last()));
+    chain.engine.query(&sql, &SAMPLE)
 }
 
 /// The fault with the step that it concerns, and the column that is meant where one is unknown.

@@ -45,13 +45,12 @@ pub(super) fn dates(
     for column in chain.chosen(columns)? {
         let moment = moment(chain, &column, format)?;
         let cell = quoted(&column);
-        let to = match to {
-            Some(to) => to,
-            None => {
-                let n_timed =
-                    format!("SELECT count(*) FROM {} WHERE {moment} <> date_trunc('day', {moment})", chain.last());
-                if chain.number(&n_timed)? == 0 { Moment::Date } else { Moment::Timestamp }
-            }
+        let to = if let Some(to) = to {
+            to
+        } else {
+            let n_timed =
+                format!("SELECT count(*) FROM {} WHERE {moment} <> date_trunc('day', {moment})", chain.last());
+            if chain.number(&n_timed)? == 0 { Moment::Date } else { Moment::Timestamp }
         };
         let type_name = match to {
             Moment::Date => "DATE",
@@ -200,35 +199,37 @@ fn forms(day_first: bool) -> Vec<String> {
     forms
 }
 
+/// The letters of such a form, and what they are.
+const WORDS: &[(&str, &str)] = &[
+    ("YYYY", "%Y"),
+    ("yyyy", "%Y"),
+    ("YY", "%y"),
+    ("yy", "%y"),
+    ("MMMM", "%B"),
+    ("MMM", "%b"),
+    ("MM", "%m"),
+    ("DD", "%d"),
+    ("dd", "%d"),
+    ("HH", "%H"),
+    ("hh", "%I"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+    ("SS", "%S"),
+    ("AM", "%p"),
+    ("PM", "%p"),
+    ("M", "%m"),
+    ("D", "%d"),
+    ("d", "%d"),
+    ("H", "%H"),
+    ("h", "%I"),
+    ("a", "%p"),
+];
+
 /// `%d/%m/%Y`, also where it is written as `DD/MM/YYYY`.
 fn strptime_form(format: &str) -> Result<String, Fault> {
     if format.contains('%') {
         return Ok(format.to_owned());
     }
-    const WORDS: &[(&str, &str)] = &[
-        ("YYYY", "%Y"),
-        ("yyyy", "%Y"),
-        ("YY", "%y"),
-        ("yy", "%y"),
-        ("MMMM", "%B"),
-        ("MMM", "%b"),
-        ("MM", "%m"),
-        ("DD", "%d"),
-        ("dd", "%d"),
-        ("HH", "%H"),
-        ("hh", "%I"),
-        ("mm", "%M"),
-        ("ss", "%S"),
-        ("SS", "%S"),
-        ("AM", "%p"),
-        ("PM", "%p"),
-        ("M", "%m"),
-        ("D", "%d"),
-        ("d", "%d"),
-        ("H", "%H"),
-        ("h", "%I"),
-        ("a", "%p"),
-    ];
     let (mut form, mut rest) = (String::new(), format);
     while let Some(c) = rest.chars().next() {
         if let Some((word, code)) = WORDS.iter().find(|(word, _)| rest.starts_with(word)) {

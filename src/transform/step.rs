@@ -348,13 +348,13 @@ fn malformed(position: usize, op: &str, problem: &str) -> Fault {
 /// One name or a list of them.
 fn names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let text = |value: Value| match value {
-        Value::String(text) => Ok(text),
-        other => Err(de::Error::custom(format!("a name must be a text, not {other}"))),
+        Value::String(ref text) => Ok(text.clone()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Err(de::Error::custom(format!("a name must be a text, not {value}")))
+        }
     };
-    match Value::deserialize(deserializer)? {
-        Value::Array(items) => items.into_iter().map(text).collect(),
-        one => Ok(vec![text(one)?]),
-    }
+    let value = Value::deserialize(deserializer)?;
+    if let Value::Array(items) = value { items.into_iter().map(text).collect() } else { Ok(vec![text(value)?]) }
 }
 
 /// A value that is there, be it null.
