@@ -180,7 +180,7 @@ fn at_step(fault: Fault, position: usize, op: &str) -> Fault {
     let message = fault.message.lines().next().unwrap_or_default();
     let message = message.strip_prefix("Binder Error: ").unwrap_or(message);
     let missing = message.strip_prefix("Referenced column \"").and_then(|rest| rest.split_once('"'));
-    if let Some((column, _)) = missing.filter(|_| fault.code == Code::InvalidSql) {
+    if let Some((column, _)) = missing.filter(|_| [Code::InvalidSql, Code::ColumnNotFound].contains(&fault.code)) {
         let near = fault.message.split_once("Candidate bindings: \"").and_then(|(_, rest)| rest.split_once('"'));
         let missing = Fault::new(Code::ColumnNotFound, format!("step {position} (`{op}`): no column `{column}`"));
         let near = near.map(|(near, _)| near.rsplit('.').next().unwrap_or(near));

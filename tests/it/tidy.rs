@@ -9,7 +9,8 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["fault"],
     &["name", "value", "context"],
-    &["engine", "ingest", "transform", "stats", "export"],
+    &["engine", "ingest"],
+    &["transform", "stats", "export"],
     &["worker"],
     &["catalog"],
     &["store"],
