@@ -53,14 +53,41 @@ impl fmt::Display for ColumnType {
     }
 }
 
-/// Characters of one text in a row that alone is over a reply's budget.
-const SHORT_CHARS: usize = 300;
+/// Characters of a text and items of a list, tried one after another until a row fits.
+const BOUNDS: [(usize, usize); 3] = [(300, 50), (60, 10), (12, 3)];
 
-/// The same row (or any JSON) with its long texts cut; each cut one ends in `… (N characters)`.
-pub fn shortened(row: &str) -> String {
-    let Ok(mut value) = serde_json::from_str(row) else { return row.to_owned() };
-    shorten(&mut value, SHORT_CHARS);
-    value.to_string()
+/// A row of JSON cut to `max_bytes`: long texts and lists inside its cells lose their ends, and say so. Nothing where the
+/// row has too many cells to fit even so.
+pub fn shortened(row: &str, max_bytes: usize) -> Option<String> {
+    let mut cells: Vec<serde_json::Value> = serde_json::from_str(row).ok()?;
+    BOUNDS.into_iter().find_map(|(max_chars, max_items)| {
+        cut_cells(&mut cells, max_chars, max_items);
+        serde_json::to_string(&cells).ok().filter(|row| row.len() <= max_bytes)
+    })
+}
+
+/// Cuts long texts and long lists inside the cells, at any depth.
+pub fn cut_cells(cells: &mut [serde_json::Value], max_chars: usize, max_items: usize) {
+    for cell in cells {
+        shorten(cell, max_chars);
+        cut_lists(cell, max_items);
+    }
+}
+
+/// Cuts lists longer than `max_items`, at any depth.
+fn cut_lists(value: &mut serde_json::Value, max_items: usize) {
+    if let serde_json::Value::Array(items) = value {
+        let n_items = items.len();
+        if n_items > max_items {
+            items.truncate(max_items);
+            items.push(format!("… ({n_items} items)").into());
+        }
+        for item in items {
+            cut_lists(item, max_items);
+        }
+    } else if let serde_json::Value::Object(fields) = value {
+        fields.values_mut().for_each(|field| cut_lists(field, max_items));
+    }
 }
 
 /// Cuts texts longer than `max_chars`, at any depth.

@@ -1,5 +1,7 @@
 //! Committing what an import made, and finding what was imported before.
 
+use std::path::Path;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
@@ -13,8 +15,9 @@ impl Catalog {
     /// Commits the reading of a file: `publish` puts its version files into place, and the catalog names them, or neither.
     ///
     /// The same path or name is the same source; failing that, the same bytes in the same format are, and a newly given
-    /// path becomes its path. Sheets are matched by title; those that are gone from the file keep their last version.
-    /// A sheet with steps gets two versions: its rows as read, and what the steps made of them (`NewSheet::replay`).
+    /// path becomes its path if the one before is gone. Sheets are matched by title; those that are gone from the file
+    /// keep their last version. A sheet with steps gets two versions: its rows as read, and what the steps made of them
+    /// (`NewSheet::replay`).
     pub fn commit_import(
         &self,
         user: UserId,
@@ -33,7 +36,7 @@ impl Catalog {
         for (new, known) in new_sheets.into_iter().zip(matched) {
             match known {
                 Some(sheet) => done.push(update_sheet(&tx, &sheet, new)?),
-                None if source.is_refresh && was_deleted(&tx, source_id, &new.title)? => {}
+                None if source.is_refresh && (source.is_picked() || was_deleted(&tx, source_id, &new.title)?) => {}
                 None => done.push(insert_sheet(&tx, user, source_id, &new)?),
             }
         }
@@ -72,22 +75,16 @@ impl Catalog {
         }
     }
 
-    /// The live sheets of the source with these bytes, in the file's order; empty when there is none.
-    pub fn find_source_by_hash(&self, user: UserId, sha256: &str) -> Result<Vec<Sheet>, CatalogError> {
+    /// Whether an import of this source would bring back a sheet that was deleted.
+    pub fn has_deleted(&self, user: UserId, identity: &Identity) -> Result<bool, CatalogError> {
         let conn = self.reads();
-        match source_by_hash(&conn, user, sha256, None)? {
-            Some(id) => sheets::of_source(&conn, user, id),
-            None => Ok(Vec::new()),
+        let sql =
+            "SELECT EXISTS (SELECT 1 FROM sheets d WHERE source_id = ?1 AND deleted_at IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM sheets WHERE source_id = ?1 AND title = d.title AND deleted_at IS NULL))";
+        match source_by_identity(&conn, user, identity)? {
+            Some(id) => Ok(conn.prepare_cached(sql)?.query_row([id], |row| row.get(0))?),
+            None => Ok(false),
         }
-    }
-
-    /// Notes that a source was looked at and found unchanged, so that the next look can be as cheap as one `stat`.
-    pub fn touch_source(&self, source_id: i64, n_bytes: u64, modified_ns: Option<i64>) -> Result<(), CatalogError> {
-        self.casual().execute(
-            "UPDATE sources SET n_bytes = ?2, modified_ns = ?3 WHERE id = ?1",
-            (source_id, n_bytes, modified_ns),
-        )?;
-        Ok(())
     }
 }
 
@@ -103,15 +100,10 @@ pub(super) fn source_by_identity(
 }
 
 /// A source with live sheets and these bytes, the one read last where there are several.
-fn source_by_hash(
-    conn: &Connection,
-    user: UserId,
-    sha256: &str,
-    format: Option<&str>,
-) -> Result<Option<i64>, CatalogError> {
+fn source_by_hash(conn: &Connection, user: UserId, sha256: &str, format: &str) -> Result<Option<i64>, CatalogError> {
     Ok(conn
         .prepare_cached(
-            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND (?3 IS NULL OR format = ?3)
+            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND format = ?3
              AND EXISTS (SELECT 1 FROM sheets WHERE source_id = o.id AND deleted_at IS NULL)
              ORDER BY updated_at DESC, id DESC LIMIT 1",
         )?
@@ -123,7 +115,7 @@ fn source_by_hash(
 fn known_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<Option<i64>, CatalogError> {
     match source_by_identity(conn, user, &new.identity)? {
         Some(id) => Ok(Some(id)),
-        None => source_by_hash(conn, user, &new.sha256, Some(&new.format)),
+        None => source_by_hash(conn, user, &new.sha256, &new.format),
     }
 }
 
@@ -150,13 +142,25 @@ fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, C
         )?;
         return Ok(conn.last_insert_rowid());
     };
+    // That one worksheet is read differently does not unlink the others of a workbook that was imported whole.
+    let sql = "SELECT options ->> '$.sheet' IS NULL FROM sources WHERE id = ?1";
+    let was_whole: bool = conn.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
+    let options = match new.options.as_object() {
+        Some(fields) if was_whole && same_identity.is_some() && new.is_picked() => {
+            let mut whole = fields.clone();
+            whole.insert("sheet".to_owned(), serde_json::Value::Null);
+            to_json(&whole)?
+        }
+        _ => options,
+    };
     conn.execute(
         "UPDATE sources SET sha256 = ?2, n_bytes = ?3, format = ?4, options = ?5, issues = ?6, updated_at = ?7
          WHERE id = ?1",
         (id, &new.sha256, new.n_bytes, &new.format, options, issues, now()),
     )?;
-    // The same bytes under a mere name leave a linked file linked.
-    if same_identity.is_some() || matches!(new.identity, Identity::Path(_)) {
+    // The same bytes under another path or name are the same sheets, and these stay what they were: a linked file stays
+    // linked, and a name can have its next version. Only a file that was moved takes its sheets along.
+    if same_identity.is_some() || (matches!(new.identity, Identity::Path(_)) && is_gone(conn, id)?) {
         conn.execute(
             "UPDATE sources SET kind = ?2, identity = ?3, modified_ns = ?4, linked = ?5 WHERE id = ?1",
             (id, new.identity.kind(), new.identity.text(), new.modified_ns, new.linked),
@@ -168,13 +172,19 @@ fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, C
 /// Which of a source's sheets the tables are, by their titles.
 fn matched(mut known: Vec<Sheet>, source: &NewSource, titles: &[&str]) -> Vec<Option<Sheet>> {
     // A worksheet that was asked for by its name is no other one.
-    let is_picked = source.options.get("sheet").is_some_and(|sheet| !sheet.is_null());
-    let only_one = known.len() == 1 && titles.len() == 1 && !is_picked;
+    let only_one = known.len() == 1 && titles.len() == 1 && !source.is_picked();
     let mut find = |title: &&str| {
         let found = known.iter().position(|sheet| only_one || sheet.title == *title);
         found.map(|idx| known.remove(idx))
     };
     titles.iter().map(&mut find).collect()
+}
+
+/// Whether a source is a linked file that is no longer there.
+fn is_gone(conn: &Connection, source_id: i64) -> Result<bool, CatalogError> {
+    let sql = "SELECT identity FROM sources WHERE id = ?1 AND kind = 'path'";
+    let path: Option<String> = conn.prepare_cached(sql)?.query_row([source_id], |row| row.get(0)).optional()?;
+    Ok(path.is_some_and(|path| Path::new(&path).try_exists().is_ok_and(|exists| !exists)))
 }
 
 fn update_sheet(conn: &Connection, sheet: &Sheet, new: NewSheet) -> Result<(i64, Change), CatalogError> {

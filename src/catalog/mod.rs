@@ -6,6 +6,7 @@ mod error;
 mod history;
 mod imports;
 mod model;
+mod private;
 mod purge;
 mod schema;
 mod sheets;
@@ -15,7 +16,6 @@ mod tests;
 mod versions;
 
 use std::{
-    fs,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{SystemTime, UNIX_EPOCH},
@@ -28,6 +28,7 @@ use uuid::Uuid;
 pub use error::CatalogError;
 pub(crate) use error::storage_fault;
 pub use model::*;
+pub(crate) use private::create_folder;
 pub use sweep::Referenced;
 
 /// Puts an import's files into place; runs inside the transaction that commits them.
@@ -47,7 +48,7 @@ pub struct Catalog {
 impl Catalog {
     /// Opens `catalog.db` in a folder, creating or upgrading it.
     pub fn open(folder: &Path) -> Result<Catalog, CatalogError> {
-        fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
         let file = folder.join("catalog.db");
         let durable = schema::prepare(folder, &file)?;
         let casual = schema::connect(&file)?;

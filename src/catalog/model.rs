@@ -57,8 +57,16 @@ pub struct NewSource {
     pub issues: Vec<Issue>,
     /// Read where it lies, not copied.
     pub linked: bool,
-    /// Read again because it has changed, not because someone asked: tables that were deleted stay deleted.
+    /// Read again because it has changed, not because someone asked: tables that were deleted stay deleted, and where
+    /// single worksheets were imported, no others come in.
     pub is_refresh: bool,
+}
+
+impl NewSource {
+    /// Whether only one worksheet was asked for, by its name.
+    pub(super) fn is_picked(&self) -> bool {
+        self.options.get("sheet").is_some_and(|sheet| !sheet.is_null())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -1,10 +1,10 @@
 //! The numbered migrations, and bringing a catalog file up to the last of them.
 
-use std::{fs, path::Path, time::Duration};
+use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, functions::FunctionFlags};
 
-use super::CatalogError;
+use super::{CatalogError, private};
 
 /// Never edited once landed: the n-th brings schema n-1 to schema n.
 const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_catalog.sql")];
@@ -17,8 +17,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// All starts pass here one after the other, held by a file lock: switching a fresh file to WAL mode fails at once
 /// when another process reads it, whatever the busy timeout.
 pub(super) fn prepare(folder: &Path, file: &Path) -> Result<Connection, CatalogError> {
-    let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).open(folder.join("catalog.lock"))?;
+    let lock = private::open_or_create(&folder.join("catalog.lock"))?;
     lock.lock()?;
+    // An empty file is a fresh database to SQLite, which gives its other files the mode of this one. Not when it is
+    // there: closing it would release the locks that this process has on it.
+    if !file.try_exists()? {
+        drop(private::open_or_create(file)?);
+    }
     let mut conn = connect(file)?;
     let found = version(&conn)?;
     if found > known() {
@@ -38,6 +43,8 @@ pub(super) fn connect(file: &Path) -> Result<Connection, CatalogError> {
     let conn = Connection::open(file)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.execute_batch("PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;")?;
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    conn.create_scalar_function("lower_case", 1, flags, |call| Ok(call.get::<String>(0)?.to_lowercase()))?;
     conn.set_prepared_statement_cache_capacity(64);
     Ok(conn)
 }

@@ -22,9 +22,10 @@ const SHEET: &str = "SELECT s.id, s.name, s.title, s.hidden, s.position,
      v.id AS version_id, v.number, v.n_rows, v.columns, v.issues, v.layout, v.file, v.n_bytes, v.made_by,
      v.based_on, v.reading, v.steps, v.author, v.pinned, v.created_at, s.deleted_at";
 
-/// Sheets with `?2` in their name, title, file or columns, or all.
-const SEARCH: &str = "AND (?2 IS NULL OR instr(s.name, ?2) > 0 OR instr(lower(s.title), ?2) > 0
-     OR instr(lower(o.identity), ?2) > 0 OR instr(lower(v.columns), ?2) > 0)";
+/// Sheets with `?2` in their name, title, file or column names, or all. SQLite's own `lower` knows ASCII only.
+const SEARCH: &str = "AND (?2 IS NULL OR instr(s.name, ?2) > 0 OR instr(lower_case(s.title), ?2) > 0
+     OR instr(lower_case(o.identity), ?2) > 0 OR EXISTS (
+         SELECT 1 FROM json_each(v.columns) c WHERE instr(lower_case(c.value ->> '$.name'), ?2) > 0))";
 
 impl Catalog {
     /// A page of the live sheets, by name. `search` is a part of a name, title, file or column; `after` the last name of the page before.
@@ -80,13 +81,6 @@ impl Catalog {
             }
         }
         Ok(linked)
-    }
-
-    /// The live sheets of these names, in their order.
-    pub fn sheets_by_name(&self, user: UserId, names: &[&str]) -> Result<Vec<Sheet>, CatalogError> {
-        let mut conn = self.reads();
-        let tx = conn.transaction()?;
-        names.iter().map(|name| by_name(&tx, user, name)).collect()
     }
 
     /// Grows whenever the set of live sheets or one's current version changes; cheap enough to ask before every query.

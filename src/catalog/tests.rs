@@ -337,3 +337,19 @@ fn no_one_can_commit_while_files_are_published_or_unlinked() {
     catalog.sweep(now(), &mut unlink).unwrap();
     assert_eq!((seen, is_locked()), (vec![true, true], false));
 }
+
+#[cfg(unix)]
+#[test]
+fn only_its_owner_may_read_a_data_folder() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("share").join("quire");
+    let catalog = Catalog::open(&folder).unwrap();
+    catalog.local_user().unwrap();
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+    }
+}

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{
     config::Settings,
-    terminal::{Bar, context, print_json},
+    terminal::{Bar, context, print_json, sweep},
 };
 use crate::{
     fault::{Code, Fault},
@@ -30,6 +30,9 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let progress = |share: f64, words: &str| bar.show(share, words);
     let outcome = tools::registry().call(&workspace, &args.tool, arguments, context(&progress)).await;
     bar.clear();
+    if args.tool == "import_file" {
+        sweep(&house).await;
+    }
     print_json(&outcome?)
 }
 

@@ -89,8 +89,8 @@ impl Settings {
 
     fn roots(&self) -> Result<Roots, Fault> {
         let named: Vec<PathBuf> = self.root.iter().chain(&self.open).cloned().collect();
-        let home = BaseDirs::new().filter(|_| self.root.is_empty()).map(|dirs| dirs.home_dir().to_owned());
-        Roots::new(&named, home.as_deref())
+        let home = home();
+        Ok(Roots::new(&named, home.as_deref().filter(|_| self.root.is_empty()))?.with_tilde(home))
     }
 
     fn limits(&self) -> Limits {
@@ -116,6 +116,10 @@ impl Settings {
             results_bytes: 512 << 20,
         }
     }
+}
+
+fn home() -> Option<PathBuf> {
+    BaseDirs::new().map(|dirs| dirs.home_dir().to_owned())
 }
 
 /// A positive number of seconds, fractions allowed.

@@ -13,7 +13,7 @@ use crate::{
     fault::Fault,
     ingest::Options,
     mcp, tools,
-    workspace::{House, Workspace},
+    workspace::{House, SWEPT_EVERY, Workspace},
 };
 
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault>
     mcp::serve_stdio(Arc::new(tools::registry()), workspace).await
 }
 
-/// A warm worker first, then the files to open, then tidying.
+/// A warm worker first, then the files to open, then tidying for as long as the process serves.
 async fn prepare(house: Arc<House>, workspace: Workspace, open: Vec<PathBuf>) {
     if let Err(fault) = workspace.warm().await {
         tracing::error!(%fault, hint = fault.hint, "no worker could be started");
@@ -42,11 +42,20 @@ async fn prepare(house: Arc<House>, workspace: Workspace, open: Vec<PathBuf>) {
         let context = Context { cancel: CancellationToken::new(), progress: &|_, _| () };
         let imported = workspace.import_path(&path.to_string_lossy(), Options::default(), &context).await;
         if let Err(fault) = imported {
-            tracing::warn!(path = %path.display(), %fault, "a file could not be opened");
+            // The message may quote a cell.
+            tracing::warn!(path = %path.display(), code = fault.code.name(), "a file could not be opened");
         }
     }
-    if let Err(fault) = house.sweep().await {
-        tracing::warn!(%fault, "old files could not be removed");
+    // Tidying keeps nothing alive once the serving has ended.
+    let served = Arc::downgrade(&house);
+    drop((house, workspace));
+    let mut hours = tokio::time::interval(SWEPT_EVERY);
+    loop {
+        hours.tick().await;
+        let Some(house) = served.upgrade() else { return };
+        if let Err(fault) = house.sweep().await {
+            tracing::warn!(%fault, "old files could not be removed");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    sync::Mutex,
+    sync::{Arc, Mutex},
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     context::{Context, Progress},
     fault::Fault,
+    workspace::House,
 };
 
 /// Prints data as JSON: indented for a person, on one line for a program.
@@ -27,6 +28,12 @@ pub(super) fn print_line(line: &str) -> Result<(), Fault> {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Fault::internal(error)),
         _ => Ok(()),
     }
+}
+
+/// Says on standard error what went wrong with one of several files.
+pub(super) fn print_fault(file: &str, fault: &Fault) {
+    // A standard error that is closed is no reason to stop.
+    let _ = writeln!(io::stderr().lock(), "error: {file}: {fault}");
 }
 
 /// A bar that appears once there is progress to show.
@@ -60,8 +67,20 @@ impl Bar {
     }
 }
 
+/// Removes old files after a command that stored something, if that is due. It is no part of what was asked for.
+pub(super) async fn sweep(house: &Arc<House>) {
+    if let Err(fault) = house.sweep_if_due().await {
+        tracing::warn!(%fault, "old files could not be removed");
+    }
+}
+
 /// A call's context with `progress` shown as it comes; Ctrl-C ends the call.
 pub(super) fn context(progress: Progress<'_>) -> Context<'_> {
+    Context { cancel: ctrl_c(), progress }
+}
+
+/// Says whether Ctrl-C was pressed since.
+pub(super) fn ctrl_c() -> CancellationToken {
     let cancel = CancellationToken::new();
     let ends = cancel.clone();
     tokio::spawn(async move {
@@ -69,5 +88,5 @@ pub(super) fn context(progress: Progress<'_>) -> Context<'_> {
             ends.cancel();
         }
     });
-    Context { cancel, progress }
+    cancel
 }

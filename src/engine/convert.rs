@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Engine, Interrupts, PageRequest, fault, literal};
+use super::{Budget, Engine, Interrupts, PageRequest, fault, literal, pattern, version};
 use crate::{
     fault::{Code, Fault},
+    name::ColumnName,
     value::Column,
 };
 
@@ -39,67 +40,116 @@ pub struct Converted {
 }
 
 /// Reads all of `source`, types from all rows; writes a version file into the folder `out` if there is one.
-pub fn read(
-    source: &Path,
-    input: Input,
-    out: Option<&Path>,
-    budget: &Budget,
-    interrupts: Interrupts,
-) -> Result<Converted, Fault> {
+pub fn read(source: &Path, input: Input, out: Option<&Path>, reach: Reach<'_>) -> Result<Converted, Fault> {
     let folders: Vec<&Path> = source.parent().into_iter().chain(out).collect();
-    let engine = Engine::open(budget, &folders, interrupts)?;
+    let engine = Engine::open(reach.budget, &folders, reach.interrupts)?;
     let table = match input {
-        Input::Parquet => format!("read_parquet({})", literal(source)),
-        Input::Json => format!("read_json({}, sample_size=-1, maximum_object_size=67108864)", literal(source)),
+        Input::Parquet => version(source),
+        Input::Json => format!(
+            "read_json({}, sample_size=-1, maximum_object_size=67108864, hive_partitioning=false)",
+            pattern(source)
+        ),
     };
-    let unreadable = |fault: Fault| {
-        if [Code::OutOfMemory, Code::Cancelled].contains(&fault.code) {
-            return fault;
-        }
-        // What follows the first line is our own SQL.
-        let what = fault.message.lines().next().unwrap_or_default();
-        Fault::new(Code::UnreadableFile, format!("the file can't be read: {what}"))
-            .hint("check that it is whole, and is what its name says")
+    let found = engine.columns_of(&format!("SELECT * FROM {table}")).map_err(unreadable)?;
+    check_limit("columns of a sheet", "--max-columns", count(found.len()), reach.limits.columns.into())?;
+    let select = format!("SELECT {} FROM {table}", kept(&found));
+    let n_rows_of = |table: &str| {
+        let _armed = engine.interrupts.arm(&engine.keeper);
+        let n_rows = engine.keeper.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
+        n_rows.map_err(|error| unreadable(fault(error)))
     };
-    let describe = engine.run(&format!("DESCRIBE SELECT * FROM {table}"), &UNBOUNDED).map_err(unreadable)?;
-    let columns = describe.rows.iter().filter_map(|row| described(row.get())).collect();
-    let armed = engine.interrupts.arm(&engine.keeper);
-    let (file, counted) = match out {
-        None => (None, table),
-        Some(folder) => {
-            let file = folder.join("0.parquet");
-            let copy = format!("COPY (SELECT * FROM {table}) TO {} ({PARQUET})", literal(&file));
-            engine.keeper.execute_batch(&copy).map_err(|error| unreadable(fault(error)))?;
-            let counted = format!("read_parquet({})", literal(&file));
-            (Some(file), counted)
-        }
+    let check_cells = |n_rows: u64| {
+        let n_cells = n_rows.saturating_mul(count(found.len()));
+        check_limit("cells of a file", "--max-cells", n_cells, reach.limits.cells)
     };
-    let n_rows = engine
-        .keeper
-        .query_row(&format!("SELECT count(*) FROM {counted}"), [], |row| row.get(0))
-        .map_err(|error| unreadable(fault(error)))?;
-    drop(armed);
-    Ok(Converted { columns, n_rows, file })
+    if input == Input::Parquet {
+        check_cells(n_rows_of(&table)?)?;
+    }
+    let Some(folder) = out else {
+        return Ok(Converted { columns: engine.columns_of(&select)?, n_rows: n_rows_of(&table)?, file: None });
+    };
+    let file = folder.join("0.parquet");
+    {
+        let _armed = engine.interrupts.arm(&engine.keeper);
+        let copy = format!("COPY ({select}) TO {} ({PARQUET})", literal(&file));
+        engine.keeper.execute_batch(&copy).map_err(|error| unreadable(fault(error)))?;
+    }
+    let n_rows = n_rows_of(&version(&file))?;
+    check_cells(n_rows)?;
+    // What the file holds, not what was asked of it: Parquet has fewer types than DuckDB.
+    let columns = engine.columns_of(&format!("SELECT * FROM {}", version(&file)))?;
+    Ok(Converted { columns, n_rows, file: Some(file) })
+}
+
+/// What a reading may use, and how it is ended early.
+pub struct Reach<'a> {
+    pub budget: &'a Budget,
+    pub limits: Limits,
+    pub interrupts: Interrupts,
+}
+
+/// What a conversion may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub cells: u64,
+    pub columns: u32,
+}
+
+/// The columns to keep: integers that Parquet would turn into doubles become text.
+fn kept(columns: &[Column]) -> String {
+    let list: Vec<String> = columns
+        .iter()
+        .map(|column| {
+            let name = ColumnName(&column.name).quoted();
+            let is_too_wide = ["HUGEINT", "UHUGEINT"].contains(&column.type_name.as_str());
+            if is_too_wide { format!("CAST({name} AS VARCHAR) AS {name}") } else { name }
+        })
+        .collect();
+    list.join(", ")
+}
+
+fn unreadable(fault: Fault) -> Fault {
+    if [Code::OutOfMemory, Code::Cancelled].contains(&fault.code) {
+        return fault;
+    }
+    // What follows the first line is our own SQL.
+    let what = fault.message.lines().next().unwrap_or_default();
+    Fault::new(Code::UnreadableFile, format!("the file can't be read: {what}"))
+        .hint("check that it is whole, and is what its name says")
+}
+
+fn check_limit(what: &str, option: &str, found: u64, limit: u64) -> Result<(), Fault> {
+    if found <= limit {
+        return Ok(());
+    }
+    Err(Fault::new(Code::LimitExceeded, format!("{what}: {found} is over the limit of {limit}"))
+        .hint(format!("split the file, or start Quire with a higher `{option}`")))
+}
+
+fn count(n: usize) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
 }
 
 /// Writes the version file `source` to `target` in another format.
-pub fn write(
-    source: &Path,
-    output: Output,
-    target: &Path,
-    budget: &Budget,
-    interrupts: Interrupts,
-) -> Result<(), Fault> {
+pub fn write(source: &Path, output: Output, target: &Path, reach: Reach<'_>) -> Result<(), Fault> {
     let folders: Vec<&Path> = source.parent().into_iter().chain(target.parent()).collect();
-    let engine = Engine::open(budget, &folders, interrupts)?;
+    let engine = Engine::open(reach.budget, &folders, reach.interrupts)?;
     let options = match output {
         Output::Csv => "FORMAT csv, HEADER",
         Output::Json => "FORMAT json, ARRAY true",
         Output::Parquet => PARQUET,
     };
     let _armed = engine.interrupts.arm(&engine.keeper);
-    let copy = format!("COPY (SELECT * FROM read_parquet({})) TO {} ({options})", literal(source), literal(target));
+    let copy = format!("COPY (SELECT * FROM {}) TO {} ({options})", version(source), literal(target));
     engine.keeper.execute_batch(&copy).map_err(fault)
+}
+
+impl Engine {
+    /// Names and types of what a SELECT of ours answers.
+    fn columns_of(&self, select: &str) -> Result<Vec<Column>, Fault> {
+        let described_rows = self.run(&format!("DESCRIBE {select}"), &UNBOUNDED)?.rows;
+        Ok(described_rows.iter().filter_map(|row| described(row.get())).collect())
+    }
 }
 
 /// A row of DESCRIBE: name and type come first.

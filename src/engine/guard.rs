@@ -105,7 +105,7 @@ fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
     let tree: String = connection
         .query_row("SELECT json_serialize_sql(?::VARCHAR)", [sql], |row| row.get(0))
         .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
-    serde_json::from_str(&tree).map_err(Fault::internal)
+    read_tree(&tree)
 }
 
 /// The statement without the semicolon that ends it and what is behind, so that it can stand in parentheses.
@@ -114,7 +114,7 @@ fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
 fn without_tail<'a>(connection: &Connection, select: &'a str, statement: &Value) -> &'a str {
     let is_same = |head: &str| {
         let tree = connection.query_row("SELECT json_serialize_sql(?::VARCHAR)", [head], |row| row.get::<_, String>(0));
-        let tree: Option<Value> = tree.ok().and_then(|tree| serde_json::from_str(&tree).ok());
+        let tree: Option<Value> = tree.ok().and_then(|tree| read_tree(&tree).ok());
         tree.and_then(|tree| tree.pointer("/statements/0").map(|it| it == statement)).unwrap_or(false)
     };
     let select = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
@@ -150,7 +150,17 @@ fn not_a_select(tree: &Value) -> Fault {
     Fault::new(Code::InvalidSql, message).hint("the dialect is DuckDB's")
 }
 
-/// Names of the CTEs that a part of the tree can see, in lower case.
+/// Trees are as deep as DuckDB lets expressions be, which is deeper than `serde_json`'s own limit; `worker::child` runs
+/// tasks on a stack that holds them.
+fn read_tree(tree: &str) -> Result<Value, Fault> {
+    let mut reader = serde_json::Deserializer::from_str(tree);
+    reader.disable_recursion_limit();
+    // A literal beyond a double's range is the one thing that DuckDB writes and JSON has not.
+    serde::Deserialize::deserialize(&mut reader)
+        .map_err(|_| Fault::new(Code::InvalidSql, "a number in the SQL is out of range").hint("doubles end at 1.8e308"))
+}
+
+/// Names of the CTEs that a part of the tree can see, folded.
 #[derive(Default)]
 struct Scope<'a> {
     outer: Option<&'a Scope<'a>>,
@@ -202,12 +212,18 @@ impl Walk<'_> {
         self.body(fields, scope)
     }
 
-    /// Walks the fields with the node's own CTEs in scope, each visible to those after it.
+    /// Walks the fields with the node's own CTEs in scope.
     fn body(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
+        let inner = self.ctes(fields, scope)?;
+        fields.iter().filter(|(key, _)| *key != "cte_map").try_for_each(|(_, value)| self.node(value, &inner))
+    }
+
+    /// Walks a node's own CTEs, each visible to those after it; answers the scope with them all.
+    fn ctes<'s>(&mut self, fields: &Map<String, Value>, scope: &'s Scope<'s>) -> Result<Scope<'s>, Fault> {
         let mut inner = Scope { outer: Some(scope), names: HashSet::new() };
         let ctes = fields.get("cte_map").and_then(|it| it.get("map")).and_then(Value::as_array);
         for cte in ctes.into_iter().flatten() {
-            let name = cte.get("key").and_then(Value::as_str).unwrap_or_default().to_lowercase();
+            let name = folded(cte.get("key").and_then(Value::as_str).unwrap_or_default());
             let value = cte.get("value").unwrap_or(&Value::Null);
             let query = value.get("query").and_then(|it| it.get("node")).and_then(Value::as_object);
             match query {
@@ -218,24 +234,27 @@ impl Walk<'_> {
             }
             inner.names.insert(name);
         }
-        fields.iter().filter(|(key, _)| *key != "cte_map").try_for_each(|(_, value)| self.node(value, &inner))
+        Ok(inner)
     }
 
     /// Only the right side of a recursive CTE sees the CTE itself; on its left the name would be a table, or a file.
     fn recursive(&mut self, query: &Map<String, Value>, name: &str, scope: &Scope<'_>) -> Result<(), Fault> {
-        let itself = Scope { outer: Some(scope), names: HashSet::from([name.to_owned()]) };
-        for (key, value) in query {
-            self.node(value, if key == "right" { &itself } else { scope })?;
-        }
-        Ok(())
+        let inner = self.ctes(query, scope)?;
+        let itself = Scope { outer: Some(&inner), names: HashSet::from([name.to_owned()]) };
+        let mut parts = query.iter().filter(|(key, _)| *key != "cte_map");
+        parts.try_for_each(|(key, value)| self.node(value, if key == "right" { &itself } else { &inner }))
     }
 
     fn table(&mut self, fields: &Map<String, Value>, scope: &Scope<'_>) -> Result<(), Fault> {
         let name = text(fields, "table_name");
         let schema = text(fields, "schema_name");
         let in_catalog = text(fields, "catalog_name").is_empty();
-        let lower = name.to_lowercase();
+        let lower = folded(name);
         if in_catalog && schema.is_empty() && scope.sees(&lower) {
+            // Were we and DuckDB ever to disagree about what a name stands for, it must not be a file's.
+            if name.contains(['/', '\\', ':', '*', '?', '[', '.']) {
+                return Err(refused(format!("`{name}` can't name a part of a query")).hint("use a plain word"));
+            }
             return Ok(());
         }
         // Sheets are views of the schema `main`.
@@ -266,14 +285,14 @@ impl Walk<'_> {
     }
 }
 
-fn check_function(fields: &Map<String, Value>, list: &HashSet<&str>, what: &str) -> Result<(), Fault> {
-    let name = text(fields, "function_name").to_lowercase();
+fn check_function(fields: &Map<String, Value>, list: &HashSet<String>, what: &str) -> Result<(), Fault> {
+    let name = folded(text(fields, "function_name"));
     let plain = matches!(text(fields, "schema"), "" | "main") && matches!(text(fields, "catalog"), "" | "system");
     if plain && list.contains(name.as_str()) {
         return Ok(());
     }
     let fault = refused(format!("the {what} `{name}` is not allowed"));
-    Err(match nearest(&name, list.iter().copied()).first() {
+    Err(match nearest(&name, list.iter().map(String::as_str)).first() {
         _ if name.starts_with("read_") || name.contains("scan") || name == "glob" => {
             fault.hint("files are read with `import_file`; then query the sheet by its name")
         }
@@ -283,6 +302,11 @@ fn check_function(fields: &Map<String, Value>, list: &HashSet<&str>, what: &str)
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault,
     })
+}
+
+/// As DuckDB compares identifiers: it folds the case of ASCII letters and of no others.
+fn folded(name: &str) -> String {
+    name.to_ascii_lowercase()
 }
 
 fn refused(message: String) -> Fault {
@@ -348,9 +372,9 @@ const NODES: &[&str] = &[
     "UNBOUND_TYPE_INFO",
 ];
 
-static FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| list(include_str!("functions.txt")));
-static TABLE_FUNCTIONS: LazyLock<HashSet<&str>> = LazyLock::new(|| list(include_str!("table_functions.txt")));
+static FUNCTIONS: LazyLock<HashSet<String>> = LazyLock::new(|| list(include_str!("functions.txt")));
+static TABLE_FUNCTIONS: LazyLock<HashSet<String>> = LazyLock::new(|| list(include_str!("table_functions.txt")));
 
-fn list(text: &'static str) -> HashSet<&'static str> {
-    text.lines().filter(|line| !line.starts_with("# ")).collect()
+fn list(text: &str) -> HashSet<String> {
+    text.lines().filter(|line| !line.starts_with("# ")).map(folded).collect()
 }

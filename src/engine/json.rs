@@ -135,8 +135,28 @@ fn write_date(out: &mut String, days: i32) {
         Some(date) => {
             let _ = write!(out, "\"{}\"", date.date());
         }
-        None => out.push_str(if days > 0 { "\"infinity\"" } else { "\"-infinity\"" }),
+        None if days.unsigned_abs() == i32::MAX.unsigned_abs() => write_infinity(out, days > 0),
+        None => {
+            let _ = write!(out, "\"{}\"", far_date(days.into()));
+        }
     }
+}
+
+fn write_infinity(out: &mut String, is_positive: bool) {
+    out.push_str(if is_positive { "\"infinity\"" } else { "\"-infinity\"" });
+}
+
+/// A date beyond chrono's years, in ISO 8601's expanded form. Howard Hinnant's `civil_from_days`.
+fn far_date(days: i64) -> String {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_index = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_index + 2) / 5 + 1;
+    let month = if month_index < 10 { month_index + 3 } else { month_index - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:+}-{month:02}-{day:02}")
 }
 
 fn write_time(out: &mut String, micros: i64) {
@@ -176,7 +196,27 @@ fn write_timestamp(out: &mut String, array: &ArrayRef, row_idx: usize, unit: Tim
         Some(moment) => {
             let _ = write!(out, "\"{}{zone}\"", moment.format("%Y-%m-%dT%H:%M:%S%.f"));
         }
-        None => out.push_str(if raw > 0 { "\"infinity\"" } else { "\"-infinity\"" }),
+        None if raw.unsigned_abs() == i64::MAX.unsigned_abs() || unit == TimeUnit::Nanosecond => {
+            write_infinity(out, raw > 0);
+        }
+        None => {
+            let per_second = match unit {
+                TimeUnit::Second => 1,
+                TimeUnit::Millisecond => 1_000,
+                TimeUnit::Microsecond => 1_000_000,
+                TimeUnit::Nanosecond => 1_000_000_000,
+            };
+            let seconds = raw.div_euclid(per_second);
+            let (days, seconds) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+            let _ = write!(
+                out,
+                "\"{}T{:02}:{:02}:{:02}{zone}\"",
+                far_date(days),
+                seconds / 3_600,
+                seconds / 60 % 60,
+                seconds % 60
+            );
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Runs in the worker process, as plain synchronous functions. Nothing here writes to a sheet.
 
+mod answers;
 pub mod convert;
 mod guard;
 mod interrupt;
@@ -9,7 +10,7 @@ mod json;
 pub mod profile;
 mod query;
 pub mod transform;
-mod types;
+pub mod types;
 
 use std::{
     collections::BTreeMap,
@@ -82,7 +83,7 @@ impl Engine {
         let Some(file) = self.manifest.get(name) else {
             return Err(Fault::internal(format!("sheet `{name}` is not in the manifest")));
         };
-        let sql = format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM read_parquet({})", name.quoted(), literal(file));
+        let sql = format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", name.quoted(), version(file));
         self.keeper.execute_batch(&sql).map_err(fault)?;
         self.views.insert(name.clone(), file.clone());
         Ok(())
@@ -106,7 +107,9 @@ fn open_locked(budget: &Budget, folders: &[&Path]) -> Result<Connection, Fault> 
         config = config.threads(budget.threads.into()).map_err(fault)?;
     }
     let connection = Connection::open_in_memory_with_flags(config).map_err(fault)?;
-    let folders: Vec<String> = folders.iter().map(|folder| literal(folder)).collect();
+    // A file is asked for by a pattern, and DuckDB compares that with the folder's name as it stands.
+    let mut folders: Vec<String> = folders.iter().flat_map(|folder| [literal(folder), pattern(folder)]).collect();
+    folders.dedup();
     connection
         .execute_batch(&format!(
             "SET GLOBAL TimeZone='UTC'; SET GLOBAL parquet_metadata_cache=true; \
@@ -118,9 +121,28 @@ fn open_locked(budget: &Budget, folders: &[&Path]) -> Result<Connection, Fault> 
     Ok(connection)
 }
 
-/// A path as a string literal of SQL.
+/// A path as a string literal of SQL, for what takes one path.
 fn literal(path: &Path) -> String {
-    format!("'{}'", path.to_string_lossy().replace('\'', "''"))
+    // The long form of a path on Windows, which DuckDB does not know.
+    let path = path.to_string_lossy();
+    format!("'{}'", path.strip_prefix(r"\\?\").unwrap_or(&path).replace('\'', "''"))
+}
+
+/// A path as a string literal of SQL, for what takes a pattern: `[`, `*` and `?` stand for themselves.
+fn pattern(path: &Path) -> String {
+    let mut escaped = String::new();
+    for c in literal(path).chars() {
+        match c {
+            '[' | '*' | '?' => escaped.extend(['[', c, ']']),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// A version file as a table.
+fn version(file: &Path) -> String {
+    format!("read_parquet({}, hive_partitioning=false)", pattern(file))
 }
 
 /// What DuckDB says, as a fault: its kinds of error are prefixes of the message.

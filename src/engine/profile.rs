@@ -1,13 +1,15 @@
 //! What `describe_sheet` tells of each column: counts, bounds and example values, exact over all rows.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Engine, convert::UNBOUNDED, types};
+use super::{Engine, convert::UNBOUNDED, types, version};
 use crate::{
     fault::Fault,
-    name::{ColumnName, SheetName},
-    value::{Column, shorten},
+    name::ColumnName,
+    value::{Column, cut_cells},
 };
 
 /// One column over all rows.
@@ -29,24 +31,27 @@ const FEW: u64 = 20;
 const COLUMNS_AT_ONCE: usize = 40;
 /// Characters of a text value.
 const MAX_CHARS: usize = 80;
+/// Different values shown where not all are, and items of one that is a list.
+const N_EXAMPLES: usize = 3;
 /// Rows looked at for examples.
 const N_EXAMPLE_ROWS: usize = 200;
 
 impl Engine {
-    /// Profiles `columns` of `sheet`, in their order.
-    pub fn profile(&mut self, sheet: &SheetName, columns: &[Column]) -> Result<Vec<ColumnProfile>, Fault> {
-        self.view(sheet)?;
+    /// Profiles `columns` of a version file, in their order.
+    pub fn profile(&self, file: &Path, columns: &[Column]) -> Result<Vec<ColumnProfile>, Fault> {
+        let table = version(file);
         let mut profiles = Vec::new();
         for columns in columns.chunks(COLUMNS_AT_ONCE) {
-            profiles.extend(self.counts(sheet, columns)?);
+            profiles.extend(self.counts(&table, columns)?);
         }
-        for (column, profile) in columns.iter().zip(&mut profiles) {
-            self.fill_values(sheet, column, profile)?;
+        let mut columns: Vec<(&Column, &mut ColumnProfile)> = columns.iter().zip(&mut profiles).collect();
+        for columns in columns.chunks_mut(COLUMNS_AT_ONCE) {
+            self.fill_values(&table, columns)?;
         }
         Ok(profiles)
     }
 
-    fn counts(&self, sheet: &SheetName, columns: &[Column]) -> Result<Vec<ColumnProfile>, Fault> {
+    fn counts(&self, table: &str, columns: &[Column]) -> Result<Vec<ColumnProfile>, Fault> {
         let mut list = vec!["count(*)".to_owned()];
         for column in columns {
             let name = ColumnName(&column.name).quoted();
@@ -57,45 +62,50 @@ impl Engine {
                 list.extend(["NULL".to_owned(), "NULL".to_owned(), "NULL".to_owned()]);
             }
         }
-        let mut answers = self.single_row(&format!("SELECT {} FROM {}", list.join(", "), sheet.quoted()))?.into_iter();
+        let mut answers = self.single_row(&format!("SELECT {} FROM {table}", list.join(", ")))?.into_iter();
         let n_rows = answers.next().and_then(|it| it.as_u64()).unwrap_or_default();
         let mut profiles = Vec::new();
         for _ in columns {
             let n_set = answers.next().and_then(|it| it.as_u64()).unwrap_or_default();
             let n_distinct = answers.next().and_then(|it| it.as_u64());
-            let mut bound = || {
-                let mut value = answers.next().unwrap_or(Value::Null);
-                shorten(&mut value, MAX_CHARS);
-                value
-            };
+            let mut bound = || short(answers.next().unwrap_or(Value::Null));
             let (min, max) = (bound(), bound());
-            let is_complete = n_distinct.is_some_and(|n| n <= FEW);
             profiles.push(ColumnProfile {
                 n_null: n_rows.saturating_sub(n_set),
                 n_distinct,
                 min,
                 max,
                 values: Vec::new(),
-                is_complete,
+                is_complete: n_distinct.is_some_and(|n| n <= FEW),
             });
         }
         Ok(profiles)
     }
 
-    fn fill_values(&self, sheet: &SheetName, column: &Column, profile: &mut ColumnProfile) -> Result<(), Fault> {
-        let (name, sheet) = (ColumnName(&column.name).quoted(), sheet.quoted());
-        let sql = if profile.is_complete {
-            format!("SELECT DISTINCT {name} FROM {sheet} WHERE {name} IS NOT NULL ORDER BY 1")
-        } else {
-            format!("SELECT {name} FROM {sheet} WHERE {name} IS NOT NULL LIMIT {N_EXAMPLE_ROWS}")
-        };
-        let n_wanted = if profile.is_complete { usize::MAX } else { 3 };
-        for row in self.run(&sql, &UNBOUNDED)?.rows {
-            let cells: Vec<Value> = serde_json::from_str(row.get()).map_err(Fault::internal)?;
-            for mut value in cells {
-                shorten(&mut value, MAX_CHARS);
-                if profile.values.len() < n_wanted && !profile.values.contains(&value) {
-                    profile.values.push(value);
+    /// All values of the columns that have few; of the others the first different ones, which the first rows have as a
+    /// rule, and are looked for beyond them only where those hold none.
+    fn fill_values(&self, table: &str, columns: &mut [(&Column, &mut ColumnProfile)]) -> Result<(), Fault> {
+        let lists: Vec<String> = columns
+            .iter()
+            .map(|(column, profile)| {
+                let name = ColumnName(&column.name).quoted();
+                let set = format!("FILTER (WHERE {name} IS NOT NULL)");
+                if profile.is_complete {
+                    format!("list_sort(list(DISTINCT {name}) {set})")
+                } else {
+                    format!("(SELECT list({name}) {set} FROM (SELECT {name} FROM {table} LIMIT {N_EXAMPLE_ROWS}))")
+                }
+            })
+            .collect();
+        let answers = self.single_row(&format!("SELECT {} FROM {table}", lists.join(", ")))?;
+        for ((column, profile), answer) in columns.iter_mut().zip(answers) {
+            profile.add(answer);
+            if profile.values.is_empty() && profile.min != Value::Null {
+                let name = ColumnName(&column.name).quoted();
+                let rows = format!("SELECT {name} FROM {table} WHERE {name} IS NOT NULL LIMIT {N_EXAMPLE_ROWS}");
+                let answer = self.single_row(&format!("SELECT list({name}) FROM ({rows})"))?;
+                for values in answer {
+                    profile.add(values);
                 }
             }
         }
@@ -108,4 +118,24 @@ impl Engine {
             None => Err(Fault::internal("an aggregate without a row")),
         }
     }
+}
+
+impl ColumnProfile {
+    /// Adds the values of a list: all, or the first different ones.
+    fn add(&mut self, list: Value) {
+        let Value::Array(values) = list else { return };
+        let n_wanted = if self.is_complete { usize::MAX } else { N_EXAMPLES };
+        for value in values.into_iter().map(short) {
+            if self.values.len() < n_wanted && !self.values.contains(&value) {
+                self.values.push(value);
+            }
+        }
+    }
+}
+
+/// A value as a description shows it.
+fn short(value: Value) -> Value {
+    let mut cell = vec![value];
+    cut_cells(&mut cell, MAX_CHARS, N_EXAMPLES);
+    cell.pop().unwrap_or(Value::Null)
 }

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufWriter, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use arrow_array::{Array, ArrayRef, StructArray};
@@ -11,10 +11,10 @@ use duckdb::Statement;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::{Engine, fault, guard, json, types};
+use super::{Engine, fault, guard, json, types, version};
 use crate::{
     fault::{Code, Fault},
-    name::{ColumnName, SheetName},
+    name::ColumnName,
     value::{Column, shortened},
 };
 
@@ -69,18 +69,11 @@ impl Engine {
         self.run(&allowed.sql, request)
     }
 
-    /// A page of a sheet's rows in their own order, from `offset`; all columns where `columns` is empty.
-    pub fn preview(
-        &mut self,
-        sheet: &SheetName,
-        columns: &[String],
-        offset: u64,
-        request: &PageRequest,
-    ) -> Result<Page, Fault> {
-        self.view(sheet)?;
+    /// A page of a version file's rows in their own order, from `offset`; all columns where `columns` is empty.
+    pub fn preview(&self, file: &Path, columns: &[String], offset: u64, request: &PageRequest) -> Result<Page, Fault> {
         let quoted: Vec<String> = columns.iter().map(|column| ColumnName(column).quoted()).collect();
         let list = if quoted.is_empty() { "*".to_owned() } else { quoted.join(", ") };
-        let sql = format!("SELECT {list} FROM {} LIMIT {} OFFSET {offset}", sheet.quoted(), request.max_rows);
+        let sql = format!("SELECT {list} FROM {} LIMIT {} OFFSET {offset}", version(file), request.max_rows);
         self.run(&sql, request)
     }
 
@@ -137,7 +130,8 @@ fn paged(statement: &Statement<'_>, columns: Vec<Column>, request: &PageRequest)
             if page.rows.is_empty() && line.len() > budget {
                 page.shortened = true;
                 page.truncated = true;
-                page.rows.push(raw(&shortened(&line))?);
+                let row = shortened(&line, budget).ok_or_else(|| too_wide(request.max_bytes))?;
+                page.rows.push(raw(&row)?);
                 whole_first = Some(std::mem::take(&mut line));
                 budget = 0;
             } else if full || line.len() + 1 > budget {
@@ -178,6 +172,9 @@ fn spill_rest(
     Ok(false)
 }
 
+/// Bytes of a row that is kept whole: the server reads kept rows, and has no memory limit of its own.
+const MAX_LINE: usize = 1 << 20;
+
 struct SpillWriter<'a> {
     spill: &'a Spill,
     out: BufWriter<File>,
@@ -208,6 +205,8 @@ impl<'a> SpillWriter<'a> {
     }
 
     fn write(&mut self, line: &str) -> Result<(), Fault> {
+        let short = if line.len() > MAX_LINE { shortened(line, MAX_LINE) } else { None };
+        let line = short.as_deref().unwrap_or(line);
         self.out.write_all(line.as_bytes()).and_then(|()| self.out.write_all(b"\n")).map_err(storage)?;
         self.n_rows += 1;
         self.n_bytes += u64::try_from(line.len()).unwrap_or(u64::MAX).saturating_add(1);
@@ -229,6 +228,11 @@ fn write_row(out: &mut String, columns: &[ArrayRef], row_idx: usize) {
         json::write_cell(out, column, row_idx);
     }
     out.push(']');
+}
+
+fn too_wide(max_bytes: usize) -> Fault {
+    Fault::new(Code::LimitExceeded, format!("the columns and one row are over the reply's limit of {max_bytes} bytes"))
+        .hint("name fewer columns, or set `max_bytes` higher")
 }
 
 fn raw(line: &str) -> Result<Box<RawValue>, Fault> {

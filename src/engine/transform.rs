@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{
     Engine, Page, PageRequest,
     convert::{PARQUET, UNBOUNDED, described},
-    fault, guard, literal,
+    fault, guard, literal, version,
 };
 use crate::{
     fault::{Code, Fault},
@@ -50,14 +50,14 @@ impl Engine {
         let copy = format!("COPY ({sql}\n) TO {} ({PARQUET})", literal(file));
         let n_rows = connection.execute(&copy, []).map_err(fault)?;
         drop(armed);
-        let columns = self.run(&format!("DESCRIBE SELECT * FROM read_parquet({})", literal(file)), &UNBOUNDED)?.rows;
+        let columns = self.run(&format!("DESCRIBE SELECT * FROM {}", version(file)), &UNBOUNDED)?.rows;
         let columns = columns.iter().filter_map(|row| described(row.get())).collect();
         Ok((columns, u64::try_from(n_rows).unwrap_or(u64::MAX)))
     }
 
     /// The first rows of a version file.
     pub fn rows_of_file(&self, file: &Path, list: &str, page: &PageRequest) -> Result<Page, Fault> {
-        let sql = format!("SELECT {list} FROM read_parquet({}) LIMIT {}", literal(file), page.max_rows);
+        let sql = format!("SELECT {list} FROM {} LIMIT {}", version(file), page.max_rows);
         self.run(&sql, page)
     }
 

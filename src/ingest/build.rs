@@ -8,12 +8,13 @@ use arrow_schema::{Schema, SchemaRef};
 use super::{
     ReadError,
     cell::{Cell, Row},
-    columns::{ColumnBuilder, Outcome, field},
+    columns::{ColumnBuilder, Doubt, Outcome, field},
     evidence::Reading,
     header::Structure,
+    moment::Order,
     parquet::Writer,
     show,
-    tally::Tallies,
+    tally::{Tallies, Tally},
 };
 
 /// Rows, and bytes of text, that go to the writer at once.
@@ -24,11 +25,21 @@ const BATCH_TEXT: usize = 32 << 20;
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) structure: Structure,
-    /// As many as `readings`.
-    pub(super) names: Vec<String>,
-    pub(super) readings: Vec<Reading>,
+    pub(super) columns: Vec<PlannedColumn>,
+    /// Columns that get none: without name or cell, and far from the others.
+    pub(super) left_out: Vec<u32>,
     /// Cells that a row should have; 0 where row lengths say nothing.
     pub(super) usual_width: u32,
+}
+
+/// How one column is read.
+#[derive(Debug, Clone)]
+pub(super) struct PlannedColumn {
+    /// Its place in the sheet, from 0; they rise.
+    pub(super) col_idx: u32,
+    pub(super) name: String,
+    pub(super) reading: Reading,
+    pub(super) doubt: Option<Doubt>,
 }
 
 /// What came of the rows.
@@ -44,7 +55,7 @@ pub(super) struct Built {
 #[derive(Debug)]
 pub(super) struct Build {
     plan: Plan,
-    columns: Vec<ColumnBuilder>,
+    columns: Vec<Column>,
     schema: SchemaRef,
     writer: Option<Writer>,
     n_waiting: usize,
@@ -53,16 +64,27 @@ pub(super) struct Build {
     failure: Option<ReadError>,
 }
 
+/// A column being built.
+#[derive(Debug)]
+struct Column {
+    col_idx: u32,
+    builder: ColumnBuilder,
+    doubtful: Tally,
+    /// How doubtful values are read.
+    how: &'static str,
+    /// Whether some value takes the doubt from all the others.
+    settled: bool,
+}
+
 impl Build {
     pub(super) fn new(plan: Plan, out: Option<&Path>) -> Result<Build, ReadError> {
-        let fields: Vec<_> =
-            plan.names.iter().zip(&plan.readings).map(|(name, reading)| field(name, *reading)).collect();
+        let fields: Vec<_> = plan.columns.iter().map(|column| field(&column.name, column.reading)).collect();
         let schema = Arc::new(Schema::new(fields));
         let writer = match out {
-            Some(path) if !plan.names.is_empty() => Some(Writer::create(path, schema.clone())?),
+            Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let columns = plan.readings.iter().map(|reading| ColumnBuilder::new(*reading)).collect();
+        let columns = plan.columns.iter().map(Column::new).collect();
         Ok(Build {
             plan,
             columns,
@@ -103,43 +125,41 @@ impl Build {
     /// Appends the cells; columns up to the last one that holds something, or nothing where a cell does not fit.
     fn append(&mut self, row: Row<'_>) -> Option<u32> {
         let mut columns = self.columns.iter_mut();
-        let mut next_idx = 0;
+        let mut next = columns.next();
         let mut width = 0;
         for (col_idx, cell) in row.cells() {
             if matches!(cell, Cell::Empty) {
                 continue;
             }
-            while next_idx < col_idx {
-                if let Some(column) = columns.next() {
-                    column.append_null();
-                }
-                next_idx += 1;
+            while let Some(column) = next.take_if(|column| column.col_idx < col_idx) {
+                column.builder.append_null();
+                next = columns.next();
             }
-            next_idx += 1;
-            let Some(column) = columns.next() else {
-                // Beyond the plan's columns: white space may be there, a value may not.
+            let Some(column) = next.take_if(|column| column.col_idx == col_idx) else {
+                // Outside of the plan's columns: white space may be there, a value may not.
                 if cell.is_blank() {
                     continue;
                 }
                 return None;
             };
-            width = next_idx;
-            match column.append(cell) {
-                Outcome::Value => {}
-                Outcome::Misfit => return None,
-                outcome @ (Outcome::Padded
-                | Outcome::Empty
-                | Outcome::NullWord
-                | Outcome::Error
-                | Outcome::Unevaluated) => {
-                    self.built.tallies.note(outcome, col_idx, row.number, cell);
+            next = columns.next();
+            width = col_idx + 1;
+            let outcome = column.builder.append(cell);
+            match outcome {
+                Outcome::Value | Outcome::Padded => column.settled = true,
+                Outcome::Doubtful => {
+                    let how = column.how;
+                    column.doubtful.add(|| example(col_idx, row.number, cell) + how);
                 }
+                Outcome::Misfit => return None,
+                Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => {}
             }
+            self.built.tallies.note(outcome, col_idx, row.number, cell);
             if let Cell::Text(text) = cell {
                 self.text_waiting += text.len();
             }
         }
-        columns.for_each(ColumnBuilder::append_null);
+        next.into_iter().chain(columns).for_each(|column| column.builder.append_null());
         Some(width)
     }
 
@@ -176,7 +196,7 @@ impl Build {
             return;
         }
         self.n_waiting = 0;
-        let columns: Vec<_> = self.columns.iter_mut().map(ColumnBuilder::take).collect();
+        let columns: Vec<_> = self.columns.iter_mut().map(|column| column.builder.take()).collect();
         let Some(writer) = &self.writer else { return };
         match RecordBatch::try_new(self.schema.clone(), columns) {
             // Where the writer takes no more, its `close` says why.
@@ -195,7 +215,41 @@ impl Build {
         if let Some(writer) = self.writer {
             writer.close()?;
         }
+        let tallies = &mut self.built.tallies;
+        for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
+            match planned.doubt {
+                Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
+                Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
+                Some(Doubt::Comma) | None => {}
+            }
+        }
+        for run in self.plan.left_out.chunk_by(|one, next| one + 1 == *next) {
+            tallies.empty_columns.append(Tally::of_columns(run));
+        }
         Ok((self.plan, self.built))
+    }
+}
+
+impl Column {
+    fn new(planned: &PlannedColumn) -> Column {
+        let builder = ColumnBuilder::new(planned.reading, planned.doubt);
+        let how = match planned.reading {
+            Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
+                Order::DayFirst => ", day first",
+                Order::MonthFirst => ", month first",
+                Order::Unasked => "",
+            },
+            Reading::Nothing
+            | Reading::Boolean
+            | Reading::Integer
+            | Reading::Decimal { .. }
+            | Reading::Double
+            | Reading::Time
+            | Reading::Interval
+            | Reading::Text
+            | Reading::TextAsTyped => "",
+        };
+        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false }
     }
 }
 
@@ -206,8 +260,12 @@ impl Tallies {
             Outcome::NullWord => &mut self.null_words,
             Outcome::Error => &mut self.errors,
             Outcome::Unevaluated => &mut self.unevaluated,
-            Outcome::Value | Outcome::Empty | Outcome::Misfit => return,
+            Outcome::Value | Outcome::Doubtful | Outcome::Empty | Outcome::Misfit => return,
         };
-        tally.add(|| format!("{}: {}", show::address(col_idx, row_number), show::cell(cell)));
+        tally.add(|| example(col_idx, row_number, cell));
     }
+}
+
+fn example(col_idx: u32, row_number: u64, cell: Cell<'_>) -> String {
+    format!("{}: {}", show::address(col_idx, row_number), show::cell(cell))
 }

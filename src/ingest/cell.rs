@@ -58,6 +58,11 @@ pub(super) trait Source: Sync {
         false
     }
 
+    /// Whether the file holds nothing but text and a comma does not end a cell of it.
+    fn leaves_commas(&self) -> bool {
+        false
+    }
+
     /// The share of the file that the running `read` has behind it, 0 to 1.
     fn progress(&self) -> f64 {
         0.0
@@ -225,11 +230,12 @@ impl<'a> Row<'a> {
     }
 }
 
-impl Cell<'_> {
-    pub(super) fn is_blank(&self) -> bool {
+impl<'a> Cell<'a> {
+    /// The cell as text, where it is nothing else: empty cells have none of it.
+    pub(super) fn text(self) -> Option<&'a str> {
         match self {
-            Cell::Empty => true,
-            Cell::Text(text) => text.trim().is_empty(),
+            Cell::Empty => Some(""),
+            Cell::Text(text) => Some(text),
             Cell::Number(_)
             | Cell::Boolean(_)
             | Cell::Date(_)
@@ -237,7 +243,11 @@ impl Cell<'_> {
             | Cell::Timestamp(_)
             | Cell::Duration(_)
             | Cell::Error(_)
-            | Cell::Unevaluated => false,
+            | Cell::Unevaluated => None,
         }
+    }
+
+    pub(super) fn is_blank(self) -> bool {
+        self.text().is_some_and(|text| text.trim().is_empty())
     }
 }

@@ -15,7 +15,7 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use super::{
     cell::Cell,
     evidence::{Reading, boolean, is_null_word},
-    moment::{DAY, Order, moment},
+    moment::{DAY, Day, moment},
     number::{self, Numeral, numeral},
     show,
 };
@@ -26,6 +26,8 @@ pub(super) enum Outcome {
     Value,
     /// A decimal that lost the zeros in front of it, as in `08.25`: worth reporting.
     Padded,
+    /// A value that could be another: a date by the other order, a number by a decimal comma.
+    Doubtful,
     Empty,
     /// A word for a missing value, an error cell, a formula without value: null, and worth reporting.
     NullWord,
@@ -39,7 +41,17 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct ColumnBuilder {
     reading: Reading,
+    doubt: Option<Doubt>,
     values: Values,
+}
+
+/// What a column's values may leave in doubt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// The day and the month of its dates, which nothing in the column tells apart.
+    Order,
+    /// Whether a comma groups digits or comes before decimals.
+    Comma,
 }
 
 #[derive(Debug)]
@@ -56,31 +68,20 @@ enum Values {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(reading: Reading) -> ColumnBuilder {
-        ColumnBuilder { reading, values: Values::new(reading) }
+    pub(super) fn new(reading: Reading, doubt: Option<Doubt>) -> ColumnBuilder {
+        ColumnBuilder { reading, doubt, values: Values::new(reading) }
     }
 
     pub(super) fn append(&mut self, cell: Cell<'_>) -> Outcome {
-        let outcome = match cell {
-            Cell::Text(text) => self.append_text(text),
-            Cell::Empty => Outcome::Empty,
-            Cell::Error(_) => Outcome::Error,
-            Cell::Unevaluated => Outcome::Unevaluated,
-            Cell::Number(_)
-            | Cell::Boolean(_)
-            | Cell::Date(_)
-            | Cell::Time(_)
-            | Cell::Timestamp(_)
-            | Cell::Duration(_) => {
-                if self.append_native(cell).is_some() {
-                    Outcome::Value
-                } else {
-                    Outcome::Misfit
-                }
-            }
+        let outcome = match (cell, cell.text()) {
+            (_, Some(text)) => self.append_text(text),
+            (Cell::Error(_), None) => Outcome::Error,
+            (Cell::Unevaluated, None) => Outcome::Unevaluated,
+            (_, None) if self.append_native(cell).is_some() => Outcome::Value,
+            (_, None) => Outcome::Misfit,
         };
         match outcome {
-            Outcome::Value | Outcome::Padded | Outcome::Misfit => {}
+            Outcome::Value | Outcome::Padded | Outcome::Doubtful | Outcome::Misfit => {}
             Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => self.values.append_null(),
         }
         outcome
@@ -111,6 +112,9 @@ impl ColumnBuilder {
             return Outcome::Empty;
         }
         if self.append_parsed(trimmed).is_some() {
+            if self.doubt.is_some_and(|doubt| doubt.concerns(trimmed)) {
+                return Outcome::Doubtful;
+            }
             let is_number = matches!(self.reading, Reading::Decimal { .. } | Reading::Double);
             return if is_number && number::is_padded(trimmed) { Outcome::Padded } else { Outcome::Value };
         }
@@ -178,6 +182,16 @@ impl ColumnBuilder {
             _ => return None,
         }
         Some(())
+    }
+}
+
+impl Doubt {
+    /// Whether it concerns a value that was read from `text`.
+    fn concerns(self, text: &str) -> bool {
+        match self {
+            Doubt::Order => moment(text.as_bytes()).and_then(|moment| moment.day).is_some_and(Day::is_ambiguous),
+            Doubt::Comma => number::has_one_group(text),
+        }
     }
 }
 
@@ -249,7 +263,7 @@ pub(super) fn field(name: &str, reading: Reading) -> Field {
         Reading::Integer => DataType::Int64,
         Reading::Decimal { scale } => DataType::Decimal64(18, i8::try_from(scale).unwrap_or(0)),
         Reading::Double => DataType::Float64,
-        Reading::Date(Order::DayFirst | Order::MonthFirst) => DataType::Date32,
+        Reading::Date(_) => DataType::Date32,
         Reading::Time => DataType::Time64(TimeUnit::Microsecond),
         Reading::Timestamp(_) => DataType::Timestamp(TimeUnit::Microsecond, None),
         Reading::TimestampTz(_) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),

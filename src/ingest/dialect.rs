@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use super::{
     ReadError,
-    cell::{Batch, Cell},
+    cell::Batch,
     evidence::{boolean, is_null_word},
     moment::moment,
     number::numeral,
@@ -117,18 +117,8 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> f64 {
         *n_by_width.entry(row.width()).or_default() += 1;
         for (_, cell) in row.cells() {
             n_cells += 1;
-            n_typed += u32::from(match cell {
-                Cell::Text(text) => is_quoted(text) || is_typed(text.trim(), dialect),
-                Cell::Empty
-                | Cell::Number(_)
-                | Cell::Boolean(_)
-                | Cell::Date(_)
-                | Cell::Time(_)
-                | Cell::Timestamp(_)
-                | Cell::Duration(_)
-                | Cell::Error(_)
-                | Cell::Unevaluated => true,
-            });
+            let text = cell.text().unwrap_or_default();
+            n_typed += u32::from(text.is_empty() || is_quoted(text) || is_typed(text.trim(), dialect));
         }
     }
     if n_cells == 0 {

@@ -97,10 +97,26 @@ pub(super) fn utf_16(head: &[u8]) -> Option<&'static Encoding> {
     if n_pairs == 0 || even.max(odd) <= n_pairs / 8 || even.max(odd) <= 4 * even.min(odd) {
         return None;
     }
+    // What is plain text but for a few zeros is that, with a few zeros; UTF-16 without ASCII has no such bytes.
+    if even.max(odd) <= n_pairs / 2 + 1 && is_plain_text(head) {
+        return None;
+    }
     let text = encoding.decode_without_bom_handling(head).0;
     let n_strange =
         text.chars().filter(|c| (c.is_control() && !c.is_whitespace()) || *c == char::REPLACEMENT_CHARACTER);
     (n_strange.count() <= text.chars().count() / 50).then_some(encoding)
+}
+
+/// Whether the bytes are UTF-8 without control characters, zeros and a sequence broken off at the end apart.
+fn is_plain_text(head: &[u8]) -> bool {
+    let is_plain = |text: &str| text.chars().all(|c| c == '\0' || c.is_whitespace() || !c.is_control());
+    match str::from_utf8(head) {
+        Ok(text) => is_plain(text),
+        Err(error) => {
+            let valid = head.get(..error.valid_up_to()).and_then(|valid| str::from_utf8(valid).ok());
+            error.error_len().is_none() && valid.is_some_and(is_plain)
+        }
+    }
 }
 
 /// Decodes one file, block by block.
@@ -186,4 +202,24 @@ fn decode_all(decoder: &mut encoding_rs::Decoder, mut block: &[u8], at_end: bool
 
 fn count(n: usize) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn utf_16_without_a_mark_needs_more_than_a_zero_byte() {
+        let check = |bytes: &[u8], expect: Option<&'static Encoding>| assert_eq!(utf_16(bytes), expect, "{bytes:?}");
+        let little = |text: &str| text.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let big = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+        for bytes in ["a,b\n1,\0\n", "1,\0\n", "\0\n", "a\0", "a,b\n\0,\0\n", "é,ü\n1,\0\n", "a,b\n1\0,2\n3,4\n"] {
+            check(bytes.as_bytes(), None);
+        }
+        for text in ["a,b\n1,2\n", "имя;число\nанна;1\nборис;2\n", "名前,数\n太郎,1\n花子,2\n"]
+        {
+            check(&little(text), Some(UTF_16LE));
+            check(&big(text), Some(UTF_16BE));
+        }
+    }
 }

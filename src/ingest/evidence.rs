@@ -56,6 +56,8 @@ pub(super) struct Evidence {
     n_day_first: u64,
     n_month_first: u64,
     n_dotted: u64,
+    /// Whether there is any cell that is not blank, with a value or without.
+    pub(super) is_filled: bool,
 }
 
 impl Reading {
@@ -77,6 +79,7 @@ impl Reading {
 
 impl Evidence {
     pub(super) fn add(&mut self, cell: Cell<'_>) {
+        self.is_filled = self.is_filled || !cell.is_blank();
         match cell {
             Cell::Empty | Cell::Error(_) | Cell::Unevaluated => {}
             Cell::Text(text) => self.add_text(text),
@@ -169,13 +172,16 @@ impl Evidence {
         only_null_words || self.is_ambiguous()
     }
 
-    /// Whether every date could be read with the day or with the month first.
+    /// Whether every date that leaves the order open could be read with the day or with the month first.
     pub(super) fn is_ambiguous(&self) -> bool {
         self.n_open > 0 && self.n_day_first == self.n_open && self.n_month_first == self.n_open && self.n_text == 0
     }
 
     /// The day's place, if one suits all the dates. Where both do, points put the day first and the rest the month.
     fn order(&self) -> Option<Order> {
+        if self.n_open == 0 {
+            return Some(Order::Unasked);
+        }
         match (self.n_day_first == self.n_open, self.n_month_first == self.n_open) {
             (true, true) if self.n_dotted > 0 => Some(Order::DayFirst),
             (_, true) => Some(Order::MonthFirst),

@@ -70,18 +70,10 @@ fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_fil
 }
 
 fn whole(cell: Cell<'_>) -> Option<i64> {
-    match cell {
-        Cell::Text(text) => text.trim().parse().ok(),
-        Cell::Number(number) => number::integer(number),
-        Cell::Empty
-        | Cell::Boolean(_)
-        | Cell::Date(_)
-        | Cell::Time(_)
-        | Cell::Timestamp(_)
-        | Cell::Duration(_)
-        | Cell::Error(_)
-        | Cell::Unevaluated => None,
+    if let Cell::Number(number) = cell {
+        return number::integer(number);
     }
+    cell.text()?.trim().parse().ok()
 }
 
 fn are_years(numbers: &[i64]) -> bool {

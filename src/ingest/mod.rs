@@ -1,6 +1,7 @@
 //! Reads files that people made: format, encoding, tables, headers and types, and a receipt for every decision.
 //!
-//! The only module that knows calamine and the CSV parser. It never fails on bad spreadsheet data: that becomes issues.
+//! The only module that knows calamine and the CSV parser. What is wrong with a sheet's cells becomes issues; a
+//! file that can't be opened at all, is over a limit or changes while it is read is a fault.
 
 mod build;
 mod cell;

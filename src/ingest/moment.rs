@@ -7,6 +7,8 @@ use chrono::{Datelike, NaiveDate};
 pub(super) enum Order {
     DayFirst,
     MonthFirst,
+    /// No date leaves it open: the first one that does must be looked at.
+    Unasked,
 }
 
 /// A date as written: known, or open until the order of day and month is.
@@ -43,6 +45,15 @@ impl Day {
             (Day::Known(days), _) => Some(days),
             (Day::Open { first, second, year, .. }, Order::DayFirst) => days(year, second, first),
             (Day::Open { first, second, year, .. }, Order::MonthFirst) => days(year, first, second),
+            (Day::Open { .. }, Order::Unasked) => None,
+        }
+    }
+
+    /// Whether it is another day by the other order.
+    pub(super) fn is_ambiguous(self) -> bool {
+        match (self.resolve(Order::DayFirst), self.resolve(Order::MonthFirst)) {
+            (Some(one), Some(other)) => one != other,
+            (None, _) | (_, None) => false,
         }
     }
 }

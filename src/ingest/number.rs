@@ -116,6 +116,11 @@ pub(super) fn is_padded(text: &str) -> bool {
     matches!(digits, [b'0', b'0'..=b'9', ..])
 }
 
+/// Whether a number could also be one with three decimals behind a comma: `1,115`, but not `1,115.5` or `1,115,000`.
+pub(super) fn has_one_group(text: &str) -> bool {
+    text.split_once(',').is_some_and(|(_, group)| group.len() == 3 && !group.contains([',', '.']))
+}
+
 /// Exponents and thousands separators.
 fn unusual(sign: u8, digits: &[u8]) -> Option<Numeral> {
     if !digits.first()?.is_ascii_digit() && digits.first() != Some(&b'.') {

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::format::Format;
-use crate::value::Column;
+use crate::{name::SheetName, value::Column};
 
 /// The reading of one file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -28,6 +28,9 @@ pub struct Receipt {
 /// The reading of one table. Rows are counted from 1 over all the file's records, blank ones included.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SheetReceipt {
+    /// What an import would call the sheet in an empty workspace; the workspace says it, not the reader.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<SheetName>,
     /// The worksheet's name, or the file's stem.
     pub title: String,
     /// Hidden in the workbook.
@@ -66,6 +69,7 @@ impl Receipt {
     /// The reading of a file that holds exactly one table with named columns, as Parquet and JSON do.
     pub fn of_table(format: Format, name: &str, columns: Vec<Column>, n_rows: u64, file: Option<PathBuf>) -> Receipt {
         let sheet = SheetReceipt {
+            name: None,
             title: Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
             hidden: false,
             n_rows,

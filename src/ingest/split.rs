@@ -157,19 +157,18 @@ impl Splitter {
             None => return None,
             Some(_) => {}
         }
-        let n_line = match memchr::memchr2(b'\n', b'\r', rest) {
-            Some(n_line) => n_line,
+        // Only as far as the next quote or line end, or a line of stray quotes would be looked through for each of them.
+        let n_seen = match memchr::memchr3(quote, b'\n', b'\r', rest) {
+            Some(n_seen) => n_seen,
             None if at_end => rest.len(),
             None => return None,
         };
-        let line = rest.get(..n_line)?;
+        let seen = rest.get(..n_seen)?;
         // `"say "yes" now"`: the next quote closes this one; `"5" disk,"x"`: it opens another cell.
-        let closes = memchr::memchr(quote, line)
-            .is_some_and(|next| next.checked_sub(1).and_then(|idx| line.get(idx)) != Some(&delimiter));
-        if closes {
+        if rest.get(n_seen) == Some(&quote) && seen.last() != Some(&delimiter) {
             return Some(Behind::More);
         }
-        Some(Behind::Tail(at + line.iter().position(ends).unwrap_or(n_line)))
+        Some(Behind::Tail(at + seen.iter().position(ends).unwrap_or(n_seen)))
     }
 }
 
@@ -258,6 +257,15 @@ mod tests {
         check(PLAIN, "\"5\" disk,foo\n6,bar", &[(1, &["5 disk", "foo"]), (2, &["6", "bar"])]);
         check(PLAIN, "\"5\" disk,\"foo\"\n", &[(1, &["5 disk", "foo"])]);
         check(PLAIN, "\"open,1\n2,3", &[(1, &["open,1\n2,3"])]);
+    }
+
+    #[test]
+    fn a_long_line_of_stray_quotes_takes_seconds_and_not_hours() {
+        for line in ["\"a".repeat(1 << 20), "\"a\"b,".repeat(1 << 18), "\"a\"".repeat(1 << 19)] {
+            let mut batch = Batch::over(line);
+            let taken = Splitter::new(PLAIN).split(&mut batch, true);
+            assert_eq!(taken.own, taken.len);
+        }
     }
 
     #[test]

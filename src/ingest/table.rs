@@ -2,9 +2,11 @@
 //!
 //! The first rows decide the plan. Rows are then built strictly by it, and the first cell that does not fit ends
 //! building: from there on only evidence is collected, and a second pass builds by the plan of all the evidence.
-//! That evidence is complete, because every row between fitted the first plan.
+//! That evidence is as good as complete, because every row between fitted the first plan. Where the second plan fails
+//! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
+    collections::HashSet,
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -14,23 +16,26 @@ use std::{
 
 use super::{
     Limits, ReadError, Table,
-    build::{Build, Plan},
-    cell::{Batch, Row},
+    build::{Build, Plan, PlannedColumn},
+    cell::{Batch, Row, Source},
+    columns::Doubt,
     evidence::{Evidence, Reading},
     header::{self, Structure},
-    moment::Order,
-    receipt::{Issue, SheetReceipt},
+    receipt::SheetReceipt,
 };
 use crate::value::Column;
 
 /// Rows that decide the first plan.
 const SAMPLE_ROWS: usize = 20_000;
 
+/// Columns without name or cell side by side that make what lies behind them far away.
+const FAR_COLUMNS: usize = 32;
+
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
 
-/// More passes than two are needed only if the file changes under us.
-const MAX_PASSES: usize = 3;
+/// More passes are needed only if the file changes under us.
+const MAX_PASSES: usize = 4;
 
 /// What one import may still use up, over all the file's tables.
 pub(super) struct Budget<'a> {
@@ -46,10 +51,10 @@ pub(super) fn read(
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Option<SheetReceipt>, ReadError> {
-    let mut survey = Survey::new(header_row, table.source.is_text());
+    let mut survey = Survey::new(header_row, table.source.as_ref());
     let mut behind = 0.0;
     for n_pass in 0..MAX_PASSES {
-        let mut pass = Pass::new(survey, out.as_deref(), n_pass > 0)?;
+        let mut pass = Pass::new(survey, out.as_deref(), n_pass)?;
         feed(table, &mut |batch| {
             if n_pass == 0 {
                 budget.spend(&batch)?;
@@ -117,6 +122,8 @@ impl Budget<'_> {
 struct Survey {
     header_row: Option<u64>,
     is_text_file: bool,
+    /// Whether a comma may stand in a cell of a text file.
+    leaves_commas: bool,
     structure: Option<Structure>,
     /// The heading row's names, as far as they reach.
     header: Batch,
@@ -126,10 +133,11 @@ struct Survey {
 }
 
 impl Survey {
-    fn new(header_row: Option<u64>, is_text_file: bool) -> Survey {
+    fn new(header_row: Option<u64>, source: &dyn Source) -> Survey {
         Survey {
             header_row,
-            is_text_file,
+            is_text_file: source.is_text(),
+            leaves_commas: source.leaves_commas(),
             structure: None,
             header: Batch::default(),
             columns: Vec::new(),
@@ -176,39 +184,55 @@ impl Survey {
             .max()
             .unwrap_or(0);
         let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
-        let readings: Vec<Reading> = (0..n_columns)
-            .map(|idx| self.columns.get(idx).map_or(Reading::Nothing, |evidence| evidence.decide(self.is_text_file)))
+        let mut columns = Vec::new();
+        let mut left_out = Vec::new();
+        let mut gap: Vec<PlannedColumn> = Vec::new();
+        let headed: HashSet<u32> = heading
+            .iter()
+            .flat_map(Row::cells)
+            .filter(|(_, cell)| !cell.is_blank())
+            .map(|(col_idx, _)| col_idx)
             .collect();
+        let blank = Evidence::default();
+        for ((col_idx, name), idx) in (0..).zip(header::names(heading, n_columns)).zip(0..) {
+            let evidence = self.columns.get(idx).unwrap_or(&blank);
+            let reading = evidence.decide(self.is_text_file);
+            gap.push(PlannedColumn { col_idx, name, reading, doubt: self.doubt(evidence, reading) });
+            if !evidence.is_filled && !headed.contains(&col_idx) {
+                continue;
+            }
+            let n_empty = gap.len() - 1;
+            if n_empty >= FAR_COLUMNS {
+                left_out.extend(gap.drain(..n_empty).map(|column| column.col_idx));
+            }
+            columns.append(&mut gap);
+        }
+        if gap.len() >= FAR_COLUMNS {
+            left_out.extend(gap.drain(..).map(|column| column.col_idx));
+        }
+        columns.append(&mut gap);
         let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
         Plan {
             structure: self.structure.clone().unwrap_or(Structure { header_rows: Vec::new(), first_data_row: 1 }),
-            names: header::names(heading, n_columns),
-            readings,
+            columns,
+            left_out,
             usual_width: if self.is_text_file { usual_width } else { 0 },
         }
     }
 
-    /// Columns whose dates could be read with the day or with the month first.
-    fn ambiguous_dates(&self, plan: &Plan) -> Option<Issue> {
-        let mut examples = Vec::new();
-        for ((evidence, name), reading) in self.columns.iter().zip(&plan.names).zip(&plan.readings) {
-            let (Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order)) = reading else {
-                continue;
-            };
-            if evidence.is_ambiguous() {
-                let first = match order {
-                    Order::DayFirst => "day first",
-                    Order::MonthFirst => "month first",
-                };
-                examples.push(format!("{name}: {first}"));
+    fn doubt(&self, evidence: &Evidence, reading: Reading) -> Option<Doubt> {
+        match reading {
+            Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
+                evidence.is_ambiguous().then_some(Doubt::Order)
             }
+            Reading::Integer | Reading::Decimal { .. } | Reading::Double => self.leaves_commas.then_some(Doubt::Comma),
+            Reading::Nothing
+            | Reading::Boolean
+            | Reading::Time
+            | Reading::Interval
+            | Reading::Text
+            | Reading::TextAsTyped => None,
         }
-        (!examples.is_empty()).then(|| Issue {
-            code: "ambiguous_dates".to_owned(),
-            message: "columns whose dates don't tell the day from the month, and how they were read".to_owned(),
-            count: u64::try_from(examples.len()).unwrap_or(u64::MAX),
-            examples,
-        })
     }
 }
 
@@ -231,11 +255,14 @@ enum Finished {
 }
 
 impl<'a> Pass<'a> {
-    fn new(survey: Survey, out: Option<&'a Path>, is_planned: bool) -> Result<Pass<'a>, ReadError> {
-        let phase = if is_planned {
-            Phase::Building(Box::new(Build::new(survey.plan(), out)?))
-        } else {
-            Phase::Sampling { batches: Vec::new(), n_rows: 0 }
+    fn new(mut survey: Survey, out: Option<&'a Path>, n_pass: usize) -> Result<Pass<'a>, ReadError> {
+        let phase = match n_pass {
+            0 => Phase::Sampling { batches: Vec::new(), n_rows: 0 },
+            2 => {
+                survey.columns.clear();
+                Phase::Surveying
+            }
+            _ => Phase::Building(Box::new(Build::new(survey.plan(), out)?)),
         };
         Ok(Pass { survey, out, phase })
     }
@@ -281,17 +308,15 @@ impl<'a> Pass<'a> {
         self.end_sample(true)?;
         let Phase::Building(build) = self.phase else { return Ok(Finished::Again(self.survey)) };
         let (plan, built) = build.finish()?;
-        if plan.names.is_empty() {
+        if plan.columns.is_empty() {
             return Ok(Finished::Built(None));
         }
-        let mut issues = built.tallies.issues();
-        issues.extend(self.survey.ambiguous_dates(&plan));
         let columns = plan
-            .names
-            .iter()
-            .zip(&plan.readings)
-            .map(|(name, reading)| Column { name: name.clone(), type_name: reading.column_type().to_string() });
+            .columns
+            .into_iter()
+            .map(|column| Column { name: column.name, type_name: column.reading.column_type().to_string() });
         Ok(Finished::Built(Some(SheetReceipt {
+            name: None,
             title: String::new(),
             hidden: false,
             n_rows: built.n_rows,
@@ -299,7 +324,7 @@ impl<'a> Pass<'a> {
             header_rows: plan.structure.header_rows,
             first_data_row: built.first_data_row,
             last_data_row: built.last_data_row,
-            issues,
+            issues: built.tallies.issues(),
             file: None,
         })))
     }

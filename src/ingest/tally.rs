@@ -1,9 +1,9 @@
 //! Counts what a reading met, with the first few addresses, until it becomes issues.
 
-use super::receipt::Issue;
+use super::{receipt::Issue, show};
 
 /// One kind of thing that was met.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
     pub(super) count: u64,
     examples: Vec<String>,
@@ -19,6 +19,20 @@ impl Tally {
         if self.examples.len() < N_EXAMPLES {
             self.examples.push(shortened(example()));
         }
+    }
+
+    /// Columns that lie side by side, as one example.
+    pub(super) fn of_columns(run: &[u32]) -> Tally {
+        let (first, last) = (run.first().copied().unwrap_or(0), run.last().copied().unwrap_or(0));
+        let example = format!("{} to {}", show::letters(first), show::letters(last));
+        Tally { count: u64::try_from(run.len()).unwrap_or(u64::MAX), examples: vec![example] }
+    }
+
+    /// Adds what another met behind this.
+    pub(super) fn append(&mut self, other: Tally) {
+        self.count += other.count;
+        self.examples.extend(other.examples);
+        self.examples.truncate(N_EXAMPLES);
     }
 
     /// Nothing where nothing was met.
@@ -50,6 +64,9 @@ pub(super) struct Tallies {
     pub(super) errors: Tally,
     pub(super) unevaluated: Tally,
     pub(super) above_header: Tally,
+    pub(super) ambiguous_dates: Tally,
+    pub(super) grouped_numbers: Tally,
+    pub(super) empty_columns: Tally,
 }
 
 impl Tallies {
@@ -65,6 +82,14 @@ impl Tallies {
             self.errors.issue("error_cells", "error cells were read as null"),
             self.unevaluated
                 .issue("unevaluated_formulas", "formulas whose value the file does not hold were read as null"),
+            self.ambiguous_dates.issue(
+                "ambiguous_dates",
+                "dates could be read with the day or with the month first, and nothing in their column tells",
+            ),
+            self.grouped_numbers
+                .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
+            self.empty_columns
+                .issue("empty_columns", "columns without name or cell, far from the others, were left out"),
         ]
         .into_iter()
         .flatten()

@@ -13,7 +13,7 @@ use super::{
 };
 
 const LIMITS: Limits =
-    Limits { file_bytes: 1 << 30, inflated_bytes: 1 << 30, cells: 1 << 30, columns: 100, sheets: 10 };
+    Limits { file_bytes: 1 << 30, inflated_bytes: 1 << 30, cells: 1 << 30, columns: 20_000, sheets: 10 };
 
 /// Reads the bytes as a file, and its Parquet file as text: a line of names and types, then the rows.
 fn written(bytes: &[u8], options: &Options) -> (Receipt, Vec<Vec<String>>) {
@@ -209,7 +209,91 @@ fn names_are_unique_and_never_blank() {
 #[test]
 fn dates_that_decide_nothing_are_reported() {
     let receipt = check("d,e\n1/2/2024,1.2.2024\n", &[&["d DATE", "e DATE"], &["2024-01-02", "2024-02-01"]]);
-    assert_eq!(issues(&receipt), ["ambiguous_dates 2 d: month first; e: day first"]);
+    assert_eq!(issues(&receipt), ["ambiguous_dates 2 A2: 1/2/2024, month first; B2: 1.2.2024, day first"]);
+}
+
+#[test]
+fn dates_behind_the_sample_are_evidence_too() {
+    let rows = |late: &[&str]| {
+        let mut text = String::from("n,day\n");
+        for n in 0..25_000 {
+            writeln!(text, "{n},2020-01-{:02}", n % 28 + 1).unwrap();
+        }
+        for day in late {
+            writeln!(text, "1,{day}").unwrap();
+        }
+        let (receipt, table) = written(text.as_bytes(), &Options::default());
+        let days: Vec<String> = table.iter().skip(25_001).map(|row| row[1].clone()).collect();
+        (days, issues(&receipt))
+    };
+    let one = |day: &str, issue: &str| (vec![day.to_owned()], vec![format!("ambiguous_dates 1 B25002: {issue}")]);
+    assert_eq!(rows(&["03/04/2020"]), one("2020-03-04", "03/04/2020, month first"));
+    assert_eq!(rows(&["03.04.2020"]), one("2020-04-03", "03.04.2020, day first"));
+    let certain = |days: &[&str]| (days.iter().map(|day| (*day).to_owned()).collect(), Vec::new());
+    assert_eq!(rows(&["03/04/2020", "13/04/2020"]), certain(&["2020-04-03", "2020-04-13"]));
+    assert_eq!(rows(&["03/04/2020", "04/13/2020"]), certain(&["2020-03-04", "2020-04-13"]));
+    assert_eq!(rows(&["04/13/2020", "13/04/2020"]), certain(&["04/13/2020", "13/04/2020"]));
+    assert_eq!(rows(&["04/04/2020"]), certain(&["2020-04-04"]));
+}
+
+#[test]
+fn a_day_first_date_behind_a_month_first_sample_decides() {
+    let mut text = String::from("n,day\n");
+    for n in 0..25_000 {
+        writeln!(text, "{n},{}/{}/2020", n % 12 + 1, n % 11 + 1).unwrap();
+    }
+    text.push_str("1,13/1/2020\n");
+    let (receipt, table) = written(text.as_bytes(), &Options::default());
+    assert_eq!((table[0][1].as_str(), table[3][1].as_str()), ("day DATE", "2020-03-03"));
+    assert_eq!((table[13][1].as_str(), table[25_001][1].as_str()), ("2020-02-01", "2020-01-13"));
+    assert_eq!(issues(&receipt), [""; 0]);
+}
+
+#[test]
+fn a_second_plan_that_fails_leads_to_a_survey_of_all_rows() {
+    let mut text = String::from("n\n");
+    (0..25_000).for_each(|n| writeln!(text, "{n}").unwrap());
+    text.push_str("12345678901234567\n1\n0.25\n");
+    let (_, table) = written(text.as_bytes(), &Options::default());
+    assert_eq!((table[0][0].as_str(), table[25_003][0].as_str()), ("n DOUBLE", "0.25"));
+}
+
+#[test]
+fn commas_that_may_be_decimal_ones_are_reported() {
+    let fixed = |text: &str| {
+        let options = Options { delimiter: Some(";".to_owned()), ..Options::default() };
+        let (receipt, table) = written(text.as_bytes(), &options);
+        (table[1].join(" "), issues(&receipt))
+    };
+    let found = |row: &str, issues: &[&str]| (row.to_owned(), issues.iter().map(|it| (*it).to_owned()).collect());
+    assert_eq!(fixed("a;b\n1,115;x\n2,300;y\n"), found("1115 x", &["grouped_numbers 2 A2: 1,115; A3: 2,300"]));
+    assert_eq!(fixed("a;b\n1,115;x\n300;y\n"), found("1115 x", &[]));
+    assert_eq!(fixed("a;b\n1,115;x\n1,115,000;y\n"), found("1115 x", &[]));
+    assert_eq!(fixed("a;b\n1,115;x\n12,5;y\n"), found("1,115 x", &[]));
+    let receipt = check("a,b\n\"1,115\",x\n", &[&["a BIGINT", "b VARCHAR"], &["1115", "x"]]);
+    assert_eq!(issues(&receipt), [""; 0]);
+}
+
+#[test]
+fn empty_columns_before_a_stray_cell_far_right_are_left_out_and_reported() {
+    let far = ",".repeat(16_000);
+    let receipt = check(
+        &format!("a,,b\n1,,2\n3,,4{far}stray\n"),
+        &[
+            &["a BIGINT", "column_2 VARCHAR", "b BIGINT", "column_16003 VARCHAR"],
+            &["1", "", "2", ""],
+            &["3", "", "4", "stray"],
+        ],
+    );
+    assert_eq!(issues(&receipt), ["long_rows 1 row 3: 16003 cells instead of 3", "empty_columns 15999 D to WQL"]);
+    // Behind the sample, too, and where the cell is an error that has no value.
+    let mut text = String::from("a,b\n");
+    (0..25_000).for_each(|n| writeln!(text, "{n},1").unwrap());
+    writeln!(text, "1,2,{}x,{}y", ",".repeat(100), ",".repeat(50)).unwrap();
+    let (receipt, table) = written(text.as_bytes(), &Options::default());
+    assert_eq!(table[0], ["a BIGINT", "b BIGINT", "column_103 VARCHAR", "column_154 VARCHAR"]);
+    assert_eq!(table[25_001], ["1", "2", "x", "y"]);
+    assert_eq!(issues(&receipt)[1..], ["empty_columns 150 C to CX; CZ to EW"]);
 }
 
 #[test]

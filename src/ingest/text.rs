@@ -177,6 +177,10 @@ impl Source for TextSource {
         true
     }
 
+    fn leaves_commas(&self) -> bool {
+        self.dialect.delimiter != b','
+    }
+
     fn progress(&self) -> f64 {
         share(self.n_read.load(Ordering::Relaxed), self.n_bytes)
     }

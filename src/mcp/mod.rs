@@ -11,7 +11,7 @@ use rmcp::{
         ProgressNotificationParam, ServerConfig,
     },
     service::{RequestContext, ServerInitializeError},
-    transport::stdio,
+    transport::{async_rw::AsyncRwTransport, stdio},
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -23,9 +23,15 @@ use crate::{
     workspace::Workspace,
 };
 
+/// Bytes of one message: content that comes inline has to fit in, as base64 or with its escapes. rmcp drops a longer one
+/// with an error in the log and without an answer: its id is not known before its end.
+const MAX_LINE: usize = 64 << 20;
+
 /// Serves one workspace over standard input and output until the input ends.
 pub async fn serve_stdio(registry: Arc<Registry>, workspace: Workspace) -> Result<(), Fault> {
-    let service = match (Handler { registry, workspace }).serve(stdio()).await {
+    let (input, output) = stdio();
+    let transport = AsyncRwTransport::new_server(input, output).with_max_line_length(MAX_LINE);
+    let service = match (Handler { registry, workspace }).serve(transport).await {
         Ok(service) => service,
         // The host closed the pipe before it said hello: nothing went wrong.
         Err(ServerInitializeError::ConnectionClosed(_) | ServerInitializeError::Cancelled) => return Ok(()),

@@ -2,6 +2,7 @@
 //!
 //! A file is made in a scratch folder, sealed (hashed and synced), and published: renamed to its final name inside the
 //! catalog's transaction that names it. So a crash leaves the old state or the new one, and orphans that a sweep removes.
+//! Results alone are not sealed: they are a cache of an hour.
 
 mod scratch;
 mod sweep;
@@ -17,7 +18,10 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use crate::{catalog::storage_fault, fault::Fault};
+use crate::{
+    catalog::{self, storage_fault},
+    fault::Fault,
+};
 
 pub use scratch::Scratch;
 
@@ -71,11 +75,6 @@ pub struct WorkspaceDir {
 }
 
 impl WorkspaceDir {
-    /// What a sandbox may read.
-    pub fn root(&self) -> &Path {
-        &self.root
-    }
-
     /// The folder of all versions.
     pub fn versions(&self) -> PathBuf {
         self.root.join("versions")
@@ -106,7 +105,16 @@ impl WorkspaceDir {
         publish(scratch_file, &self.version_path(hash))
     }
 
-    /// Puts a sealed result file into place. To be called in the catalog's `publish`.
+    /// The same for sealed files with their hashes; their folder is synced once for all of them.
+    pub fn publish_versions(&self, sealed: &[(PathBuf, String)]) -> io::Result<()> {
+        for (file, hash) in sealed {
+            put(file, &self.version_path(hash))?;
+        }
+        if sealed.is_empty() { Ok(()) } else { sync_folder(&self.versions()) }
+    }
+
+    /// Puts a finished result file into place. To be called in the catalog's `publish`. Its bytes are not synced: it is
+    /// a cache of an hour, and a query whose result a power failure took can be run again.
     pub fn publish_result(&self, scratch_file: &Path, id: &str) -> io::Result<()> {
         publish(scratch_file, &self.result_path(id))
     }
@@ -151,10 +159,21 @@ pub fn seal(file: &Path) -> Result<Sealed, StoreError> {
     Ok(Sealed { hash, n_bytes })
 }
 
-/// The SHA-256 of a file in hex, and its bytes.
-pub fn hash(file: &Path) -> Result<(String, u64), StoreError> {
-    let mut open = File::open(file).map_err(at("open", file))?;
-    copy_hashed(&mut open, &mut io::sink()).map_err(at("read", file))
+/// The SHA-256 of a file's first `n_bytes` in hex, and how many there were. Ends with an error once `is_wanted` no more.
+pub fn hash(file: &Path, n_bytes: u64, is_wanted: impl Fn() -> bool) -> io::Result<(String, u64)> {
+    copy_hashed(&mut Wanted { bytes: File::open(file)?.take(n_bytes), is_wanted }, &mut io::sink())
+}
+
+/// Bytes that are read as long as someone wants them.
+struct Wanted<R, F> {
+    bytes: R,
+    is_wanted: F,
+}
+
+impl<R: Read, F: Fn() -> bool> Read for Wanted<R, F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if (self.is_wanted)() { self.bytes.read(buffer) } else { Err(io::Error::other("no longer wanted")) }
+    }
 }
 
 /// Compresses an upload into a scratch folder, keeping the file itself.
@@ -187,15 +206,17 @@ fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<(String,
     Ok((hash, n_bytes))
 }
 
-/// Renames a synced file to its final name, unless a whole one is there, and syncs the folder.
+/// Renames a finished file to its final name, unless a whole one is there, and syncs the folder.
 fn publish(from: &Path, to: &Path) -> io::Result<()> {
-    let n_bytes = fs::metadata(from)?.len();
-    let is_there = fs::metadata(to).is_ok_and(|there| there.len() == n_bytes);
-    if !is_there {
-        fs::rename(from, to)?;
-    }
+    put(from, to)?;
     // Even when the file was there: whoever renamed it may have died before this.
     to.parent().map_or(Ok(()), sync_folder)
+}
+
+fn put(from: &Path, to: &Path) -> io::Result<()> {
+    let n_bytes = fs::metadata(from)?.len();
+    let is_there = fs::metadata(to).is_ok_and(|there| there.len() == n_bytes);
+    if is_there { Ok(()) } else { fs::rename(from, to) }
 }
 
 /// Only Unix can sync a folder; elsewhere the file system's journal has to do.
@@ -215,10 +236,6 @@ fn create_folder(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder).map_err(at("create", folder))?;
+    catalog::create_folder(folder).map_err(at("create", folder))?;
     folder.parent().map_or(Ok(()), sync_folder).map_err(at("write", folder))
 }

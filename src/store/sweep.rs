@@ -1,6 +1,11 @@
 //! Removing the files that no catalog row names.
 
-use std::{collections::HashSet, fs, io, path::Path};
+use std::{
+    collections::HashSet,
+    fs, io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{Store, scratch};
 use crate::{catalog::Catalog, fault::Fault};
@@ -25,7 +30,19 @@ impl Store {
                 scratch::sweep(&parent)?;
             }
         }
+        // Without the mark, the next sweep comes too early: no harm.
+        let _ = fs::write(self.swept(), "");
         Ok(())
+    }
+
+    /// Whether the last sweep of any process is no longer ago than that.
+    pub fn was_swept_within(&self, time: Duration) -> bool {
+        let modified = fs::metadata(self.swept()).and_then(|mark| mark.modified());
+        modified.is_ok_and(|at| at.elapsed().is_ok_and(|ago| ago < time))
+    }
+
+    fn swept(&self) -> PathBuf {
+        self.root.join("swept")
     }
 }
 

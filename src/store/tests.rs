@@ -142,9 +142,9 @@ fn a_sweep_takes_orphans_and_the_scratch_of_the_dead_only() {
     let user = home.catalog.local_user().unwrap();
     let dir = home.store.workspace(&user.key).unwrap();
     let alive = dir.new_scratch().unwrap();
-    let dead = dir.root().join("scratch").join("dead");
+    let dead = dir.root.join("scratch").join("dead");
     fs::create_dir(&dead).unwrap();
-    fs::write(dir.root().join("scratch").join("dead.lock"), "").unwrap();
+    fs::write(dir.root.join("scratch").join("dead.lock"), "").unwrap();
     fs::write(dir.version_path("orphan"), "").unwrap();
     fs::write(dir.result_path("orphan"), "").unwrap();
     fs::write(dir.original_path("orphan"), "").unwrap();

@@ -109,6 +109,26 @@ impl Registry {
         args: Value,
         context: Context<'_>,
     ) -> Result<Value, Fault> {
+        let started = Instant::now();
+        let sql = args.get("sql").and_then(Value::as_str).map(str::to_owned);
+        let outcome = self.outcome(workspace, name, args, context).await;
+        let (code, n_rows) = match &outcome {
+            Ok((_, n_rows)) => ("ok", *n_rows),
+            Err(fault) => (fault.code.name(), None),
+        };
+        // The name of a tool that there is not can be anything.
+        let recorded: String = name.chars().take(64).collect();
+        workspace.record(&recorded, sql, code, n_rows, started.elapsed()).await;
+        outcome.map(|(reply, _)| reply)
+    }
+
+    async fn outcome(
+        &self,
+        workspace: &Workspace,
+        name: &str,
+        args: Value,
+        context: Context<'_>,
+    ) -> Result<(Value, Option<u64>), Fault> {
         let Some(entry) = self.entries.get(name) else {
             let near = nearest(name, self.entries.keys().copied());
             let hint = near.first().map_or_else(
@@ -117,17 +137,9 @@ impl Registry {
             );
             return Err(Fault::new(Code::UnknownTool, format!("no tool is named `{name}`")).hint(hint));
         };
-        let started = Instant::now();
-        let sql = args.get("sql").and_then(Value::as_str).map(str::to_owned);
         let (args, max_bytes) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
         let call = Call { workspace, max_bytes, context };
-        let outcome = (entry.run)(&call, args).await;
-        let (code, n_rows) = match &outcome {
-            Ok((_, n_rows)) => ("ok", *n_rows),
-            Err(fault) => (fault.code.name(), None),
-        };
-        workspace.record(name, sql, code, n_rows, started.elapsed()).await;
-        outcome.map(|(reply, _)| reply)
+        (entry.run)(&call, args).await
     }
 }
 

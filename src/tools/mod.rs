@@ -10,6 +10,8 @@ mod read_result;
 mod restore_version;
 mod rows;
 mod sheet_history;
+mod summarize_sheet;
+mod test_hypothesis;
 mod transform_sheet;
 
 use crate::tool::Registry;
@@ -25,5 +27,7 @@ pub fn registry() -> Registry {
         .with::<read_result::ReadResult>()
         .with::<restore_version::RestoreVersion>()
         .with::<sheet_history::SheetHistory>()
+        .with::<summarize_sheet::SummarizeSheet>()
+        .with::<test_hypothesis::TestHypothesis>()
         .with::<transform_sheet::TransformSheet>()
 }

@@ -48,6 +48,6 @@ impl Tool for PreviewRows {
             .workspace
             .preview(&args.sheet, &args.columns, args.offset, n_rows, call.max_bytes, &call.context)
             .await?;
-        Ok(RowsReply::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
+        Ok(RowsReply::of_sheet(part, args.offset))
     }
 }

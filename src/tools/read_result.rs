@@ -42,6 +42,6 @@ impl Tool for ReadResult {
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {
         let max_rows = args.max_rows.clamp(1, 10_000);
         let part = call.workspace.read_result(&args.result, args.offset, max_rows, call.max_bytes).await?;
-        Ok(RowsReply::at_offset(part.page, part.n_total, args.offset, part.is_last, part.notes))
+        Ok(RowsReply::of_result(part, args.offset, args.result))
     }
 }

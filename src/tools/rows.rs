@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::{engine::Page, tool::reply::Reply, value::Column};
+use crate::{engine::Page, tool::reply::Reply, value::Column, workspace::Part};
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct RowsReply {
@@ -19,7 +19,7 @@ pub(super) struct RowsReply {
     n_total: Option<u64>,
     /// Whether rows were left out, or texts cut.
     truncated: bool,
-    /// Handle for `read_result`; absent when all rows are here.
+    /// Handle for `read_result`; absent when there is no more.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(default)]
     result: String,
@@ -35,6 +35,9 @@ pub(super) struct RowsReply {
     offset: u64,
     #[serde(skip)]
     pages_by_offset: bool,
+    /// Of the result that this is a page of.
+    #[serde(skip)]
+    handle: String,
 }
 
 impl RowsReply {
@@ -46,22 +49,27 @@ impl RowsReply {
         let n_total = page.n_total;
         let mut rows = RowsReply::new(page, n_total, 0, notes);
         rows.next_offset = (!result.is_empty()).then_some(rows.n_rows);
-        rows.result = result;
+        rows.result.clone_from(&result);
+        rows.handle = result;
         rows
     }
 
-    /// A page at `offset` of something with `n_total` rows.
-    pub(super) fn at_offset(
-        page: Page,
-        n_total: Option<u64>,
-        offset: u64,
-        is_last: bool,
-        notes: Vec<String>,
-    ) -> RowsReply {
-        let mut rows = RowsReply::new(page, n_total, offset, notes);
+    /// A page at `offset` of a sheet.
+    pub(super) fn of_sheet(part: Part, offset: u64) -> RowsReply {
+        let mut rows = RowsReply::new(part.page, part.n_total, offset, part.notes);
         rows.pages_by_offset = true;
-        rows.truncated = rows.truncated || !is_last;
-        rows.next_offset = (!is_last).then_some(offset + rows.n_rows);
+        rows.truncated = rows.truncated || !part.is_last;
+        rows.next_offset = (!part.is_last).then_some(offset + rows.n_rows);
+        rows
+    }
+
+    /// A page at `offset` of the result behind `handle`.
+    pub(super) fn of_result(part: Part, offset: u64, handle: String) -> RowsReply {
+        let mut rows = RowsReply::of_sheet(part, offset);
+        if rows.next_offset.is_some() {
+            rows.result.clone_from(&handle);
+        }
+        rows.handle = handle;
         rows
     }
 
@@ -80,6 +88,7 @@ impl RowsReply {
             notes,
             offset,
             pages_by_offset: false,
+            handle: String::new(),
         }
     }
 }
@@ -95,6 +104,7 @@ impl Reply for RowsReply {
         self.rows.truncate(n_items);
         self.n_rows = u64::try_from(n_items).unwrap_or(u64::MAX);
         self.truncated = true;
+        self.result.clone_from(&self.handle);
         if self.pages_by_offset || !self.result.is_empty() {
             self.next_offset = Some(self.offset + self.n_rows);
         }

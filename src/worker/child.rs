@@ -23,10 +23,11 @@ use super::{
 use crate::{
     engine::{
         Engine, Interrupts,
-        convert::{self, Input, Output},
+        convert::{self, Input, Output, Reach},
     },
     fault::{Code, Fault},
     ingest::{self, format::Format, receipt::Receipt},
+    stats::{hypothesis, summary},
     transform,
 };
 
@@ -47,16 +48,13 @@ pub fn main_loop() -> Result<(), Fault> {
     let (tasks, inbox) = mpsc::channel();
     let (interrupts, listening) = (child.interrupts.clone(), Arc::clone(&busy));
     thread::spawn(move || listen(&tasks, &interrupts, &listening));
-    if child.confinement.warm {
-        child.engine()?;
-    }
-    for task in inbox {
-        let answer = child.guarded(task);
-        busy.store(false, Ordering::SeqCst);
-        child.send(&answer).map_err(Fault::internal)?;
-    }
-    Ok(())
+    // Deep SQL makes deep trees, in DuckDB and in the guard.
+    let tasks = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || child.serve(inbox, &busy));
+    tasks.map_err(Fault::internal)?.join().unwrap_or_else(|_| Err(Fault::internal("the worker's thread panicked")))
 }
+
+/// Address space, of which only what is used becomes memory.
+const STACK_BYTES: usize = 256 << 20;
 
 /// Reads orders on a thread of its own, so that an interrupt is heard while a task runs.
 fn listen(tasks: &mpsc::Sender<Box<Task>>, interrupts: &Interrupts, busy: &Arc<AtomicBool>) {
@@ -92,6 +90,19 @@ struct Child {
 }
 
 impl Child {
+    fn serve(&mut self, tasks: mpsc::Receiver<Box<Task>>, busy: &AtomicBool) -> Result<(), Fault> {
+        if self.confinement.warm {
+            // Should it fail, the first task tries again, and can say why.
+            let _ = self.engine();
+        }
+        for task in tasks {
+            let answer = self.guarded(task);
+            busy.store(false, Ordering::SeqCst);
+            self.send(&answer).map_err(Fault::internal)?;
+        }
+        Ok(())
+    }
+
     /// A panic in a parser is a fault of this one task.
     fn guarded(&mut self, task: Box<Task>) -> Answer {
         match catch_unwind(AssertUnwindSafe(|| self.run(*task))) {
@@ -110,10 +121,12 @@ impl Child {
         match task {
             Task::SetManifest(manifest) => reply(&self.engine()?.set_manifest(manifest)?),
             Task::Query { sql, page } => reply(&self.engine()?.query(&sql, &page)?),
-            Task::Preview { sheet, columns, offset, page } => {
-                reply(&self.engine()?.preview(&sheet, &columns, offset, &page)?)
+            Task::Preview { file, columns, offset, page } => {
+                reply(&self.engine()?.preview(&file, &columns, offset, &page)?)
             }
-            Task::Profile { sheet, columns } => reply(&self.engine()?.profile(&sheet, &columns)?),
+            Task::Profile { file, columns } => reply(&self.engine()?.profile(&file, &columns)?),
+            Task::Hypothesis(question) => reply(&hypothesis::run(self.engine()?, &question)?),
+            Task::Summary(subject) => reply(&summary::run(self.engine()?, &subject)?),
             Task::Transform { manifest, request } => {
                 let engine = self.engine()?;
                 engine.set_manifest(manifest)?;
@@ -122,7 +135,8 @@ impl Child {
             Task::Import(import) => reply(&self.import(&import)?),
             Task::Raw { import, output, target } => reply(&raw(&import, output, &target)?),
             Task::Export { source, output, target } => {
-                reply(&convert::write(&source, output, &target, &self.confinement.budget, self.interrupts.clone())?)
+                let limits = convert::Limits { cells: u64::MAX, columns: u32::MAX };
+                reply(&convert::write(&source, output, &target, self.reach(limits))?)
             }
         }
     }
@@ -155,9 +169,13 @@ impl Child {
                 return ingest::read(&import.file, &import.name, &import.options, &import.limits, out, &mut progress);
             }
         };
-        let budget = &self.confinement.budget;
-        let converted = convert::read(&import.file, input, out, budget, self.interrupts.clone())?;
+        let limits = convert::Limits { cells: import.limits.cells, columns: import.limits.columns };
+        let converted = convert::read(&import.file, input, out, self.reach(limits))?;
         Ok(Receipt::of_table(format, &import.name, converted.columns, converted.n_rows, converted.file))
+    }
+
+    fn reach(&self, limits: convert::Limits) -> Reach<'_> {
+        Reach { budget: &self.confinement.budget, limits, interrupts: self.interrupts.clone() }
     }
 
     fn send(&self, answer: &Answer) -> io::Result<()> {

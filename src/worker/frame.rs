@@ -6,7 +6,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Longer frames are a defect: pages and receipts are bounded far below.
-const MAX_BYTES: u32 = 256 << 20;
+const MAX_BYTES: u32 = 64 << 20;
 
 /// Reads a frame; `None` at the end of input.
 pub(super) fn read<T: DeserializeOwned>(input: &mut impl Read) -> io::Result<Option<T>> {

@@ -36,6 +36,8 @@ pub struct PoolLimits {
 #[derive(Debug, Clone)]
 pub struct CallLimits {
     pub deadline: Duration,
+    /// What to do about a call that takes longer.
+    pub too_slow: &'static str,
     pub cancel: CancellationToken,
 }
 
@@ -76,42 +78,35 @@ impl Pool {
         Ok(())
     }
 
-    /// Runs a task over the workspace's sheets. `manifest` answers them together with their generation, and is asked
-    /// only when the worker's own is another.
-    pub async fn query<T: DeserializeOwned>(
+    /// Runs a task over the workspace's sheets. `manifest` answers them, and is asked only when the worker has those of
+    /// another generation.
+    pub async fn query<T, M, F>(
         &self,
         home: &Home,
         generation: u64,
-        manifest: &(dyn Fn() -> Result<Manifest, Fault> + Send + Sync),
+        manifest: M,
         task: Task,
         call: &CallLimits,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, Fault>
+    where
+        T: DeserializeOwned,
+        M: Fn() -> F + Send + Sync,
+        F: Future<Output = Result<Manifest, Fault>> + Send,
+    {
         let _slot = self.slot(&self.query_slots, call).await?;
         let mut process = match self.take(&home.key) {
             Some(process) => process,
             None => self.start_query_worker(home).await?,
         };
         if process.generation != Some(generation) {
-            let order = Task::SetManifest(manifest()?);
-            if let Err(Ended::Lost(_)) = process.run(order, call, &|_| ()).await {
-                // It died while it was idle: not this call's fault.
-                process = self.start_query_worker(home).await?;
-                let order = Task::SetManifest(manifest()?);
-                process.run(order, call, &|_| ()).await.map_err(Ended::into_fault)?;
-            }
+            process.run(Task::SetManifest(manifest().await?), call, &|_| ()).await.map_err(Ended::into_fault)?;
             process.generation = Some(generation);
         }
-        match process.run(task, call, &|_| ()).await {
-            Ok(reply) => {
-                self.give_back(home, process);
-                parsed(&reply)
-            }
-            Err(Ended::Failed(fault)) => {
-                self.give_back(home, process);
-                Err(fault)
-            }
-            Err(Ended::Lost(fault)) => Err(fault),
+        let outcome = process.run(task, call, &|_| ()).await;
+        if !matches!(outcome, Err(Ended::Lost(_))) {
+            self.give_back(home, process);
         }
+        parsed(&outcome.map_err(Ended::into_fault)?)
     }
 
     /// Runs a task over one file, in a worker of its own that ends with it. DuckDB, where it is needed, may touch
@@ -153,6 +148,8 @@ impl Pool {
 
     fn take(&self, key: &str) -> Option<Process> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that died while it was idle is no call's fault.
+        idle.retain_mut(|(_, process)| process.is_alive());
         let position = idle.iter().rposition(|(owner, _)| owner == key)?;
         Some(idle.remove(position).1)
     }

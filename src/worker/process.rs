@@ -63,6 +63,10 @@ impl Process {
         Ok(Process { child, orders, answers: BufReader::new(answers), last_words, generation: None })
     }
 
+    pub(super) fn is_alive(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Runs one task. After an error of kind `Lost` the process is of no more use.
     pub(super) async fn run(
         &mut self,
@@ -77,7 +81,7 @@ impl Process {
         loop {
             let answer = tokio::select! {
                 answer = frame::read_async(&mut self.answers) => answer,
-                () = sleep_until(deadline) => return Err(Ended::Lost(self.stop(timed_out(limits.deadline)).await)),
+                () = sleep_until(deadline) => return Err(Ended::Lost(self.stop(timed_out(limits)).await)),
                 () = limits.cancel.cancelled() => {
                     let fault = Fault::new(Code::Cancelled, "the call was cancelled");
                     return Err(Ended::Lost(self.stop(fault).await));
@@ -138,9 +142,9 @@ pub(super) enum Ended {
     Lost(Fault),
 }
 
-fn timed_out(deadline: Duration) -> Fault {
-    Fault::new(Code::TimedOut, format!("stopped after {} s, its time limit", deadline.as_secs_f64()))
-        .hint("filter or aggregate earlier, or avoid joins that multiply rows")
+fn timed_out(limits: &CallLimits) -> Fault {
+    let seconds = limits.deadline.as_secs_f64();
+    Fault::new(Code::TimedOut, format!("stopped after {seconds} s, its time limit")).hint(limits.too_slow)
 }
 
 #[cfg(unix)]

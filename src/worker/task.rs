@@ -10,6 +10,7 @@ use crate::{
     fault::Fault,
     ingest::{Limits, Options},
     name::SheetName,
+    stats::{hypothesis::Question, summary::Subject},
     transform,
     value::Column,
 };
@@ -52,9 +53,13 @@ pub enum Task {
     /// Answers an `engine::Page`.
     Query { sql: String, page: PageRequest },
     /// Answers an `engine::Page`.
-    Preview { sheet: SheetName, columns: Vec<String>, offset: u64, page: PageRequest },
+    Preview { file: PathBuf, columns: Vec<String>, offset: u64, page: PageRequest },
     /// Answers a `Vec<engine::profile::ColumnProfile>`.
-    Profile { sheet: SheetName, columns: Vec<Column> },
+    Profile { file: PathBuf, columns: Vec<Column> },
+    /// Answers a `stats::hypothesis::Outcome`.
+    Hypothesis(Box<Question>),
+    /// Answers a `stats::summary::Summary`.
+    Summary(Box<Subject>),
     /// Applies steps to a sheet of the manifest. Answers a `transform::Transformed`.
     Transform { manifest: Manifest, request: transform::Request },
     /// Answers an `ingest::receipt::Receipt`.

@@ -1,14 +1,16 @@
 //! From a file to sheets: one worker reads it, then its version files are published and committed together.
 
-use std::{
-    fs::Metadata,
-    path::{Path, PathBuf},
-    time::UNIX_EPOCH,
-};
+use std::path::{Path, PathBuf};
 
-use super::{Inner, Workspace, replay::Replayed};
+use serde_json::Value as Json;
+
+use super::{
+    Inner, Workspace,
+    file::{is_as_before, modified_ns, regular, unreadable},
+    replay::Replayed,
+};
 use crate::{
-    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet},
+    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet, Source},
     context::Context,
     engine::convert::Output,
     fault::{Code, Fault},
@@ -71,14 +73,11 @@ impl Workspace {
     /// Links a local file. The same path again gives the same sheets, as new versions if its bytes have changed.
     pub async fn import_path(&self, path: &str, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
         let path = self.inner.house.roots.allow(Path::new(path))?;
-        if path.is_dir() {
-            return Err(Fault::new(Code::InvalidArguments, format!("`{}` is a folder", path.display()))
-                .hint("import its files one by one, or start Quire with `--open FOLDER`"));
-        }
+        regular(&path)?;
         if let Some(same) = self.already(&path, &options).await? {
             return Ok(same);
         }
-        self.import_linked(&path, options, false, context).await
+        self.import_linked(&path, options, None, context).await
     }
 
     /// Imports bytes that came with a name. The same name again gives the same sheets.
@@ -89,8 +88,9 @@ impl Workspace {
         options: Options,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
-        self.check_size(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
         let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |it| it.to_string_lossy().into_owned());
+        let n_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.check_size(n_bytes)?;
         let (scratch, file) = self
             .blocking(move |inner| {
                 let scratch = inner.dir.new_scratch()?;
@@ -105,41 +105,48 @@ impl Workspace {
         let origin = Origin {
             identity: Identity::Name(name.clone()),
             name,
+            n_bytes,
             modified_ns: None,
             linked: false,
-            is_refresh: false,
+            imported_with: None,
         };
         self.import(&file, origin, options, scratch, context).await
     }
 
-    /// Reads a linked file, whatever is known of it.
+    /// Reads a linked file, whatever is known of it. `imported_with`: in a refresh, the options of its import, which stay.
     pub(super) async fn import_linked(
         &self,
         path: &Path,
         options: Options,
-        is_refresh: bool,
+        imported_with: Option<&Json>,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
-        let unreadable = |error: std::io::Error| {
-            Fault::new(Code::FileNotFound, format!("can't read `{}`: {error}", path.display()))
-                .hint("check the path and that the file may be read")
-        };
-        let before = path.metadata().map_err(unreadable)?;
+        let before = regular(path)?;
         self.check_size(before.len())?;
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let identity = Identity::Path(path.to_string_lossy().into_owned());
-        let origin = Origin { identity, name, modified_ns: modified_ns(&before), linked: true, is_refresh };
+        let origin = Origin {
+            identity,
+            name,
+            n_bytes: before.len(),
+            modified_ns: modified_ns(&before),
+            linked: true,
+            imported_with: imported_with.cloned(),
+        };
         self.import(path, origin, options, scratch, context).await
     }
 
-    /// The file's reading, without importing it.
+    /// The file's reading, without importing it, with the names that its sheets would get.
     pub async fn inspect(&self, path: &Path, options: Options, context: &Context<'_>) -> Result<Receipt, Fault> {
         let path = self.inner.house.roots.allow(path)?;
-        self.check_size(path.metadata().map(|it| it.len()).unwrap_or_default())?;
+        self.check_size(regular(&path)?.len())?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let task = ImportTask { file: path, name, options, limits: self.limits().ingest.clone(), out: None };
-        self.read(Task::Import(task), Vec::new(), context).await
+        let limits = self.limits().ingest.clone();
+        let task = ImportTask { file: path, name: name.clone(), options, limits, out: None };
+        let mut receipt: Receipt = self.read(Task::Import(task), Vec::new(), context).await?;
+        name_sheets(&mut receipt, &name);
+        Ok(receipt)
     }
 
     /// The file's table in another format, as a file of its own that goes when the answer is dropped. `raw`: every row
@@ -153,7 +160,7 @@ impl Workspace {
         context: &Context<'_>,
     ) -> Result<Converted, Fault> {
         let path = self.inner.house.roots.allow(path)?;
-        self.check_size(path.metadata().map(|it| it.len()).unwrap_or_default())?;
+        self.check_size(regular(&path)?.len())?;
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let (folder, target) = (scratch.path().to_owned(), scratch.path().join("converted"));
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -194,27 +201,38 @@ impl Workspace {
             limits: self.limits().ingest.clone(),
             out: Some(out.clone()),
         };
-        let hashed = file.to_owned();
-        let (receipt, sha256) = tokio::join!(
-            self.read::<Receipt>(Task::Import(task), vec![out], context),
-            super::blocking(move || Ok(store::hash(&hashed)?)),
-        );
-        let receipt = receipt?;
-        let (sha256, n_bytes) = sha256?;
+        // Beside the worker; it ends with this call, however that ends.
+        let wanted = context.cancel.child_token();
+        let _ends = wanted.clone().drop_guard();
+        let (hashed, n_bytes) = (file.to_owned(), origin.n_bytes);
+        let hash = tokio::spawn(super::blocking(move || {
+            store::hash(&hashed, n_bytes, || !wanted.is_cancelled()).map_err(|error| unreadable(&hashed, &error))
+        }));
+        let receipt: Receipt = self.read(Task::Import(task), vec![out], context).await?;
+        let hashed = hash.await.map_err(Fault::internal)?;
+        if context.cancel.is_cancelled() {
+            return Err(Fault::new(Code::Cancelled, "the call was cancelled"));
+        }
+        let (sha256, n_bytes) = hashed?;
         if origin.linked && !is_as_before(file, n_bytes, origin.modified_ns) {
             return Err(Fault::new(Code::Conflict, format!("`{}` changed while it was read", file.display()))
                 .hint("import it again when it is saved"));
         }
+        let is_refresh = origin.imported_with.is_some();
+        let options = match origin.imported_with {
+            Some(options) => options,
+            None => serde_json::to_value(&options).map_err(Fault::internal)?,
+        };
         let source = NewSource {
             identity: origin.identity,
             sha256,
             n_bytes,
             modified_ns: origin.modified_ns,
             format: receipt.format.clone(),
-            options: serde_json::to_value(&options).map_err(Fault::internal)?,
+            options,
             issues: receipt.issues.clone(),
             linked: origin.linked,
-            is_refresh: origin.is_refresh,
+            is_refresh,
         };
         let replays = self.replays(&source, &receipt, context).await?;
         let (file, name) = (file.to_owned(), origin.name);
@@ -225,12 +243,18 @@ impl Workspace {
     async fn already(&self, path: &Path, options: &Options) -> Result<Option<Imported>, Fault> {
         let Ok(metadata) = path.metadata() else { return Ok(None) };
         let identity = Identity::Path(path.to_string_lossy().into_owned());
-        let sheets = self.blocking(move |inner| Ok(inner.house.catalog.find_source(inner.user.id, &identity)?)).await?;
+        let (sheets, has_deleted) = self
+            .blocking(move |inner| {
+                let (catalog, user) = (&inner.house.catalog, inner.user.id);
+                Ok((catalog.find_source(user, &identity)?, catalog.has_deleted(user, &identity)?))
+            })
+            .await?;
         let Some(source) = sheets.first().map(|sheet| &sheet.source) else { return Ok(None) };
         let is_same = source.n_bytes == metadata.len()
             && source.modified_ns == modified_ns(&metadata)
             && serde_json::from_value::<Options>(source.options.clone()).is_ok_and(|it| it == *options);
-        if !is_same {
+        // Of a worksheet that was picked, its own sheet alone would have to be answered.
+        if !is_same || has_deleted || (options.sheet.is_some() && sheets.len() > 1) {
             return Ok(None);
         }
         let layout = sheets.first().and_then(|sheet| sheet.version.layout.clone()).unwrap_or_default();
@@ -246,7 +270,11 @@ impl Workspace {
         folders: Vec<PathBuf>,
         context: &Context<'_>,
     ) -> Result<T, Fault> {
-        let call = CallLimits { deadline: self.limits().import_timeout, cancel: context.cancel.clone() };
+        let call = CallLimits {
+            deadline: self.limits().import_timeout,
+            too_slow: "split the file, or start Quire with a higher `--import-timeout`",
+            cancel: context.cancel.clone(),
+        };
         let progress = |share: f64| (context.progress)(share, "reading the file");
         self.inner.house.pool.import(folders, task, &call, &progress).await
     }
@@ -265,9 +293,12 @@ impl Workspace {
 struct Origin {
     identity: Identity,
     name: String,
+    /// When the import began.
+    n_bytes: u64,
     modified_ns: Option<i64>,
     linked: bool,
-    is_refresh: bool,
+    /// In a refresh, the options of the import.
+    imported_with: Option<Json>,
 }
 
 impl Inner {
@@ -324,9 +355,7 @@ impl Inner {
             sheets.push(new);
         }
         let mut publish = || {
-            for (file, hash) in &files {
-                self.dir.publish_version(file, hash)?;
-            }
+            self.dir.publish_versions(&files)?;
             original.iter().try_for_each(|original| self.dir.publish_original(original))
         };
         let imported = self.house.catalog.commit_import(self.user.id, source, sheets, &mut publish)?;
@@ -345,15 +374,39 @@ impl Inner {
             };
             (sheet, state)
         });
-        let sheets = sheets.collect();
-        notes.extend(self.held_notes(source.identity.text())?);
-        Ok(Imported { sheets, format, issues: source.issues.clone(), notes })
+        let sheets: Vec<(Sheet, &str)> = sheets.collect();
+        let first = sheets.iter().map(|(sheet, _)| &sheet.source).find(|first| first.identity != source.identity);
+        let held = self.held_notes(first.map_or(&source.identity, |first| &first.identity).text())?;
+        let mut said: Vec<String> = first.map(|first| same_bytes(source, first)).into_iter().collect();
+        said.extend(notes);
+        said.extend(held);
+        Ok(Imported { sheets, format, issues: source.issues.clone(), notes: said })
     }
 
     /// What to say of a file's sheets that are not as of its last reading.
     fn held_notes(&self, path: &str) -> Result<Vec<String>, Fault> {
         let linked = self.house.catalog.linked_sources(self.user.id)?;
         Ok(linked.iter().filter(|it| it.path == path).flat_map(super::refresh::held_notes).collect())
+    }
+}
+
+/// What to say of an import that answers the sheets of a source that came first.
+fn same_bytes(again: &NewSource, first: &Source) -> String {
+    let (again_shown, first_shown) = (again.identity.text(), first.shown());
+    let what = if again.linked { "; changes of the new one are not followed" } else { "" };
+    format!(
+        "`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}"
+    )
+}
+
+/// Says of each sheet what an import into an empty workspace would call it.
+fn name_sheets(receipt: &mut Receipt, file_name: &str) {
+    let n_sheets = receipt.sheets.len();
+    let mut taken: Vec<SheetName> = Vec::new();
+    for sheet in &mut receipt.sheets {
+        let name = suggest(&sheet.title, file_name, n_sheets).made_unique(|name| taken.contains(name));
+        taken.push(name.clone());
+        sheet.name = Some(name);
     }
 }
 
@@ -373,14 +426,4 @@ fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
 fn shown_format(format: &str, encoding: Option<String>, delimiter: Option<String>) -> String {
     let delimiter = delimiter.map(|delimiter| format!("delimiter {delimiter:?}"));
     [Some(format.to_owned()), encoding, delimiter].into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-fn is_as_before(file: &Path, n_bytes: u64, modified: Option<i64>) -> bool {
-    file.metadata().is_ok_and(|now| now.len() == n_bytes && modified_ns(&now) == modified)
-}
-
-/// Nanoseconds since 1970, as the file system says.
-pub(super) fn modified_ns(metadata: &Metadata) -> Option<i64> {
-    let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    i64::try_from(since.as_nanos()).ok()
 }

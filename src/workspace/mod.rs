@@ -1,5 +1,6 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod file;
 mod history;
 mod import;
 mod read;
@@ -7,6 +8,7 @@ mod refresh;
 mod replay;
 mod results;
 pub mod roots;
+mod stats;
 mod transform;
 
 use std::{
@@ -17,7 +19,7 @@ use std::{
 
 use tokio_util::sync::CancellationToken;
 
-use self::roots::Roots;
+use self::{refresh::Failures, roots::Roots};
 use crate::{
     catalog::{Catalog, NewQuery, User, now},
     fault::{Code, Fault},
@@ -30,8 +32,12 @@ pub use self::{
     history::Purge,
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
+    stats::{HypothesisRequest, Summarized},
     transform::{TransformCall, TransformDone},
 };
+
+/// How long old files lie at most while a server runs.
+pub const SWEPT_EVERY: Duration = Duration::from_hours(1);
 
 /// What a Quire process may use; `cli::config` fills it.
 #[derive(Debug, Clone)]
@@ -69,13 +75,19 @@ impl House {
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
         let user = self.catalog.local_user()?;
         let dir = self.store.workspace(&user.key)?;
-        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch: OnceLock::new() }) })
+        let (scratch, failures) = (OnceLock::new(), Failures::default());
+        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch, failures }) })
     }
 
     /// Drops what is too old, and files that nothing names any more.
     pub async fn sweep(self: &Arc<House>) -> Result<(), Fault> {
         let house = Arc::clone(self);
         blocking(move || house.store.sweep(&house.catalog, now())).await
+    }
+
+    /// The same for a command that ends soon: only where no process has done it for an hour.
+    pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
+        if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
     }
 
     /// Checks the catalog; answers in words.
@@ -104,6 +116,7 @@ struct Inner {
     dir: WorkspaceDir,
     /// For the results of this process's queries until they are kept.
     scratch: OnceLock<Scratch>,
+    failures: Failures,
 }
 
 impl Workspace {
@@ -130,7 +143,7 @@ impl Workspace {
             })
             .await;
         if let Err(fault) = written {
-            tracing::warn!(%fault, "the history could not be written");
+            tracing::warn!(code = fault.code.name(), "the history could not be written");
         }
     }
 
@@ -143,7 +156,11 @@ impl Workspace {
     }
 
     fn query_limits(&self, cancel: &CancellationToken) -> CallLimits {
-        CallLimits { deadline: self.limits().query_timeout, cancel: cancel.clone() }
+        CallLimits {
+            deadline: self.limits().query_timeout,
+            too_slow: "filter or aggregate earlier, avoid joins that multiply rows, or start Quire with a higher `--query-timeout`",
+            cancel: cancel.clone(),
+        }
     }
 
     /// Runs catalog and file work off the async threads.

@@ -10,7 +10,7 @@ use crate::{
     worker::task::{Manifest, Task},
 };
 
-use super::{Inner, Workspace};
+use super::{Inner, Workspace, results::SpillFile};
 
 /// A query's first page.
 pub struct QueryAnswer {
@@ -57,15 +57,17 @@ impl Workspace {
         let mentioned = sql.to_lowercase();
         let notes = self.refresh(&|name| mentioned.contains(name), context).await;
         let (id, spill) = self.blocking(Inner::new_spill).await?;
-        let file = spill.file.clone();
-        let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes), spill: Some(spill) };
-        let page: Page = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await?;
+        let file = SpillFile(spill.file.clone());
+        let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes, &notes), spill: Some(spill) };
+        let page: Result<Page, Fault> = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await;
+        // A file that has changed may be why the SQL no longer fits it.
+        let page = page.map_err(|fault| with_notes(fault, &notes))?;
         if page.spilled.is_none() {
             return Ok(QueryAnswer { page, result: String::new(), notes });
         }
         let sql = sql.to_owned();
         self.blocking(move |inner| {
-            inner.keep_result(&id, sql, &page, &file)?;
+            inner.keep_result(&id, sql, &page, &file.0)?;
             Ok(QueryAnswer { page, result: id, notes })
         })
         .await
@@ -91,8 +93,9 @@ impl Workspace {
             )
             .hint("offsets count from 0"));
         }
-        let request = PageRequest { max_rows: n_rows, max_bytes: page_budget(max_bytes), spill: None };
-        let page: Page = self.run(Task::Preview { sheet: sheet.name, columns, offset, page: request }, context).await?;
+        let request = PageRequest { max_rows: n_rows, max_bytes: page_budget(max_bytes, &notes), spill: None };
+        let file = self.inner.dir.version_path(&sheet.version.file);
+        let page: Page = self.run(Task::Preview { file, columns, offset, page: request }, context).await?;
         let n_got = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         Ok(Part { page, n_total: Some(n_total), is_last: offset.saturating_add(n_got) >= n_total, notes })
     }
@@ -131,7 +134,7 @@ impl Workspace {
     }
 
     /// The sheet as it is now, its file read again if it has changed.
-    async fn fresh_sheet(&self, name: &str, context: &Context<'_>) -> Result<(Sheet, Vec<String>), Fault> {
+    pub(super) async fn fresh_sheet(&self, name: &str, context: &Context<'_>) -> Result<(Sheet, Vec<String>), Fault> {
         let wanted = name.to_lowercase();
         let notes = self.refresh(&|name| name == wanted, context).await;
         let name = name.to_owned();
@@ -147,7 +150,10 @@ impl Workspace {
         if let Some(profiles) = cached.and_then(|body| serde_json::from_str(&body).ok()) {
             return Ok(profiles);
         }
-        let task = Task::Profile { sheet: sheet.name.clone(), columns: sheet.version.columns.clone() };
+        let task = Task::Profile {
+            file: self.inner.dir.version_path(&sheet.version.file),
+            columns: sheet.version.columns.clone(),
+        };
         let profiles: Vec<ColumnProfile> = self.run(task, context).await?;
         let body = serde_json::to_string(&profiles).map_err(Fault::internal)?;
         self.blocking(move |inner| Ok(inner.house.catalog.put_profile(version_id, KIND, &body)?)).await?;
@@ -155,21 +161,25 @@ impl Workspace {
     }
 
     /// Runs a task over the sheets in one of the workspace's workers.
-    async fn run<T: serde::de::DeserializeOwned>(&self, task: Task, context: &Context<'_>) -> Result<T, Fault> {
+    pub(super) async fn run<T: serde::de::DeserializeOwned>(
+        &self,
+        task: Task,
+        context: &Context<'_>,
+    ) -> Result<T, Fault> {
         let generation = self.blocking(|inner| Ok(inner.house.catalog.generation(inner.user.id)?)).await?;
-        let inner = &self.inner;
         let manifest = || {
-            let manifest = inner.house.catalog.manifest(inner.user.id)?;
-            let files = manifest.files.into_iter();
-            Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect::<Manifest>())
+            self.blocking(|inner| {
+                let files = inner.house.catalog.manifest(inner.user.id)?.files.into_iter();
+                Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect::<Manifest>())
+            })
         };
         let call = self.query_limits(&context.cancel);
-        inner.house.pool.query(&self.home(), generation, &manifest, task, &call).await
+        self.inner.house.pool.query(&self.home(), generation, manifest, task, &call).await
     }
 }
 
 /// The sheet's columns that are named, in the caller's order; all where none is.
-fn chosen(sheet: &Sheet, names: &[String]) -> Result<Vec<Column>, Fault> {
+pub(super) fn chosen(sheet: &Sheet, names: &[String]) -> Result<Vec<Column>, Fault> {
     let columns = &sheet.version.columns;
     if names.is_empty() {
         return Ok(columns.clone());
@@ -188,7 +198,16 @@ fn chosen(sheet: &Sheet, names: &[String]) -> Result<Vec<Column>, Fault> {
     names.iter().map(find).collect()
 }
 
-/// What is left for columns and rows of a reply of `max_bytes`.
-pub(super) fn page_budget(max_bytes: usize) -> usize {
-    max_bytes.saturating_sub((max_bytes / 4).min(800))
+/// What is left for columns and rows of a reply of `max_bytes` that has these notes.
+pub(super) fn page_budget(max_bytes: usize, notes: &[String]) -> usize {
+    let noted: usize = notes.iter().map(|note| note.len() + 16).sum();
+    max_bytes.saturating_sub((max_bytes / 4).min(800)).saturating_sub(noted)
+}
+
+fn with_notes(fault: Fault, notes: &[String]) -> Fault {
+    if notes.is_empty() {
+        return fault;
+    }
+    let hint = [fault.hint.clone(), notes.join("; ")].into_iter().filter(|it| !it.is_empty());
+    Fault { hint: hint.collect::<Vec<_>>().join("; "), ..fault }
 }

@@ -65,7 +65,9 @@ impl Workspace {
         let request = Request { sheet: sheet.name.clone(), steps, out };
         let transformed = match self.apply(request, raw, &scratch, context).await {
             Ok(transformed) => transformed,
-            Err(fault) if [Code::Cancelled, Code::Busy, Code::StorageFailed].contains(&fault.code) => {
+            Err(fault)
+                if [Code::Cancelled, Code::Busy, Code::StorageFailed, Code::CatalogUnusable].contains(&fault.code) =>
+            {
                 return Err(fault);
             }
             Err(fault) => return Ok(Err(fault.message)),

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{BufRead, BufReader},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use serde_json::value::RawValue;
@@ -28,6 +28,16 @@ impl Workspace {
             inner.page_of(stored, offset, max_rows, max_bytes)
         })
         .await
+    }
+}
+
+/// A spilled result; what is still there when this goes, after a failure or a kill, is removed.
+pub(super) struct SpillFile(pub(super) PathBuf);
+
+impl Drop for SpillFile {
+    fn drop(&mut self) {
+        // As a rule it was published, or never written.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -81,7 +91,7 @@ impl Inner {
             }));
         }
         let header = serde_json::to_string(&stored.columns).map_err(Fault::internal)?.len();
-        let mut budget = super::read::page_budget(max_bytes).saturating_sub(header);
+        let mut budget = super::read::page_budget(max_bytes, &[]).saturating_sub(header);
         let mut lines = BufReader::with_capacity(1 << 18, File::open(path).map_err(unreadable)?);
         for _ in 0..offset {
             lines.skip_until(b'\n').map_err(unreadable)?;
@@ -101,7 +111,10 @@ impl Inner {
                 break;
             }
             if n_rows == 0 && line.len() > budget {
-                line = shortened(&line);
+                line = shortened(&line, budget).ok_or_else(|| {
+                    Fault::new(Code::LimitExceeded, format!("one row is over the reply's limit of {max_bytes} bytes"))
+                        .hint("set `max_bytes` higher, or query fewer columns")
+                })?;
                 page.shortened = true;
                 budget = line.len();
             }

@@ -10,6 +10,8 @@ pub struct Roots {
     named: Vec<PathBuf>,
     /// The user's home, without its dot-folders.
     home: Option<PathBuf>,
+    /// What `~` stands for, whether it may be reached or not.
+    tilde: Option<PathBuf>,
 }
 
 impl Roots {
@@ -17,7 +19,13 @@ impl Roots {
     /// out of reach.
     pub fn new(named: &[PathBuf], home: Option<&Path>) -> Result<Roots, Fault> {
         let named = named.iter().map(|path| canonical(path)).collect::<Result<_, _>>()?;
-        Ok(Roots { named, home: home.and_then(|home| home.canonicalize().ok()) })
+        Ok(Roots { named, home: home.and_then(|home| home.canonicalize().ok()), tilde: None })
+    }
+
+    /// Paths may start with `~` for this folder.
+    #[must_use]
+    pub fn with_tilde(self, home: Option<PathBuf>) -> Roots {
+        Roots { tilde: home, ..self }
     }
 
     /// The path without links and dots, if it may be reached.
@@ -28,10 +36,11 @@ impl Roots {
             Fault::new(Code::PathNotAllowed, format!("`{}` is outside the folders that Quire may read", path.display()))
                 .hint(format!("it may read {}; start it with `--root FOLDER` to allow another", self.shown()))
         };
-        let found = match canonical(path) {
+        let full = self.expanded(path);
+        let found = match canonical(&full) {
             Ok(found) => found,
             // Whether a file exists is not told of places that may not be reached.
-            Err(_) if !self.may_hold(path) => return Err(outside()),
+            Err(_) if !self.may_hold(&full) => return Err(outside()),
             Err(fault) => return Err(fault),
         };
         if self.contains(&found) { Ok(found) } else { Err(outside()) }
@@ -43,12 +52,21 @@ impl Roots {
             || self.home.as_deref().is_some_and(|home| is_plainly_below(home, path))
     }
 
-    /// Like `contains` for a path that does not exist: its nearest existing folder counts.
+    /// The path with the home folder for a `~` at its start.
+    fn expanded(&self, path: &Path) -> PathBuf {
+        match (path.strip_prefix("~"), &self.tilde) {
+            (Ok(rest), Some(home)) => home.join(rest),
+            _ => path.to_owned(),
+        }
+    }
+
+    /// Like `contains` for a path that does not exist: it would lie in its nearest existing folder.
     fn may_hold(&self, path: &Path) -> bool {
+        let Ok(path) = std::path::absolute(path) else { return false };
         path.ancestors()
             .skip(1)
-            .find_map(|folder| folder.canonicalize().ok())
-            .is_some_and(|folder| self.contains(&folder) || self.home.as_ref() == Some(&folder))
+            .find_map(|folder| Some(folder.canonicalize().ok()?.join(path.strip_prefix(folder).ok()?)))
+            .is_some_and(|would_be| self.contains(&would_be))
     }
 
     fn shown(&self) -> String {

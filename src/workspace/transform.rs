@@ -144,7 +144,11 @@ impl Workspace {
         let folders = vec![versions, scratch.path().to_owned()];
         let raw_folder = manifest.get(&request.sheet).and_then(|file| file.parent()).map(std::path::Path::to_path_buf);
         let folders = folders.into_iter().chain(raw_folder).collect();
-        let call = CallLimits { deadline: self.limits().import_timeout, cancel: context.cancel.clone() };
+        let call = CallLimits {
+            deadline: self.limits().import_timeout,
+            too_slow: "filter earlier, split the steps over several calls, or start Quire with a higher `--import-timeout`",
+            cancel: context.cancel.clone(),
+        };
         let progress = |share: f64| (context.progress)(share, "applying the steps");
         self.inner.house.pool.import(folders, Task::Transform { manifest, request }, &call, &progress).await
     }

@@ -18,7 +18,7 @@ fn a_query_past_its_deadline_is_a_fault_and_the_next_call_works() {
             fault(
                 "timed_out",
                 "stopped after 0.5 s, its time limit",
-                "filter or aggregate earlier, or avoid joins that multiply rows",
+                "filter or aggregate earlier, avoid joins that multiply rows, or start Quire with a higher `--query-timeout`",
             ),
         );
         assert_eq!(client.rows("select 1"), json!([[1]]));

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::Bench;
+use crate::harness::{Bench, fault};
 
 fn reply(client: &mut crate::harness::Client<'_>) -> [Value; 2] {
     let reply = client.call("query", &json!({"sql": "from sales"})).unwrap();
@@ -150,4 +150,131 @@ fn a_file_that_is_only_touched_leaves_a_transformed_sheet_as_it_is() {
         client.call("sheet_history", &json!({"sheet": "sales"})).unwrap()["versions"].as_array().unwrap().len(),
         2
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_or_a_device_is_refused_at_once() {
+    let bench = Bench::new().file("sales.csv", "n\n1\n");
+    let pipe = bench.path("pipe.csv");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let message = "`$FILES/pipe.csv` is no regular file, but a pipe, a socket or a device";
+    let refused = fault("invalid_arguments", message, "save what it gives to a file, and give that");
+    let mut client = bench.serve();
+    client.check_fault("import_file", json!({"path": "$FILES/pipe.csv"}), refused);
+    for args in [&["inspect", "$FILES/pipe.csv"][..], &["convert", "--to", "csv", "$FILES/pipe.csv"]] {
+        let ended = bench.run(args);
+        assert_eq!(ended.code, Some(2), "{args:?}");
+        assert!(ended.err.contains(message), "{}", ended.err);
+    }
+    assert_eq!(bench.run(&["inspect", "/dev/zero"]).code, Some(2));
+    // A file that becomes a pipe while it is linked.
+    client.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
+    std::fs::rename(&pipe, bench.path("sales.csv")).unwrap();
+    let [rows, notes] = reply(&mut client);
+    assert_eq!(rows, json!([[1]]));
+    assert!(notes[0].as_str().unwrap().contains("is no regular file"), "{notes}");
+}
+
+/// A workbook whose worksheets hold one number each.
+fn book(sheets: &[(&str, i32)]) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    for (name, number) in sheets {
+        let sheet = book.add_worksheet().set_name(*name).unwrap();
+        sheet.write(0, 0, "n").unwrap().write(1, 0, *number).unwrap().write(2, 0, *number).unwrap();
+    }
+    book.save_to_buffer().unwrap()
+}
+
+#[test]
+fn all_worksheets_are_read_again_also_after_one_was_imported_by_itself() {
+    let bench = Bench::new().file("book.xlsx", book(&[("North", 1), ("South", 2), ("East", 3)]));
+    let mut client = bench.serve_files();
+    client.call("import_file", &json!({"path": "$FILES/book.xlsx", "sheet": "South"})).unwrap();
+    bench.write("book.xlsx", book(&[("North", 10), ("South", 20), ("West", 40)]));
+    let found =
+        client.call("query", &json!({"sql": "select (select sum(n) from north), (select sum(n) from south)"})).unwrap();
+    assert_eq!(found["rows"], json!([[20, 40]]));
+    assert_eq!(
+        found["notes"],
+        json!([
+            "`$FILES/book.xlsx` has changed and was read again: `north`, `south`, `west`; its worksheet is gone, empty or unreadable: `east` as of the last version"
+        ])
+    );
+    assert_eq!(client.rows("select sum(n) from east"), json!([[6]]));
+}
+
+#[test]
+fn worksheets_that_no_one_imported_do_not_come_in_when_the_others_are_read_again() {
+    let bench = Bench::new().file("book.xlsx", book(&[("North", 1), ("South", 2), ("East", 3)]));
+    let mut client = bench.serve();
+    for sheet in ["North", "South"] {
+        client.call("import_file", &json!({"path": "$FILES/book.xlsx", "sheet": sheet})).unwrap();
+    }
+    bench.write("book.xlsx", book(&[("North", 10), ("South", 20), ("East", 30)]));
+    let found =
+        client.call("query", &json!({"sql": "select (select sum(n) from book), (select sum(n) from book_2)"})).unwrap();
+    assert_eq!(found["rows"], json!([[20, 40]]));
+    assert_eq!(found["notes"], json!(["`$FILES/book.xlsx` has changed and was read again: `book`, `book_2`"]));
+    assert_eq!(client.call("list_sheets", &json!({})).unwrap()["n_total"], 2);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_in_a_files_place_is_not_followed() {
+    let bench = Bench::new().file("sales.csv", "n\n1\n").file("folder/deep.csv", "n\n2\n").file("other.csv", "n\n7\n");
+    let secret = bench.outside().join("secret");
+    std::fs::create_dir(&secret).unwrap();
+    std::fs::write(secret.join("deep.csv"), "secret\nkey\n").unwrap();
+    let mut client = bench.serve();
+    for name in ["sales.csv", "folder/deep.csv"] {
+        client.call("import_file", &json!({"path": format!("$FILES/{name}")})).unwrap();
+    }
+    let outside = "is out of reach (it lies outside the folders that Quire may read)";
+    let inside = "is out of reach (a symbolic link is in its place now)";
+    std::fs::rename(bench.path("folder"), bench.path("moved")).unwrap();
+    std::os::unix::fs::symlink(&secret, bench.path("folder")).unwrap();
+    for (target, why) in [(secret.join("deep.csv"), outside), (bench.path("other.csv"), inside)] {
+        std::fs::remove_file(bench.path("sales.csv")).unwrap();
+        std::os::unix::fs::symlink(target, bench.path("sales.csv")).unwrap();
+        let note = format!("`$FILES/sales.csv` {why}: `sales` as of its last reading");
+        assert_eq!(reply(&mut client), [json!([[1]]), json!([note])]);
+    }
+    let found = client.call("preview_rows", &json!({"sheet": "deep"})).unwrap();
+    assert_eq!(found["rows"], json!([[2]]));
+    assert_eq!(found["notes"], json!([format!("`$FILES/folder/deep.csv` {outside}: `deep` as of its last reading")]));
+}
+
+#[test]
+fn a_file_that_could_not_be_read_is_not_tried_again_until_it_changes() {
+    let garbage = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0";
+    let bench = Bench::new().file("sales.csv", "n\n1\n");
+    let mut client = bench.serve_files();
+    bench.write("sales.csv", garbage);
+    let modified = bench.path("sales.csv").metadata().unwrap().modified().unwrap();
+    let [_, note] = reply(&mut client);
+    assert!(note[0].as_str().unwrap().contains("could not be read again"), "{note}");
+    // By size and time the same: no one looks into it.
+    bench.write("sales.csv", "n\n11111\n22222\n\n\n\n\n");
+    let file = std::fs::File::options().write(true).open(bench.path("sales.csv")).unwrap();
+    file.set_modified(modified).unwrap();
+    assert_eq!(reply(&mut client), [json!([[1]]), note]);
+    file.set_modified(modified + std::time::Duration::from_secs(1)).unwrap();
+    assert_eq!(reply(&mut client)[0], json!([[11111], [22222]]));
+}
+
+#[test]
+fn reading_again_takes_no_longer_than_a_query_may() {
+    let bench = Bench::new().file("sales.csv", "n\n1\n");
+    bench.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
+    let rows: String = (0..400_000).map(|i| format!("{i},text {i}\n")).collect();
+    bench.write("sales.csv", format!("n,text\n{rows}"));
+    let mut client = bench.serve_with(&["--query-timeout", "0.05"]);
+    let notes = client.call("list_sheets", &json!({})).unwrap()["notes"].clone();
+    assert!(
+        notes[0].as_str().unwrap().contains("(that takes longer than a query may: call `import_file` for it)"),
+        "{notes}"
+    );
+    client.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
+    assert_eq!(client.call("list_sheets", &json!({})).unwrap()["sheets"][0]["n_rows"], 400_000);
 }

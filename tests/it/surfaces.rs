@@ -248,7 +248,7 @@ fn a_file_is_inspected_and_converted_without_being_imported() {
         json!({
             "format": "csv", "encoding": "UTF-8", "delimiter": ",", "issues": [],
             "sheets": [{
-                "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
+                "name": "sales", "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
                 "columns": [{"name": "region", "type": "VARCHAR"}, {"name": "amount", "type": "DECIMAL(18,2)"}],
             }],
         })
@@ -298,4 +298,128 @@ fn the_data_folder_comes_from_the_flag_or_the_environment() {
     let reply: Value = serde_json::from_str(&bench.ended(&mut command).out).unwrap();
     assert_eq!(reply["n_total"], 1);
     assert_eq!(code_of(&bench.call("preview_rows", &json!({"sheet": "sales"}))), "ok");
+}
+
+#[test]
+fn every_call_is_in_the_history_also_one_that_never_ran() {
+    let bench = bench();
+    for (tool, args) in [
+        ("list_sheets", json!({})),
+        ("query", json!({})),
+        ("query", json!({"sql": "from sales", "max_bytes": 1})),
+        ("qwery", json!({})),
+    ] {
+        let _ = bench.call(tool, &args);
+    }
+    let catalog = quire::catalog::Catalog::open(&bench.data_dir()).unwrap();
+    let calls = catalog.queries(catalog.local_user().unwrap().id, 10).unwrap();
+    let calls: Vec<_> = calls.iter().map(|call| (call.tool.as_str(), call.outcome.as_str())).collect();
+    let refused = "invalid_arguments";
+    assert_eq!(calls, [("qwery", "unknown_tool"), ("query", refused), ("query", refused), ("list_sheets", "ok")]);
+}
+
+#[test]
+fn no_cell_is_logged_at_any_level() {
+    let bench = Bench::new().file("secret.csv", "n\nTOPSECRET\n").file("bad.csv", "");
+    let files = bench.path("");
+    let args = ["--log", "trace", "--open", &files.to_string_lossy()].map(str::to_owned);
+    let mut child = bench
+        .command(&["stdio"])
+        .args(&args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut orders = child.stdin.take().unwrap();
+    let requests = [
+        json!({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}}),
+        json!({"jsonrpc": "2.0", "method": "notifications/initialized"}),
+        json!({"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "import_file", "arguments": {"name": "x.csv", "content": "n\nTOPSECRET\n"}}}),
+        json!({"jsonrpc": "2.0", "id": 3, "method": "tools/call", "params": {"name": "query", "arguments": {"sql": "select 'TOPSECRET', TOPSECRET from x"}}}),
+        json!({"jsonrpc": "2.0", "id": 4, "method": "tools/call", "params": {"name": "TOPSECRET", "arguments": {}}}),
+    ];
+    for request in requests {
+        writeln!(orders, "{request}").unwrap();
+    }
+    drop(orders);
+    let output = child.wait_with_output().unwrap();
+    let (out, log) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(out.contains("TOPSECRET"), "{out}");
+    assert!(!log.contains("TOPSECRET"), "{log}");
+}
+
+#[test]
+fn content_of_many_megabytes_is_answered() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let content = format!("n\n{}\n", "x".repeat(20 << 20));
+    let reply = client.call("import_file", &json!({"name": "long.csv", "content": content})).unwrap();
+    assert_eq!(reply["sheets"][0]["n_rows"], 1);
+}
+
+#[test]
+fn a_path_may_start_at_the_home_folder_and_a_missing_one_is_missing_only_inside() {
+    let bench = bench();
+    let run = |path: &str| {
+        let args = json!({"path": path}).to_string();
+        let ended = bench.ended(bench.bare_command(&["call", "import_file", &args, "--json"]).stdin(Stdio::null()));
+        let code = serde_json::from_str::<Value>(&ended.err).map(|fault| fault["code"].clone());
+        code.unwrap_or_else(|_| json!(serde_json::from_str::<Value>(&ended.out).unwrap()["sheets"][0]["name"]))
+    };
+    std::fs::create_dir(bench.home().join(".dot")).unwrap();
+    std::fs::write(bench.home().join("mine.csv"), "n\n1\n").unwrap();
+    for (path, expect) in [
+        ("~/mine.csv", "mine"),
+        ("home/mine.csv", "mine"),
+        ("~/none.csv", "file_not_found"),
+        ("~/none/none.csv", "file_not_found"),
+        ("home/none.csv", "file_not_found"),
+        ("~/.dot/none.csv", "path_not_allowed"),
+        ("~/.none/none.csv", "path_not_allowed"),
+        ("none.csv", "path_not_allowed"),
+        ("../none.csv", "path_not_allowed"),
+        ("/none/none.csv", "path_not_allowed"),
+        ("files/sales.csv", "path_not_allowed"),
+    ] {
+        assert_eq!(run(path), expect, "{path}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_an_import_of_several_files() {
+    let rows: String = (0..3_000_000).map(|i| format!("{i},text {i}\n")).collect();
+    let bench = Bench::new().file("long.csv", format!("id,text\n{rows}")).file("short.csv", "n\n1\n");
+    let files = ["long.csv", "short.csv"].map(|name| bench.path(name));
+    let child = bench
+        .command(&["import"])
+        .args(&files)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    crate::harness::process::linux::busy_child(child.id());
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(i32::from(Code::Cancelled.exit_code())));
+    assert_eq!(bench.call("list_sheets", &json!({})).unwrap()["n_total"], 0);
+}
+
+#[test]
+fn an_import_on_the_command_line_tidies_up_when_that_is_due() {
+    let bench = bench();
+    assert_eq!(bench.run(&["import", "$FILES/sales.csv"]).code, Some(0));
+    let workspaces = bench.data_dir().join("workspaces");
+    let workspace =
+        std::fs::read_dir(&workspaces).unwrap().find_map(|it| Some(it.ok()?.path()).filter(|it| it.is_dir()));
+    let orphan = workspace.unwrap().join("versions").join("orphan.parquet");
+    std::fs::write(&orphan, "").unwrap();
+    bench.run(&["import", "$FILES/sales.csv"]);
+    assert!(orphan.exists());
+    let mark = std::fs::File::options().write(true).open(workspaces.join("swept")).unwrap();
+    mark.set_modified(std::time::SystemTime::now() - std::time::Duration::from_hours(2)).unwrap();
+    bench.run(&["import", "$FILES/sales.csv"]);
+    assert!(!orphan.exists());
 }

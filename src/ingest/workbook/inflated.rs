@@ -16,6 +16,8 @@ use std::{
 use memchr::memmem;
 use zip::ZipArchive;
 
+use super::records::Records;
+
 pub(super) type Archive = ZipArchive<BufReader<File>>;
 
 const CHUNK_BYTES: usize = 1 << 17;
@@ -184,7 +186,8 @@ fn inflate(
     sender: &SyncSender<io::Result<Vec<u8>>>,
 ) -> io::Result<()> {
     let mut part = archive.by_index(part_idx).map_err(io::Error::other)?;
-    io::copy(&mut part.by_ref().take(behind), &mut io::sink())?;
+    let mut records = part.name_raw().ends_with(b".bin").then_some(Records::Kind);
+    skip(&mut part, behind, &mut records)?;
     let mut formula = false;
     let mut tail = Vec::new();
     loop {
@@ -193,6 +196,9 @@ fn inflate(
         let n = part.by_ref().take(limit).read_to_end(&mut chunk)?;
         if n == 0 {
             return Ok(());
+        }
+        if let Some(records) = &mut records {
+            records.mend(&mut chunk)?;
         }
         if !watch.lacks_values() {
             tail.extend_from_slice(chunk.get(..n.min(OVERLAP_BYTES)).unwrap_or_default());
@@ -207,6 +213,21 @@ fn inflate(
         }
         if sender.send(Ok(chunk)).is_err() {
             return Ok(());
+        }
+    }
+}
+
+/// Passes over what is not asked for.
+fn skip(part: &mut impl Read, n_bytes: u64, records: &mut Option<Records>) -> io::Result<()> {
+    let mut left = part.take(n_bytes);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let n = left.read(&mut chunk)?;
+        if n == 0 {
+            return Ok(());
+        }
+        if let Some(records) = records {
+            records.mend(chunk.get_mut(..n).unwrap_or_default())?;
         }
     }
 }

@@ -3,8 +3,10 @@
 mod inflated;
 mod ods;
 mod package;
+mod records;
 mod rows;
 mod serial;
+mod spread;
 #[cfg(test)]
 mod tests;
 mod xls;

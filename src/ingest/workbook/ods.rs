@@ -4,7 +4,7 @@ use std::{
     fs::File,
     io::{BufReader, Read},
     mem,
-    ops::ControlFlow,
+    ops::{ControlFlow, Range},
     path::{Path, PathBuf},
 };
 
@@ -15,7 +15,7 @@ use quick_xml::{
 };
 use zip::{ZipArchive, result::ZipError};
 
-use super::{chosen, is_hidden, left_out, package, rows::Rows, serial};
+use super::{chosen, is_hidden, left_out, package, serial, spread::Spread};
 use crate::ingest::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
@@ -25,6 +25,8 @@ use crate::ingest::{
 /// What spreadsheets hold at most.
 const MAX_ROWS: u32 = 1 << 20;
 const MAX_COLUMNS: u32 = 1 << 14;
+/// Bytes of a cell with counted blanks, which cost the file next to nothing.
+const MAX_TEXT: usize = 16 << 20;
 const MICROS_PER_DAY: i64 = 86_400_000_000;
 
 pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
@@ -39,7 +41,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
                 sheets.push(Sheet { name, typ: SheetType::WorkSheet, visible });
                 filled.push(false);
             }
-            Met::Cell { .. } => filled.iter_mut().rev().take(1).for_each(|filled| *filled = true),
+            Met::Cells { .. } => filled.iter_mut().rev().take(1).for_each(|filled| *filled = true),
+            Met::SameRows { .. } => {}
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -78,7 +81,7 @@ struct Worksheet {
 
 impl Source for Worksheet {
     fn read(&self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
-        let mut rows = Rows::new(&self.limits);
+        let mut spread = Spread::new(&self.limits);
         // Tables begun: the one wanted is open while they are one more than its index.
         let mut n_tables = 0;
         walk(&self.file, &self.limits, &mut |met| match met {
@@ -86,13 +89,26 @@ impl Source for Worksheet {
                 n_tables += 1;
                 Ok(if n_tables > self.table_idx + 1 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
             }
-            Met::Cell { .. } if n_tables <= self.table_idx => Ok(ControlFlow::Continue(())),
-            Met::Cell { row_idx, col_idx, cell } => {
-                rows.push(row_idx, col_idx, cell)?;
-                Ok(rows.take_full().map_or(ControlFlow::Continue(()), &mut *push))
+            Met::Cells { .. } | Met::SameRows { .. } if n_tables <= self.table_idx => Ok(ControlFlow::Continue(())),
+            Met::Cells { row_idx, run } => {
+                spread.spend(1, run.columns.len(), run.cell.n_bytes())?;
+                spread.push(row_idx, run.columns.clone(), run.cell.cell(), push)
+            }
+            Met::SameRows { rows, runs } => {
+                for run in runs {
+                    spread.spend(rows.len(), run.columns.len(), run.cell.n_bytes())?;
+                }
+                for row_idx in rows {
+                    for run in runs {
+                        if spread.push(row_idx, run.columns.clone(), run.cell.cell(), push)?.is_break() {
+                            return Ok(ControlFlow::Break(()));
+                        }
+                    }
+                }
+                Ok(ControlFlow::Continue(()))
             }
         })?;
-        rows.finish(push);
+        spread.finish(push);
         Ok(())
     }
 }
@@ -102,12 +118,23 @@ enum Met<'a> {
         name: String,
         hidden: bool,
     },
-    /// A cell that holds something; cells of a table come in order, repeated ones as often as they are repeated.
-    Cell {
+    /// Cells side by side that hold the same, and not nothing; those of a table come in order.
+    Cells {
         row_idx: u32,
-        col_idx: u32,
-        cell: Cell<'a>,
+        run: &'a Run,
     },
+    /// All cells of the row before once more, in each of these rows.
+    SameRows {
+        rows: Range<u32>,
+        runs: &'a [Run],
+    },
+}
+
+/// A cell and the columns that it fills.
+#[derive(Debug)]
+struct Run {
+    columns: Range<u32>,
+    cell: CellXml,
 }
 
 type Visit<'v> = dyn FnMut(Met<'_>) -> Result<ControlFlow<()>, ReadError> + 'v;
@@ -164,9 +191,9 @@ struct Content {
     hiding: Vec<String>,
     tables_open: u32,
     row_idx: u32,
-    /// Rows that the open one stands for, and its cells, kept while there are more than one.
+    /// Rows that the open one stands for, and its cells, kept where there are more than one.
     n_same_rows: u32,
-    same_cells: Vec<(u32, CellXml)>,
+    runs: Vec<Run>,
     col_idx: u32,
     cell: Option<CellXml>,
     /// Depth within annotations and drawings, whose text is not the cell's.
@@ -204,7 +231,7 @@ impl Content {
             "table-row" => {
                 self.n_same_rows = repeats(element, "number-rows-repeated");
                 self.col_idx = 0;
-                self.same_cells.clear();
+                self.runs.clear();
             }
             "table-cell" | "covered-table-cell" if self.tables_open == 1 => self.cell = Some(CellXml::of(element)),
             "p" => {
@@ -215,12 +242,7 @@ impl Content {
                     cell.n_paragraphs += 1;
                 }
             }
-            "s" => {
-                let n = repeats(element, "c").min(MAX_COLUMNS);
-                for _ in 0..n {
-                    let _ = self.text(" ");
-                }
-            }
+            "s" => self.blanks(repeats(element, "c").min(MAX_COLUMNS))?,
             "tab" => return Ok(self.text("\t")),
             "line-break" => return Ok(self.text("\n")),
             _ => {}
@@ -238,6 +260,16 @@ impl Content {
         ControlFlow::Continue(())
     }
 
+    /// Blanks that the file only counts.
+    fn blanks(&mut self, n_blanks: u32) -> Result<(), ReadError> {
+        let n_bytes = self.cell.as_ref().map_or(0, |cell| cell.text.len());
+        if n_bytes > MAX_TEXT {
+            return Err(ReadError::Damaged(format!("a cell's text is longer than {} MB", MAX_TEXT >> 20)));
+        }
+        let _ = self.text(&" ".repeat(usize::try_from(n_blanks).unwrap_or(0)));
+        Ok(())
+    }
+
     fn end(&mut self, name: &str, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, ReadError> {
         match name {
             "annotation" | "shapes" | "frame" | "custom-shape" | "g" => self.aside = self.aside.saturating_sub(1),
@@ -250,28 +282,19 @@ impl Content {
                 if cell.cell() == Cell::Empty || self.row_idx >= MAX_ROWS {
                     return Ok(ControlFlow::Continue(()));
                 }
-                for col_idx in first..self.col_idx {
-                    if visit(Met::Cell { row_idx: self.row_idx, col_idx, cell: cell.cell() })?.is_break() {
-                        return Ok(ControlFlow::Break(()));
-                    }
-                    if self.n_same_rows > 1 {
-                        self.same_cells.push((col_idx, cell.clone()));
-                    }
+                let run = Run { columns: first..self.col_idx, cell };
+                let flow = visit(Met::Cells { row_idx: self.row_idx, run: &run })?;
+                if self.n_same_rows > 1 {
+                    self.runs.push(run);
                 }
+                return Ok(flow);
             }
             "table-row" if self.tables_open == 1 => {
                 let first = self.row_idx;
                 self.row_idx = first.saturating_add(self.n_same_rows).min(MAX_ROWS);
-                let same_cells = mem::take(&mut self.same_cells);
-                if same_cells.is_empty() {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                for row_idx in first.saturating_add(1)..self.row_idx {
-                    for (col_idx, cell) in &same_cells {
-                        if visit(Met::Cell { row_idx, col_idx: *col_idx, cell: cell.cell() })?.is_break() {
-                            return Ok(ControlFlow::Break(()));
-                        }
-                    }
+                let runs = mem::take(&mut self.runs);
+                if !runs.is_empty() {
+                    return visit(Met::SameRows { rows: first.saturating_add(1)..self.row_idx, runs: &runs });
                 }
             }
             _ => {}
@@ -298,6 +321,11 @@ impl CellXml {
             error: attribute(element, "calcext:value-type") == "error",
             ..CellXml::default()
         }
+    }
+
+    /// Bytes of text.
+    fn n_bytes(&self) -> usize {
+        self.value.len().max(self.text.len())
     }
 
     #[expect(clippy::wildcard_enum_match_arm, reason = "what is no duration stays what it is")]

@@ -24,10 +24,8 @@ impl Rows {
 
     /// Adds a cell; positions count from 0 and come in order of rows.
     pub(super) fn push(&mut self, row_idx: u32, col_idx: u32, cell: Cell<'_>) -> Result<(), ReadError> {
-        match cell {
-            Cell::Empty | Cell::Text("") => return Ok(()),
-            Cell::Text(_) | Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) | Cell::Time(_) => {}
-            Cell::Timestamp(_) | Cell::Duration(_) | Cell::Error(_) | Cell::Unevaluated => {}
+        if cell.text() == Some("") {
+            return Ok(());
         }
         if col_idx >= self.max_columns {
             let (found, limit) = (u64::from(col_idx) + 1, u64::from(self.max_columns));

@@ -362,7 +362,88 @@ fn an_ods_is_read_cell_by_cell() {
 }
 
 #[test]
+fn what_an_ods_repeats_counts_before_it_is_written_out() {
+    let cell = |repeated: u32, text: &str| {
+        format!(
+            "<table:table-cell office:value-type=\"string\" table:number-columns-repeated=\"{repeated}\"><text:p>{text}</text:p></table:table-cell>"
+        )
+    };
+    let table = |n_rows: u32, cells: &str| {
+        ods(&format!(
+            "<table:table table:name=\"A\"><table:table-row table:number-rows-repeated=\"{n_rows}\">{cells}</table:table-row></table:table>"
+        ))
+    };
+    check_error(
+        &table(1 << 20, &cell(16_384, "x")),
+        Format::Ods,
+        "cells of a file: 17179869184 is over the limit of 10000000",
+    );
+    check_error(
+        &table(1_000, &cell(1, &"x".repeat(100_000))),
+        Format::Ods,
+        "bytes of the workbook once inflated: 100000000 is over the limit of 67108864",
+    );
+    check_error(
+        &table(1, &cell(1, &"<text:s text:c=\"16384\"/>".repeat(10_000))),
+        Format::Ods,
+        "the file is damaged: a cell's text is longer than 16 MB",
+    );
+    // Where a blank row or column is repeated to the end of the sheet, nothing is there.
+    let padded = table(1, &format!("{}<table:table-cell table:number-columns-repeated=\"16383\"/>", cell(1, "x")));
+    assert_eq!(text_of(&padded, Format::Ods, &Options::default(), &limits()).unwrap(), "A\n 1: 0=\"x\"\n");
+}
+
+#[test]
 fn an_encrypted_ods_is_refused() {
     let file = package(&[("META-INF/manifest.xml", "<m><manifest:encryption-data/></m>"), ("content.xml", "?")]);
     check_error(&file, Format::Ods, "the workbook is encrypted");
+}
+
+/// An XLSB with one sheet of these cells: kind of record, and what follows row, column and style.
+fn xlsb(cells: &[(u8, &[u8])]) -> NamedTempFile {
+    let record = |kind: u16, body: &[u8]| {
+        let kind = if kind < 0x80 {
+            vec![kind.to_le_bytes()[0]]
+        } else {
+            vec![(kind & 0x7F | 0x80).to_le_bytes()[0], (kind >> 7).to_le_bytes()[0]]
+        };
+        [&kind, &[u8::try_from(body.len()).unwrap()][..], body].concat()
+    };
+    let wide = |text: &str| {
+        let units: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        [&u32::try_from(units.len() / 2).unwrap().to_le_bytes()[..], &units].concat()
+    };
+    let bundle = [&[0; 4][..], &[1, 0, 0, 0], &wide("rId1"), &wide("A")].concat();
+    let workbook = [record(0x9C, &bundle), record(0x90, &[]), record(0x84, &[])].concat();
+    let mut sheet = [record(0x81, &[]), record(0x94, &[0; 16]), record(0x91, &[]), record(0x00, &[0; 17])].concat();
+    for (col_idx, (kind, value)) in (0_u32..).zip(cells) {
+        sheet.extend(record(u16::from(*kind), &[&col_idx.to_le_bytes()[..], &[0; 4], value].concat()));
+    }
+    sheet.extend([record(0x92, &[]), record(0x82, &[])].concat());
+    let relations = r#"<Relationships><Relationship Id="rId1" Target="worksheets/sheet1.bin"/></Relationships>"#;
+    let file = NamedTempFile::new().unwrap();
+    let mut zip = ZipWriter::new(file.reopen().unwrap());
+    for (name, bytes) in [
+        ("xl/_rels/workbook.bin.rels", relations.as_bytes()),
+        ("xl/workbook.bin", &workbook),
+        ("xl/worksheets/sheet1.bin", &sheet),
+    ] {
+        zip.start_file(name, SimpleFileOptions::default()).unwrap();
+        zip.write_all(bytes).unwrap();
+    }
+    zip.finish().unwrap();
+    file
+}
+
+#[test]
+fn errors_of_an_xlsb_are_error_cells_whatever_made_them() {
+    let file = xlsb(&[
+        (0x05, &1.5_f64.to_le_bytes()),
+        (0x03, &[0x2A]),
+        (0x0B, &[0x07, 0, 0, 0, 0, 0, 0]),
+        (0x03, &[0x99]),
+        (0x04, &[1]),
+    ]);
+    let text = text_of(&file, Format::Xlsb, &Options::default(), &limits()).unwrap();
+    assert_eq!(text, "A\n 1: 0=1.5 1=#N/A 2=#DIV/0! 3=#REF! 4=true\n");
 }

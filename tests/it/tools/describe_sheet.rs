@@ -89,3 +89,16 @@ fn versions_are_listed_newest_first() {
     assert_eq!(json!(versions), json!([[3, 3], [2, 2], [1, 1]]));
     assert_eq!([&reply["version"], &reply["source"]], [&json!(3), &json!("v.csv")]);
 }
+
+#[test]
+fn a_sheet_of_a_thousand_columns_is_described() {
+    let names: Vec<String> = (0..1_000).map(|i| format!("c{i}")).collect();
+    let cells: Vec<String> = (0..1_000).map(|i| i.to_string()).collect();
+    let bench = Bench::new().file("wide.csv", format!("{}\n{}\n", names.join(","), cells.join(",")));
+    let mut client = bench.serve_files();
+    let reply = client.call("describe_sheet", &json!({"sheet": "wide", "columns": ["c999"]})).unwrap();
+    assert_eq!(
+        reply["columns"],
+        json!([{"name": "c999", "type": "BIGINT", "n_null": 0, "n_distinct": 1, "min": 999, "max": 999, "values": [999]}])
+    );
+}

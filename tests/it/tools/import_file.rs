@@ -161,12 +161,40 @@ fn the_same_path_and_the_same_bytes_are_the_same_sheet_and_new_bytes_a_new_versi
     assert_eq!(again["sheets"], expect("unchanged", 1, 2)["sheets"]);
     let copy = client.call("import_file", &import("copy.csv")).unwrap();
     assert_eq!([&copy["sheets"][0]["name"], &copy["sheets"][0]["state"]], ["a", "unchanged"]);
-    bench.write("copy.csv", "n\n1\n2\n3\n");
-    let changed = client.call("import_file", &import("copy.csv")).unwrap();
     assert_eq!(
-        [&changed["sheets"][0]["name"], &changed["sheets"][0]["state"], &changed["sheets"][0]["version"]],
-        [&json!("a"), &json!("changed"), &json!(2)]
+        copy["notes"],
+        json!([
+            "`$FILES/copy.csv` has the same bytes as `$FILES/a.csv`, which was imported before: these are its sheets; changes of the new one are not followed"
+        ])
     );
+    // Each goes its own way from here, and the first stays linked.
+    bench.write("copy.csv", "n\n1\n2\n3\n");
+    let other = client.call("import_file", &import("copy.csv")).unwrap();
+    assert_eq!([&other["sheets"][0]["name"], &other["sheets"][0]["state"]], ["copy", "new"]);
+    bench.write("a.csv", "n\n4\n5\n6\n7\n");
+    assert_eq!(client.rows("select (select count(*) from a), (select count(*) from copy)"), json!([[4, 3]]));
+}
+
+#[test]
+fn a_name_has_its_next_version_whatever_else_has_the_same_bytes() {
+    let bench = Bench::new().file("linked.csv", "n\n1\n");
+    let mut client = bench.serve();
+    client.call("import_file", &json!({"name": "tpl.csv", "content": "n\n1\n"})).unwrap();
+    client.call("import_file", &json!({"path": "$FILES/linked.csv"})).unwrap();
+    let next = client.call("import_file", &json!({"name": "tpl.csv", "content": "n\n2\n"})).unwrap();
+    let found = &next["sheets"][0];
+    assert_eq!([&found["name"], &found["state"], &found["version"]], [&json!("tpl"), &json!("changed"), &json!(2)]);
+}
+
+#[test]
+fn a_file_that_was_moved_takes_its_sheet_along() {
+    let bench = Bench::new().file("a.csv", "n\n1\n");
+    let mut client = bench.serve_files();
+    std::fs::rename(bench.path("a.csv"), bench.path("b.csv")).unwrap();
+    let moved = client.call("import_file", &json!({"path": "$FILES/b.csv"})).unwrap();
+    assert_eq!([&moved["sheets"][0]["name"], &moved["sheets"][0]["state"]], ["a", "unchanged"]);
+    bench.write("b.csv", "n\n1\n2\n");
+    assert_eq!(client.rows("select count(*) from a"), json!([[2]]));
 }
 
 #[test]
@@ -361,4 +389,41 @@ fn a_long_import_reports_its_progress() {
     let share = report["params"]["progress"].as_f64().unwrap();
     assert!((0.0..=1.0).contains(&share));
     assert_eq!(client.outcome(id).unwrap()["sheets"][0]["n_rows"], 400_000);
+}
+
+#[test]
+fn names_that_look_like_patterns_are_names() {
+    let bench = Bench::new()
+        .file("r1.json", r#"[{"n": "neighbour"}]"#)
+        .file("r[1].json", r#"[{"n": "itself"}]"#)
+        .file("year=2024/x.json", r#"[{"n": "no partition"}]"#);
+    let mut client = bench.serve();
+    for (file, expect) in [("r[1].json", "itself"), ("year=2024/x.json", "no partition")] {
+        let reply = client.call("import_file", &json!({"path": bench.path(file)})).unwrap();
+        let name = reply["sheets"][0]["name"].as_str().unwrap().to_owned();
+        assert_eq!(client.rows(&format!("select * from {name}")), json!([[expect]]));
+    }
+}
+
+#[test]
+fn integers_of_a_json_file_keep_all_their_digits() {
+    let bench = Bench::new().file("big.json", r#"[{"n": 18446744073709551615}, {"n": 1}]"#);
+    let mut client = bench.serve_files();
+    assert_eq!(client.rows("select n from big"), json!([["18446744073709551615"], ["1"]]));
+}
+
+#[test]
+fn importing_a_file_again_brings_a_deleted_worksheet_back() {
+    let bench = Bench::new().file("book.xlsx", two_sheets());
+    let mut client = bench.serve();
+    let import = json!({"path": "$FILES/book.xlsx"});
+    client.call("import_file", &import).unwrap();
+    client.call("delete_sheet", &json!({"sheet": "costs"})).unwrap();
+    let states = |reply: &Value| -> Vec<Value> {
+        reply["sheets"].as_array().unwrap().iter().map(|it| json!([it["name"], it["state"]])).collect()
+    };
+    let again = client.call("import_file", &import).unwrap();
+    assert_eq!(states(&again), [json!(["sales", "unchanged"]), json!(["costs", "new"])]);
+    let third = client.call("import_file", &import).unwrap();
+    assert_eq!(states(&third), [json!(["sales", "unchanged"]), json!(["costs", "unchanged"])]);
 }

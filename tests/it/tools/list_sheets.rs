@@ -67,6 +67,11 @@ fn a_search_looks_at_names_titles_files_and_columns_in_any_case() {
         ("costs.csv", vec!["costs"]),
         ("épart", vec!["costs"]),
         ("100%", vec![]),
+        ("ÉPART", vec!["costs"]),
+        // What a column's JSON holds besides its name.
+        ("type", vec![]),
+        ("bigint", vec![]),
+        ("\"", vec![]),
         ("part_", (0..7).map(|i| ["part_0", "part_1", "part_2", "part_3", "part_4", "part_5", "part_6"][i]).collect()),
     ] {
         let reply = client.call("list_sheets", &json!({"search": search})).unwrap();

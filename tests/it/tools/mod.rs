@@ -9,4 +9,6 @@ mod query;
 mod read_result;
 mod restore_version;
 mod sheet_history;
+mod summarize_sheet;
+mod test_hypothesis;
 mod transform_sheet;

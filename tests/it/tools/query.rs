@@ -263,3 +263,25 @@ fn many_queries_at_once_each_get_their_own_answer() {
         assert_eq!(client.outcome(id).unwrap()["rows"], json!([[i + 100_000]]));
     }
 }
+
+#[test]
+fn a_huge_list_is_cut_and_says_how_long_it_is() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let reply = client.call("query", &json!({"sql": "select list(range) as l, 1 as n from range(100000)"})).unwrap();
+    assert_eq!(reply["truncated"], true);
+    let list = reply["rows"][0][0].as_array().unwrap();
+    assert_eq!((list.len(), &list[50], &reply["rows"][0][1]), (51, &json!("… (100000 items)"), &json!(1)));
+}
+
+#[test]
+fn dates_beyond_the_usual_years_are_not_infinite() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    assert_eq!(
+        client.rows(
+            "select '300000-02-29'::date, 'infinity'::date, '-infinity'::timestamp, '290000-12-31 23:59:58'::timestamp"
+        ),
+        json!([["+300000-02-29", "infinity", "-infinity", "+290000-12-31T23:59:58"]])
+    );
+}

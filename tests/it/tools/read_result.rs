@@ -48,7 +48,7 @@ fn another_process_on_the_data_folder_reads_on() {
         json!({"result": first["result"], "offset": 10, "max_rows": 2}),
         json!({
             "columns": [{"name": "i", "type": "BIGINT"}, {"name": "t", "type": "VARCHAR"}],
-            "rows": expected()[10..12], "n_rows": 2, "n_total": 3000, "truncated": true, "next_offset": 12,
+            "rows": expected()[10..12], "n_rows": 2, "n_total": 3000, "truncated": true, "result": first["result"], "next_offset": 12,
         }),
     );
 }
