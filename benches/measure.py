@@ -28,6 +28,18 @@ TINY = [
     ("no table at all", "select 1"),
 ]
 
+TRANSFORMS = [
+    ("filter, derive, drop", [
+        {"op": "filter", "expr": "quantity > 10"}, {"op": "derive", "column": "total", "expr": "price * quantity"},
+        {"op": "drop", "columns": ["note"]}]),
+    ("trim, replace, fill, cast", [
+        {"op": "trim", "columns": ["region", "category"], "case": "upper"}, {"op": "replace", "columns": ["region"], "from": "NORTH", "to": "N"},
+        {"op": "fill", "columns": ["note"], "value": "-"}, {"op": "cast", "columns": ["quantity"], "to": "DOUBLE"}]),
+    ("group", [{"op": "group", "by": ["customer", "category"], "aggregates": {"n": "count(*)", "total": "sum(price)"}}]),
+    ("sort", [{"op": "sort", "by": ["region", "-price"]}]),
+    ("dedupe by two columns", [{"op": "dedupe", "columns": ["customer", "category"]}]),
+]
+
 
 class Quire:
     """`quire stdio`, driven with as little between us and the pipe as Python allows."""
@@ -201,6 +213,30 @@ def queries(args, scratch, path):
     quire.close()
 
 
+def transforms(args, scratch, path):
+    quire = Quire(args.quire, scratch / "transforms", [args.cache])
+    sheet = quire.call("import_file", path=str(path))["sheets"][0]["name"]
+    version = max((scratch / "transforms").rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    raw = duckdb.connect()
+    for name, steps in TRANSFORMS:
+        def ours(steps=steps):
+            taken = seconds(lambda: quire.call("transform_sheet", sheet=sheet, steps=steps))
+            quire.call("restore_version", sheet=sheet, version=1)
+            return taken
+
+        ours()
+        sql = next(it["sql"] for it in quire.call("sheet_history", sheet=sheet, sql=True, max_bytes=500_000)["versions"] if "sql" in it)
+        sql = sql.replace(f'"{sheet}"', f"read_parquet('{version}')", 1)
+        copy = f"copy ({sql}) to '{scratch}/raw.parquet' (format parquet, parquet_version v2, compression lz4_raw)"
+
+        def theirs(copy=copy):
+            return seconds(lambda: raw.execute(copy))
+
+        our, their = alternate(args.rounds, ours, theirs)
+        line(f"transform: {name}", f"{our:.2f} s", f"{their:.2f} s", f"{our / their:.2f}", "the same SQL into Parquet")
+    quire.close()
+
+
 def summary(args, scratch, path):
     quire = Quire(args.quire, scratch / "summary", [args.cache])
     sheet = quire.call("import_file", path=str(path))["sheets"][0]["name"]
@@ -231,23 +267,25 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=3, help="imports of each file; queries run five times as often")
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the CSV file; the workbook has a tenth")
-    parser.add_argument("only", nargs="*", choices=[[], "start", "query", "summary", "csv", "xlsx"], help="parts to measure; all without any")
+    parser.add_argument("only", nargs="*", choices=[[], "start", "query", "summary", "csv", "xlsx", "transform"], help="parts to measure; all without any")
     args = parser.parse_args()
     args.quire = args.release / "quire"
     args.cache = args.cache.resolve()
-    wanted = set(args.only) or {"start", "query", "summary", "csv", "xlsx"}
+    wanted = set(args.only) or {"start", "query", "summary", "csv", "xlsx", "transform"}
 
     with tempfile.TemporaryDirectory(dir=args.cache) as scratch:
         scratch = pathlib.Path(scratch)
         line("", "Quire", "raw", "ratio")
         if "start" in wanted:
             starts(args, scratch)
-        if wanted & {"query", "summary", "csv"}:
+        if wanted & {"query", "summary", "csv", "transform"}:
             table = data.csv_file(args.cache / f"orders-{args.rows}.csv", args.rows)
             if "query" in wanted:
                 queries(args, scratch, table)
             if "summary" in wanted:
                 summary(args, scratch, table)
+            if "transform" in wanted:
+                transforms(args, scratch, table)
             if "csv" in wanted:
                 csv_import(args, scratch, table)
         if "xlsx" in wanted:

@@ -16,7 +16,8 @@ CREATE UNIQUE INDEX users_local ON users (is_local) WHERE is_local = 1;
 CREATE TABLE sources (
     id           INTEGER PRIMARY KEY,
     user_id      INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-    kind         TEXT NOT NULL CHECK (kind IN ('path', 'name')),
+    -- `sheet`: what a transform saved as a sheet of its own; the identity is the sheet that it was made from.
+    kind         TEXT NOT NULL CHECK (kind IN ('path', 'name', 'sheet')),
     identity     TEXT NOT NULL,
     sha256       TEXT NOT NULL,
     n_bytes      INTEGER NOT NULL,
@@ -41,6 +42,8 @@ CREATE TABLE sheets (
     position    INTEGER NOT NULL,
     -- The current one; null only while the sheet is being created.
     version_id  INTEGER REFERENCES versions (id) DEFERRABLE INITIALLY DEFERRED,
+    -- Why the newest reading of its file is not the current version: a step that failed on it.
+    held        TEXT,
     created_at  INTEGER NOT NULL,
     deleted_at  INTEGER
 ) STRICT;
@@ -61,6 +64,11 @@ CREATE TABLE versions (
     file        TEXT NOT NULL,
     n_bytes     INTEGER NOT NULL,
     made_by     TEXT NOT NULL,
+    -- The number of the version that holds the rows as they were read, and all the steps from there to here.
+    reading     INTEGER NOT NULL,
+    steps       TEXT NOT NULL,
+    -- Who made it: an address, or `local`.
+    author      TEXT NOT NULL,
     pinned      INTEGER NOT NULL DEFAULT 0,
     created_at  INTEGER NOT NULL,
     UNIQUE (sheet_id, number)

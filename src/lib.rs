@@ -13,6 +13,7 @@
 //! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
 //! | [`stats`] | summaries of sheets and tests of hypotheses: builds SQL, computes from its answers |
 //! | [`export`] | the only `rust_xlsxwriter`: rows out to CSV, XLSX, Parquet and JSON, and what those can't say |
+//! | [`transform`] | typed steps into SQL, each a SELECT over the step before |
 //! | [`worker`] | the process boundary: `task` and `frame` are the protocol, `child` the worker, `pool` and `process` its server |
 //! | [`catalog`] | the only SQLite: users, sources, sheets, versions, results, history; applies `migrations/` |
 //! | [`store`] | version files, results and originals on disk: sealed, published, swept |
@@ -55,6 +56,7 @@ pub mod stats;
 pub mod store;
 pub mod tool;
 pub mod tools;
+pub mod transform;
 pub mod value;
 pub mod worker;
 pub mod workspace;

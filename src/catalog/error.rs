@@ -25,6 +25,10 @@ pub enum CatalogError {
     Conflict { sheet: SheetName, based_on: u64, current: u64 },
     #[error("no sheet is named `{name}`")]
     SheetNotFound { name: String, nearest: Vec<String> },
+    #[error("the sheet `{sheet}` has no version {number}")]
+    VersionNotFound { sheet: SheetName, number: u64 },
+    #[error("there is a sheet named `{0}` already")]
+    NameTaken(SheetName),
     #[error("there is no result `{0}`, or it has expired")]
     ResultNotFound(String),
     #[error("the catalog holds text that can't be read back: {0}")]
@@ -74,6 +78,10 @@ impl From<CatalogError> for Fault {
                     format!("did you mean {}?", names.join(" or "))
                 })
             }
+            CatalogError::VersionNotFound { .. } => Fault::new(Code::SheetNotFound, message)
+                .hint("`sheet_history` lists the versions that are kept: the newest 20"),
+            CatalogError::NameTaken(_) => Fault::new(Code::InvalidArguments, message)
+                .hint("give another name, or leave `save_as` out to make a new version of the sheet"),
             CatalogError::ResultNotFound(_) => Fault::new(Code::ResultNotFound, message)
                 .hint("results are kept for an hour and within a quota: run the query again"),
             CatalogError::Sql(_) => Fault::internal(message),

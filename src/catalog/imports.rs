@@ -1,12 +1,13 @@
-//! Committing what an import or a transform made, and finding what was imported before.
+//! Committing what an import made, and finding what was imported before.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
 use super::{
-    Catalog, CatalogError, Change, Identity, ImportedSheet, NewSheet, NewSource, NewVersion, Publish, Sheet, UserId,
-    Version, immediate, now, sheets, to_json,
+    Catalog, CatalogError, Change, Identity, ImportedSheet, NewSheet, NewSource, Publish, Sheet, UserId, immediate,
+    now, sheets, to_json,
+    versions::{self, Lineage},
 };
 use crate::name::SheetName;
 
@@ -14,7 +15,9 @@ impl Catalog {
     /// Commits the reading of a file: `publish` puts its version files into place, and the catalog names them, or neither.
     ///
     /// The same path or name is the same source; failing that, the same bytes in the same format are, and a newly given
-    /// path becomes its path if the one before is gone. Sheets are matched by title; those that are gone from the file keep their last version.
+    /// path becomes its path if the one before is gone. Sheets are matched by title; those that are gone from the file
+    /// keep their last version. A sheet with steps gets two versions: its rows as read, and what the steps made of them
+    /// (`NewSheet::replay`).
     pub fn commit_import(
         &self,
         user: UserId,
@@ -26,19 +29,18 @@ impl Catalog {
         let tx = immediate(&mut conn)?;
         publish()?;
         let source_id = put_source(&tx, user, source)?;
-        let mut known = sheets::of_source(&tx, user, source_id)?;
-        // A worksheet that was asked for by its name is no other one.
-        let only_one = known.len() == 1 && new_sheets.len() == 1 && !source.is_picked();
+        let known = sheets::of_source(&tx, user, source_id)?;
+        let titles: Vec<&str> = new_sheets.iter().map(|new| new.title.as_str()).collect();
+        let matched = matched(known, source, &titles);
         let mut done = Vec::with_capacity(new_sheets.len());
-        for new in new_sheets {
-            let matched = known.iter().position(|sheet| only_one || sheet.title == new.title);
-            match matched.map(|idx| known.remove(idx)) {
-                Some(sheet) => done.push(update_sheet(&tx, &sheet, &new)?),
+        for (new, known) in new_sheets.into_iter().zip(matched) {
+            match known {
+                Some(sheet) => done.push(update_sheet(&tx, &sheet, new)?),
                 None if source.is_refresh && (source.is_picked() || was_deleted(&tx, source_id, &new.title)?) => {}
-                None => done.push(insert_sheet(&tx, user, source_id, new)?),
+                None => done.push(insert_sheet(&tx, user, source_id, &new)?),
             }
         }
-        if done.iter().any(|(_, change)| *change != Change::Same) {
+        if done.iter().any(|(_, change)| matches!(change, Change::New | Change::Changed)) {
             sheets::bump_generation(&tx, user)?;
         }
         let imported = done
@@ -49,27 +51,19 @@ impl Catalog {
         Ok(imported)
     }
 
-    /// Commits a new version of a sheet that builds on version `based_on`; a conflict when another came first.
-    pub fn commit_version(
+    /// The live sheets that an import of these tables would find, in the order of the titles.
+    pub fn match_import(
         &self,
         user: UserId,
-        sheet_id: i64,
-        based_on: u64,
-        new: &NewVersion,
-        publish: Publish<'_>,
-    ) -> Result<Version, CatalogError> {
-        let mut conn = self.durable();
-        let tx = immediate(&mut conn)?;
-        let sheet = sheets::by_id(&tx, user, sheet_id)?;
-        if sheet.version.number != based_on {
-            return Err(CatalogError::Conflict { sheet: sheet.name, based_on, current: sheet.version.number });
-        }
-        publish()?;
-        insert_version(&tx, sheet_id, Some(based_on), new)?;
-        sheets::bump_generation(&tx, user)?;
-        let version = sheets::by_id(&tx, user, sheet_id)?.version;
-        tx.commit()?;
-        Ok(version)
+        source: &NewSource,
+        titles: &[&str],
+    ) -> Result<Vec<Option<Sheet>>, CatalogError> {
+        let conn = self.reads();
+        let known = match known_source(&conn, user, source)? {
+            Some(id) => sheets::of_source(&conn, user, id)?,
+            None => Vec::new(),
+        };
+        Ok(matched(known, source, titles))
     }
 
     /// The live sheets of the source with this path or name, in the file's order; empty when there is none.
@@ -94,7 +88,11 @@ impl Catalog {
     }
 }
 
-fn source_by_identity(conn: &Connection, user: UserId, identity: &Identity) -> Result<Option<i64>, CatalogError> {
+pub(super) fn source_by_identity(
+    conn: &Connection,
+    user: UserId,
+    identity: &Identity,
+) -> Result<Option<i64>, CatalogError> {
     Ok(conn
         .prepare_cached("SELECT id FROM sources WHERE user_id = ?1 AND kind = ?2 AND identity = ?3")?
         .query_row((user.0, identity.kind(), identity.text()), |row| row.get(0))
@@ -113,14 +111,18 @@ fn source_by_hash(conn: &Connection, user: UserId, sha256: &str, format: &str) -
         .optional()?)
 }
 
+/// The source that this is another reading of: by its path or name, else by its bytes.
+fn known_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<Option<i64>, CatalogError> {
+    match source_by_identity(conn, user, &new.identity)? {
+        Some(id) => Ok(Some(id)),
+        None => source_by_hash(conn, user, &new.sha256, &new.format),
+    }
+}
+
 fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, CatalogError> {
     let (options, issues) = (to_json(&new.options)?, to_json(&new.issues)?);
     let same_identity = source_by_identity(conn, user, &new.identity)?;
-    let known = match same_identity {
-        Some(id) => Some(id),
-        None => source_by_hash(conn, user, &new.sha256, &new.format)?,
-    };
-    let Some(id) = known else {
+    let Some(id) = known_source(conn, user, new)? else {
         conn.execute(
             "INSERT INTO sources (user_id, kind, identity, sha256, n_bytes, modified_ns, format, options, issues,
              linked, created_at, updated_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?11)",
@@ -167,6 +169,17 @@ fn put_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<i64, C
     Ok(id)
 }
 
+/// Which of a source's sheets the tables are, by their titles.
+fn matched(mut known: Vec<Sheet>, source: &NewSource, titles: &[&str]) -> Vec<Option<Sheet>> {
+    // A worksheet that was asked for by its name is no other one.
+    let only_one = known.len() == 1 && titles.len() == 1 && !source.is_picked();
+    let mut find = |title: &&str| {
+        let found = known.iter().position(|sheet| only_one || sheet.title == *title);
+        found.map(|idx| known.remove(idx))
+    };
+    titles.iter().map(&mut find).collect()
+}
+
 /// Whether a source is a linked file that is no longer there.
 fn is_gone(conn: &Connection, source_id: i64) -> Result<bool, CatalogError> {
     let sql = "SELECT identity FROM sources WHERE id = ?1 AND kind = 'path'";
@@ -174,20 +187,40 @@ fn is_gone(conn: &Connection, source_id: i64) -> Result<bool, CatalogError> {
     Ok(path.is_some_and(|path| Path::new(&path).try_exists().is_ok_and(|exists| !exists)))
 }
 
-fn update_sheet(conn: &Connection, sheet: &Sheet, new: &NewSheet) -> Result<(i64, Change), CatalogError> {
+fn update_sheet(conn: &Connection, sheet: &Sheet, new: NewSheet) -> Result<(i64, Change), CatalogError> {
     conn.execute(
         "UPDATE sheets SET title = ?2, hidden = ?3, position = ?4 WHERE id = ?1",
         (sheet.id, &new.title, new.hidden, new.position),
     )?;
-    if sheet.version.file == new.version.file {
+    if let Some(last) = versions::newest_reading(conn, sheet.id)?.filter(|last| last.file == new.version.file) {
         // The same rows, perhaps read in another way.
         conn.execute(
             "UPDATE versions SET issues = ?2, layout = ?3 WHERE id = ?1",
-            (sheet.version.id, to_json(&new.version.issues)?, new.version.layout.as_ref().map(to_json).transpose()?),
+            (last.id, to_json(&new.version.issues)?, new.version.layout.as_ref().map(to_json).transpose()?),
         )?;
         return Ok((sheet.id, Change::Same));
     }
-    insert_version(conn, sheet.id, Some(sheet.version.number), &new.version)?;
+    let current = sheet.version.number;
+    if let Some(replay) = &new.replay {
+        versions::check_current(sheet, replay.steps_of)?;
+    } else if !sheet.version.steps.is_empty() {
+        // Steps that were added while the file was read.
+        return Err(CatalogError::Conflict { sheet: sheet.name.clone(), based_on: current - 1, current });
+    }
+    let reading_id = versions::insert(conn, sheet.id, &new.version, &Lineage::of_reading(Some(current)))?;
+    match new.replay.map(|replay| replay.outcome) {
+        None => versions::make_current(conn, sheet.id, reading_id)?,
+        Some(Ok(version)) => {
+            let reading = versions::newest_reading(conn, sheet.id)?.map(|reading| reading.number);
+            let lineage = Lineage { based_on: reading, reading, steps: sheet.version.steps.clone() };
+            let id = versions::insert(conn, sheet.id, &version, &lineage)?;
+            versions::make_current(conn, sheet.id, id)?;
+        }
+        Some(Err(why)) => {
+            conn.execute("UPDATE sheets SET held = ?2 WHERE id = ?1", (sheet.id, why))?;
+            return Ok((sheet.id, Change::Held));
+        }
+    }
     Ok((sheet.id, Change::Changed))
 }
 
@@ -196,44 +229,28 @@ fn was_deleted(conn: &Connection, source_id: i64, title: &str) -> Result<bool, C
     Ok(conn.prepare_cached(sql)?.query_row((source_id, title), |row| row.get(0))?)
 }
 
-fn insert_sheet(conn: &Connection, user: UserId, source_id: i64, new: NewSheet) -> Result<(i64, Change), CatalogError> {
-    let taken = sheets::names(conn, user)?;
-    // A long name cut before its number can end in two underscores, which no title gives: pass it through again.
-    let normal = |name: &SheetName| SheetName::from_title(name.as_str());
-    let name = normal(&new.suggested.made_unique(|name| taken.iter().any(|other| other == normal(name).as_str())));
+fn insert_sheet(
+    conn: &Connection,
+    user: UserId,
+    source_id: i64,
+    new: &NewSheet,
+) -> Result<(i64, Change), CatalogError> {
+    let name = free_name(conn, user, &new.suggested)?;
     conn.execute(
         "INSERT INTO sheets (user_id, source_id, name, title, hidden, position, created_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (user.0, source_id, name.as_str(), &new.title, new.hidden, new.position, now()),
     )?;
     let id = conn.last_insert_rowid();
-    insert_version(conn, id, None, &new.version)?;
+    let version_id = versions::insert(conn, id, &new.version, &Lineage::of_reading(None))?;
+    versions::make_current(conn, id, version_id)?;
     Ok((id, Change::New))
 }
 
-fn insert_version(
-    conn: &Connection,
-    sheet_id: i64,
-    based_on: Option<u64>,
-    new: &NewVersion,
-) -> Result<(), CatalogError> {
-    conn.execute(
-        "INSERT INTO versions (sheet_id, number, based_on, n_rows, columns, issues, layout, file, n_bytes, made_by,
-         created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        rusqlite::params![
-            sheet_id,
-            based_on.unwrap_or(0) + 1,
-            based_on,
-            new.n_rows,
-            to_json(&new.columns)?,
-            to_json(&new.issues)?,
-            new.layout.as_ref().map(to_json).transpose()?,
-            new.file,
-            new.n_bytes,
-            to_json(&new.made_by)?,
-            now(),
-        ],
-    )?;
-    conn.execute("UPDATE sheets SET version_id = ?2 WHERE id = ?1", (sheet_id, conn.last_insert_rowid()))?;
-    Ok(())
+/// The wanted name, numbered if a live sheet has it.
+pub(super) fn free_name(conn: &Connection, user: UserId, wanted: &SheetName) -> Result<SheetName, CatalogError> {
+    let taken = sheets::names(conn, user)?;
+    // A long name cut before its number can end in two underscores, which no title gives: pass it through again.
+    let normal = |name: &SheetName| SheetName::from_title(name.as_str());
+    Ok(normal(&wanted.clone().made_unique(|name| taken.iter().any(|other| other == normal(name).as_str()))))
 }

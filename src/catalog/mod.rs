@@ -7,11 +7,13 @@ mod history;
 mod imports;
 mod model;
 mod private;
+mod purge;
 mod schema;
 mod sheets;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::{
     path::Path,

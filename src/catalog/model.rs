@@ -22,6 +22,8 @@ pub enum Identity {
     Path(String),
     /// Of inline text or an upload.
     Name(String),
+    /// Of a sheet that a transform saved: the name of the sheet it was made from.
+    Sheet(String),
 }
 
 impl Identity {
@@ -29,12 +31,13 @@ impl Identity {
         match self {
             Identity::Path(_) => "path",
             Identity::Name(_) => "name",
+            Identity::Sheet(_) => "sheet",
         }
     }
 
     pub fn text(&self) -> &str {
         match self {
-            Identity::Path(text) | Identity::Name(text) => text,
+            Identity::Path(text) | Identity::Name(text) | Identity::Sheet(text) => text,
         }
     }
 }
@@ -80,9 +83,12 @@ pub struct Source {
 }
 
 impl Source {
-    /// For people: the path, or the name it came with.
-    pub fn shown(&self) -> &str {
-        self.identity.text()
+    /// For people: the path, the name it came with, or the sheet it was made from.
+    pub fn shown(&self) -> String {
+        match &self.identity {
+            Identity::Path(text) | Identity::Name(text) => text.clone(),
+            Identity::Sheet(name) => format!("made from `{name}`"),
+        }
     }
 }
 
@@ -94,6 +100,8 @@ pub struct LinkedSource {
     pub modified_ns: Option<i64>,
     pub options: Json,
     pub sheets: Vec<SheetName>,
+    /// Of those, the sheets that are not as of the file's last reading, and why.
+    pub held: Vec<(SheetName, String)>,
 }
 
 /// A table found in a source.
@@ -106,6 +114,17 @@ pub struct NewSheet {
     /// Made unique in the workspace when the sheet is new; a sheet that is known keeps its name.
     pub suggested: SheetName,
     pub version: NewVersion,
+    /// For a sheet with steps: what they made of the new rows.
+    pub replay: Option<Replay>,
+}
+
+/// A sheet's steps, applied to rows that were read anew.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Replay {
+    /// Number of the sheet's current version, whose steps these are.
+    pub steps_of: u64,
+    /// The new version, or why there is none.
+    pub outcome: Result<NewVersion, String>,
 }
 
 /// Where a table lies in its source, rows counted from 1, and how the text was read.
@@ -133,6 +152,8 @@ pub struct NewVersion {
     pub n_bytes: u64,
     /// The tool with its steps or SQL.
     pub made_by: Json,
+    /// Of a transform: what it did to the version that it builds on.
+    pub steps: Vec<Json>,
 }
 
 /// A snapshot of a sheet's rows.
@@ -148,11 +169,25 @@ pub struct Version {
     pub file: String,
     pub n_bytes: u64,
     pub made_by: Json,
+    /// The version that it was made from; none for a sheet's first.
+    pub based_on: Option<u64>,
+    /// The version that holds the rows as they were read.
+    pub reading: u64,
+    /// All steps from `reading` to here.
+    pub steps: Vec<Json>,
+    /// An address, or `local`.
+    pub author: String,
+    pub pinned: bool,
     /// Unix milliseconds.
     pub created_at: i64,
 }
 
 impl Version {
+    /// Whether it holds the rows as they were read.
+    pub fn is_reading(&self) -> bool {
+        self.reading == self.number
+    }
+
     /// The tool that made it.
     pub fn tool(&self) -> &str {
         self.made_by.get("tool").and_then(Json::as_str).unwrap_or_default()
@@ -169,6 +204,18 @@ pub struct Sheet {
     pub source: Source,
     /// The current one.
     pub version: Version,
+    /// Unix milliseconds; none while it lives.
+    pub deleted_at: Option<i64>,
+}
+
+/// A sheet that can still be restored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedSheet {
+    /// What `restore` finds it by: its name, or `name#id` where that is another sheet's by now.
+    pub handle: String,
+    pub n_rows: u64,
+    /// Unix milliseconds.
+    pub deleted_at: i64,
 }
 
 /// What an import did to a sheet.
@@ -177,6 +224,8 @@ pub enum Change {
     New,
     Changed,
     Same,
+    /// A step failed on the new rows: the last version stays the current one.
+    Held,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    Catalog, CatalogError, Identity, LinkedSource, Manifest, Sheet, SheetPage, Source, UserId, Version, from_json,
-    immediate, now,
+    Catalog, CatalogError, DeletedSheet, Identity, LinkedSource, Manifest, Sheet, SheetPage, Source, UserId, Version,
+    from_json, immediate, now,
 };
 use crate::name::{SheetName, nearest};
 
@@ -12,10 +12,15 @@ use crate::name::{SheetName, nearest};
 const LIVE: &str = "FROM sheets s JOIN sources o ON o.id = s.source_id JOIN versions v ON v.id = s.version_id
      WHERE s.user_id = ?1 AND s.deleted_at IS NULL";
 
+/// The same of deleted ones.
+const DELETED: &str = "FROM sheets s JOIN sources o ON o.id = s.source_id JOIN versions v ON v.id = s.version_id
+     WHERE s.user_id = ?1 AND s.deleted_at IS NOT NULL";
+
 const SHEET: &str = "SELECT s.id, s.name, s.title, s.hidden, s.position,
      o.id AS source_id, o.kind, o.identity, o.sha256, o.n_bytes AS source_n_bytes, o.modified_ns, o.format, o.options,
      o.issues AS source_issues, o.linked,
-     v.id AS version_id, v.number, v.n_rows, v.columns, v.issues, v.layout, v.file, v.n_bytes, v.made_by, v.created_at";
+     v.id AS version_id, v.number, v.n_rows, v.columns, v.issues, v.layout, v.file, v.n_bytes, v.made_by,
+     v.based_on, v.reading, v.steps, v.author, v.pinned, v.created_at, s.deleted_at";
 
 /// Sheets with `?2` in their name, title, file or column names, or all. SQLite's own `lower` knows ASCII only.
 const SEARCH: &str = "AND (?2 IS NULL OR instr(s.name, ?2) > 0 OR instr(lower_case(s.title), ?2) > 0
@@ -56,7 +61,7 @@ impl Catalog {
     pub fn linked_sources(&self, user: UserId) -> Result<Vec<LinkedSource>, CatalogError> {
         let conn = self.reads();
         let mut statement = conn.prepare_cached(
-            "SELECT o.id, o.identity, o.n_bytes, o.modified_ns, o.options, s.name
+            "SELECT o.id, o.identity, o.n_bytes, o.modified_ns, o.options, s.name, s.held
              FROM sources o JOIN sheets s ON s.source_id = o.id
              WHERE o.user_id = ?1 AND o.linked = 1 AND s.deleted_at IS NULL ORDER BY o.id, s.position",
         )?;
@@ -66,10 +71,13 @@ impl Catalog {
             let path: String = row.get(1)?;
             if linked.last().is_none_or(|last| last.path != path) {
                 let (n_bytes, modified_ns, options) = (row.get(2)?, row.get(3)?, from_json(row, "options")?);
-                linked.push(LinkedSource { path, n_bytes, modified_ns, options, sheets: Vec::new() });
+                let (sheets, held) = (Vec::new(), Vec::new());
+                linked.push(LinkedSource { path, n_bytes, modified_ns, options, sheets, held });
             }
             if let Some(last) = linked.last_mut() {
-                last.sheets.push(name_of(row, 5)?);
+                let name = name_of(row, 5)?;
+                last.held.extend(row.get::<_, Option<String>>(6)?.map(|why| (name.clone(), why)));
+                last.sheets.push(name);
             }
         }
         Ok(linked)
@@ -100,6 +108,26 @@ impl Catalog {
         )?;
         let versions = statement.query_map((user.0, sheet_id), version_of)?.collect::<Result<_, _>>()?;
         Ok(versions)
+    }
+
+    /// The live sheet of this name, else the one of this handle that was deleted last.
+    pub fn sheet_or_deleted(&self, user: UserId, handle: &str) -> Result<Sheet, CatalogError> {
+        find(&self.reads(), user, handle)
+    }
+
+    /// The sheets that can be restored, those deleted last first.
+    pub fn deleted_sheets(&self, user: UserId) -> Result<Vec<DeletedSheet>, CatalogError> {
+        let conn = self.reads();
+        let mut taken = names(&conn, user)?;
+        let mut statement = conn.prepare_cached(&format!("{SHEET} {DELETED} ORDER BY s.deleted_at DESC, s.id DESC"))?;
+        let sheets: Vec<Sheet> = statement.query_map([user.0], sheet_of)?.collect::<Result<_, _>>()?;
+        let deleted = sheets.into_iter().map(|sheet| {
+            let name = sheet.name.to_string();
+            let handle = if taken.contains(&name) { format!("{name}#{}", sheet.id) } else { name.clone() };
+            taken.push(name);
+            DeletedSheet { handle, n_rows: sheet.version.n_rows, deleted_at: sheet.deleted_at.unwrap_or_default() }
+        });
+        Ok(deleted.collect())
     }
 
     /// Takes a sheet out of the workspace; its name is free at once, its rows are swept after 30 days.
@@ -143,7 +171,22 @@ pub(super) fn names(conn: &Connection, user: UserId) -> Result<Vec<String>, Cata
     Ok(names)
 }
 
-fn by_name(conn: &Connection, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
+/// The live sheet of this name, else the deleted one of this name or `name#id`, the last deleted first.
+pub(super) fn find(conn: &Connection, user: UserId, handle: &str) -> Result<Sheet, CatalogError> {
+    let not_found = match by_name(conn, user, handle) {
+        Err(error @ CatalogError::SheetNotFound { .. }) => error,
+        other => return other,
+    };
+    let deleted = conn
+        .prepare_cached(&format!(
+            "{SHEET} {DELETED} AND ?2 IN (s.name, s.name || '#' || s.id) ORDER BY s.deleted_at DESC, s.id DESC LIMIT 1"
+        ))?
+        .query_row((user.0, handle.to_lowercase()), sheet_of)
+        .optional()?;
+    deleted.ok_or(not_found)
+}
+
+pub(super) fn by_name(conn: &Connection, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
     let found = conn
         .prepare_cached(&format!("{SHEET} {LIVE} AND s.name = ?2"))?
         .query_row((user.0, name.to_lowercase()), sheet_of)
@@ -171,6 +214,7 @@ fn sheet_of(row: &Row<'_>) -> rusqlite::Result<Sheet> {
             id: row.get("source_id")?,
             identity: match row.get_ref("kind")?.as_str()? {
                 "path" => Identity::Path(row.get("identity")?),
+                "sheet" => Identity::Sheet(row.get("identity")?),
                 _ => Identity::Name(row.get("identity")?),
             },
             sha256: row.get("sha256")?,
@@ -182,10 +226,11 @@ fn sheet_of(row: &Row<'_>) -> rusqlite::Result<Sheet> {
             linked: row.get("linked")?,
         },
         version: version_of(row)?,
+        deleted_at: row.get("deleted_at")?,
     })
 }
 
-fn version_of(row: &Row<'_>) -> rusqlite::Result<Version> {
+pub(super) fn version_of(row: &Row<'_>) -> rusqlite::Result<Version> {
     let has_layout = row.get_ref("layout")? != rusqlite::types::ValueRef::Null;
     Ok(Version {
         id: row.get("version_id")?,
@@ -197,6 +242,11 @@ fn version_of(row: &Row<'_>) -> rusqlite::Result<Version> {
         file: row.get("file")?,
         n_bytes: row.get("n_bytes")?,
         made_by: from_json(row, "made_by")?,
+        based_on: row.get("based_on")?,
+        reading: row.get("reading")?,
+        steps: from_json(row, "steps")?,
+        author: row.get("author")?,
+        pinned: row.get("pinned")?,
         created_at: row.get("created_at")?,
     })
 }

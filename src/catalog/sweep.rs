@@ -49,7 +49,13 @@ fn drop_old(conn: &Connection, at: i64) -> Result<(), CatalogError> {
     conn.execute("DELETE FROM sheets WHERE deleted_at <= ?1", [at - DELETED_LIFE])?;
     conn.execute("DELETE FROM sources WHERE id NOT IN (SELECT source_id FROM sheets)", [])?;
     conn.execute(
-        "DELETE FROM versions WHERE pinned = 0 AND id IN (
+        // Besides the newest: what is current, the reading that it builds on, and the last one of the file.
+        "DELETE FROM versions AS old WHERE pinned = 0 AND id NOT IN (SELECT version_id FROM sheets)
+         AND NOT EXISTS (
+             SELECT 1 FROM sheets s JOIN versions v ON v.id = s.version_id
+             WHERE s.id = old.sheet_id AND v.reading = old.number)
+         AND number <> (SELECT max(number) FROM versions v WHERE v.sheet_id = old.sheet_id AND v.reading = v.number)
+         AND id IN (
              SELECT id FROM (
                  SELECT id, row_number() OVER (PARTITION BY sheet_id ORDER BY number DESC) AS age FROM versions)
              WHERE age > ?1)",

@@ -28,6 +28,7 @@ fn version(file: &str) -> NewVersion {
         file: file.to_owned(),
         n_bytes: 1,
         made_by: json!({"tool": "import_file"}),
+        steps: Vec::new(),
     }
 }
 
@@ -53,6 +54,7 @@ fn import(catalog: &Catalog, user: UserId, identity: Identity, sha256: &str, tab
             position: u32::try_from(idx).unwrap(),
             suggested: SheetName::from_title(title),
             version: version(file),
+            replay: None,
         })
         .collect();
     catalog

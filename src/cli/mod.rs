@@ -6,6 +6,7 @@ mod convert;
 mod doctor;
 mod import;
 mod inspect;
+mod purge;
 mod stdio;
 mod terminal;
 mod tools;
@@ -39,6 +40,8 @@ enum Command {
     Inspect(inspect::Args),
     /// Write a file's table in another format to standard output
     Convert(convert::Args),
+    /// Remove sheets for good, with all their versions and files
+    Purge(purge::Args),
     /// Check the installation and the data folder
     Doctor(doctor::Args),
     /// Run as a worker process (Quire starts these itself)
@@ -59,6 +62,7 @@ impl Cli {
             Command::Import(args) => on_runtime(import::run(settings, args)),
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),
             Command::Convert(args) => on_runtime(convert::run(settings, args)),
+            Command::Purge(args) => on_runtime(purge::run(settings, args)),
             Command::Doctor(args) => on_runtime(doctor::run(settings, args)),
         }
     }

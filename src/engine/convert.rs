@@ -129,7 +129,7 @@ impl Engine {
 }
 
 /// A row of DESCRIBE: name and type come first.
-fn described(row: &str) -> Option<Column> {
+pub(super) fn described(row: &str) -> Option<Column> {
     let cells: Vec<serde_json::Value> = serde_json::from_str(row).ok()?;
     match cells.as_slice() {
         [name, type_name, ..] => {

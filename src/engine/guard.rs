@@ -13,6 +13,7 @@ use std::{
 use duckdb::Connection;
 use serde_json::{Map, Value};
 
+use super::transform::Expression;
 use crate::{
     fault::{Code, Fault},
     name::{SheetName, nearest},
@@ -34,10 +35,7 @@ pub(super) fn check(
     sheets: &BTreeMap<SheetName, PathBuf>,
 ) -> Result<Allowed, Fault> {
     let (explain, select) = split_explain(sql);
-    let tree: String = connection
-        .query_row("SELECT json_serialize_sql(?::VARCHAR)", [select], |row| row.get(0))
-        .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
-    let tree = parsed(&tree)?;
+    let tree = parsed(connection, select)?;
     let statements = match tree.get("statements").and_then(Value::as_array) {
         Some(statements) if tree.get("error") == Some(&Value::Bool(false)) => statements,
         _ => return Err(not_a_select(&tree)),
@@ -55,13 +53,68 @@ pub(super) fn check(
     Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used })
 }
 
+/// Checks that a text is one expression: put between parentheses it is all that a SELECT selects, and changes nothing
+/// around it.
+pub(super) fn expression(connection: &Connection, text: &str) -> Result<Expression, Fault> {
+    let tree = parsed(connection, &format!("SELECT ({text}\n) FROM this"))?;
+    let message = tree.get("error_message").and_then(Value::as_str);
+    if let Some(message) = message {
+        return Err(Fault::new(Code::InvalidSql, format!("`{text}` is no expression: {message}"))
+            .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT"));
+    }
+    let node = match tree.get("statements").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([statement]) => statement.get("node"),
+        _ => None,
+    };
+    let list = node.and_then(|node| node.get("select_list")).and_then(Value::as_array).map(Vec::as_slice);
+    let is_plain = |node: &Value| {
+        let empty = |key: &str| node.get(key).is_none_or(|it| it.is_null() || it.as_array().is_some_and(Vec::is_empty));
+        let keys = ["where_clause", "modifiers", "group_expressions", "having", "qualify", "sample"];
+        node.get("type").and_then(Value::as_str) == Some("SELECT_NODE") && keys.iter().all(|key| empty(key))
+    };
+    match (node, list) {
+        (Some(node), Some([one])) if is_plain(node) && !has_star(one) => Ok(Expression { reorders: reorders(one) }),
+        _ => Err(Fault::new(Code::InvalidSql, format!("`{text}` is more than one expression"))
+            .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT")),
+    }
+}
+
+/// Whether it stands for several columns.
+fn has_star(node: &Value) -> bool {
+    match node {
+        Value::Array(nodes) => nodes.iter().any(has_star),
+        // A subquery has columns of its own.
+        Value::Object(fields) if text(fields, "class") == "SUBQUERY" => false,
+        Value::Object(fields) => text(fields, "class") == "STAR" || fields.values().any(has_star),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+fn reorders(node: &Value) -> bool {
+    match node {
+        Value::Array(nodes) => nodes.iter().any(reorders),
+        Value::Object(fields) => {
+            matches!(text(fields, "class"), "WINDOW" | "SUBQUERY") || fields.values().any(reorders)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// DuckDB's own syntax tree of the text.
+fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
+    let tree: String = connection
+        .query_row("SELECT json_serialize_sql(?::VARCHAR)", [sql], |row| row.get(0))
+        .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
+    read_tree(&tree)
+}
+
 /// The statement without the semicolon that ends it and what is behind, so that it can stand in parentheses.
 ///
 /// Where a semicolon is one, only the parser can tell: it is the first one before which the same tree stands.
 fn without_tail<'a>(connection: &Connection, select: &'a str, statement: &Value) -> &'a str {
     let is_same = |head: &str| {
         let tree = connection.query_row("SELECT json_serialize_sql(?::VARCHAR)", [head], |row| row.get::<_, String>(0));
-        let tree: Option<Value> = tree.ok().and_then(|tree| serde_json::from_str(&tree).ok());
+        let tree: Option<Value> = tree.ok().and_then(|tree| read_tree(&tree).ok());
         tree.and_then(|tree| tree.pointer("/statements/0").map(|it| it == statement)).unwrap_or(false)
     };
     let select = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());
@@ -99,7 +152,7 @@ fn not_a_select(tree: &Value) -> Fault {
 
 /// Trees are as deep as DuckDB lets expressions be, which is deeper than `serde_json`'s own limit; `worker::child` runs
 /// tasks on a stack that holds them.
-fn parsed(tree: &str) -> Result<Value, Fault> {
+fn read_tree(tree: &str) -> Result<Value, Fault> {
     let mut reader = serde_json::Deserializer::from_str(tree);
     reader.disable_recursion_limit();
     // A literal beyond a double's range is the one thing that DuckDB writes and JSON has not.

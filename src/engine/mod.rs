@@ -10,6 +10,7 @@ mod json;
 pub mod profile;
 mod query;
 pub mod rows;
+pub mod transform;
 pub mod types;
 
 use std::{

@@ -25,7 +25,7 @@ pub fn tool(contract: &Contract) -> Tool {
         ToolAnnotations::with_title(contract.title)
             .read_only(contract.effect == Effect::Reads)
             .destructive(contract.effect == Effect::Destroys)
-            .idempotent(contract.effect != Effect::Destroys)
+            .idempotent(matches!(contract.effect, Effect::Reads | Effect::Writes))
             .open_world(false),
     );
     tool

@@ -43,6 +43,7 @@ fn import(catalog: &Catalog, user: UserId, dir: &WorkspaceDir, path: &str, text:
         file: sealed.hash.clone(),
         n_bytes: sealed.n_bytes,
         made_by: json!({}),
+        steps: Vec::new(),
     };
     let sheet = NewSheet {
         title: path.to_owned(),
@@ -50,6 +51,7 @@ fn import(catalog: &Catalog, user: UserId, dir: &WorkspaceDir, path: &str, text:
         position: 0,
         suggested: SheetName::from_title(path),
         version,
+        replay: None,
     };
     let source = NewSource {
         identity: Identity::Path(path.to_owned()),

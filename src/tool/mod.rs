@@ -40,6 +40,8 @@ pub enum Effect {
     Reads,
     /// Adds; calling it again with the same arguments changes nothing more.
     Writes,
+    /// Adds, and adds again with each call; takes nothing away.
+    Changes,
     /// Takes something away.
     Destroys,
 }

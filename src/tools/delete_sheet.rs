@@ -33,8 +33,8 @@ impl Tool for DeleteSheet {
 
     const NAME: &'static str = "delete_sheet";
     const TITLE: &'static str = "Delete a sheet";
-    const ABOUT: &'static str = "Deletes a sheet with all its versions. The file it was read from stays, and can be \
-        imported again.";
+    const ABOUT: &'static str = "Deletes a sheet with all its versions; `restore_version` brings it back for 30 days. \
+        The file it was read from stays.";
     const EFFECT: Effect = Effect::Destroys;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Deleted, Fault> {

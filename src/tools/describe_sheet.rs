@@ -136,7 +136,7 @@ impl Tool for DescribeSheet {
             header_rows: sheet.version.layout.map(|layout| layout.header_rows).unwrap_or_default(),
             version: sheet.version.number,
             issues: sheet.version.issues,
-            source: sheet.source.shown().to_owned(),
+            source: sheet.source.shown(),
             title: sheet.title,
             versions: versions.collect(),
             truncated: false,

@@ -67,7 +67,7 @@ struct Sheet {
     name: String,
     /// The worksheet's name.
     title: String,
-    /// `new`, `changed` (a new version) or `unchanged`.
+    /// `new`, `changed` (a new version), `unchanged`, or `held`: a step failed on the new rows, see `notes`.
     state: String,
     version: u64,
     n_rows: u64,

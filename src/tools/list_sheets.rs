@@ -114,7 +114,7 @@ impl Tool for ListSheets {
                 n_rows: sheet.version.n_rows,
                 n_columns: count(sheet.version.columns.len()),
                 columns: sheet.version.columns.iter().take(N_COLUMNS).map(|column| column.name.clone()).collect(),
-                source: sheet.source.shown().to_owned(),
+                source: sheet.source.shown(),
                 title: sheet.title,
                 hidden: sheet.hidden,
                 n_issues: count(sheet.version.issues.len()),

@@ -8,9 +8,12 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod restore_version;
 mod rows;
+mod sheet_history;
 mod summarize_sheet;
 mod test_hypothesis;
+mod transform_sheet;
 
 use crate::tool::Registry;
 
@@ -24,6 +27,9 @@ pub fn registry() -> Registry {
         .with::<preview_rows::PreviewRows>()
         .with::<query::Query>()
         .with::<read_result::ReadResult>()
+        .with::<restore_version::RestoreVersion>()
+        .with::<sheet_history::SheetHistory>()
         .with::<summarize_sheet::SummarizeSheet>()
         .with::<test_hypothesis::TestHypothesis>()
+        .with::<transform_sheet::TransformSheet>()
 }

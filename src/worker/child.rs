@@ -29,6 +29,7 @@ use crate::{
     fault::{Code, Fault},
     ingest::{self, format::Format, receipt::Receipt},
     stats::{hypothesis, summary},
+    transform,
 };
 
 /// Serves tasks from standard input until it ends, which ends the process: that is how a worker notices that its
@@ -127,6 +128,11 @@ impl Child {
             Task::Profile { file, columns } => reply(&self.engine()?.profile(&file, &columns)?),
             Task::Hypothesis(question) => reply(&hypothesis::run(self.engine()?, &question)?),
             Task::Summary(subject) => reply(&summary::run(self.engine()?, &subject)?),
+            Task::Transform { manifest, request } => {
+                let engine = self.engine()?;
+                engine.set_manifest(manifest)?;
+                reply(&transform::run(engine, &request)?)
+            }
             Task::Import(import) => reply(&self.import(&import)?),
             Task::Raw { import, format, target } => reply(&raw(&import, format, &target)?),
             Task::Export { manifest, order } => reply(&self.export(manifest, &order)?),

@@ -12,6 +12,7 @@ use crate::{
     ingest::{Limits, Options},
     name::SheetName,
     stats::{hypothesis::Question, summary::Subject},
+    transform,
     value::Column,
 };
 
@@ -60,6 +61,8 @@ pub enum Task {
     Hypothesis(Box<Question>),
     /// Answers a `stats::summary::Summary`.
     Summary(Box<Subject>),
+    /// Applies steps to a sheet of the manifest. Answers a `transform::Transformed`.
+    Transform { manifest: Manifest, request: transform::Request },
     /// Answers an `ingest::receipt::Receipt`.
     Import(ImportTask),
     /// Writes the file's main table to `target` as text, every row of it. Answers nothing.

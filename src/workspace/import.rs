@@ -7,9 +7,10 @@ use serde_json::Value as Json;
 use super::{
     Inner, Workspace,
     file::{is_as_before, modified_ns, regular, unreadable},
+    replay::Replayed,
 };
 use crate::{
-    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Sheet, Source},
+    catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet, Source},
     context::Context,
     fault::{Code, Fault},
     ingest::{
@@ -18,6 +19,7 @@ use crate::{
     },
     name::SheetName,
     store::{self, Scratch},
+    transform::TRANSFORMED,
     worker::{
         pool::CallLimits,
         task::{ImportTask, Task},
@@ -26,7 +28,7 @@ use crate::{
 
 /// What an import did.
 pub struct Imported {
-    /// Each with `new`, `changed` or `unchanged`.
+    /// Each with `new`, `changed`, `unchanged` or `held`.
     pub sheets: Vec<(Sheet, &'static str)>,
     /// For people: format, encoding, delimiter.
     pub format: String,
@@ -183,8 +185,9 @@ impl Workspace {
             linked: origin.linked,
             is_refresh,
         };
+        let replays = self.replays(&source, &receipt, context).await?;
         let (file, name) = (file.to_owned(), origin.name);
-        self.blocking(move |inner| inner.commit(&source, receipt, &name, &file, &scratch)).await
+        self.blocking(move |inner| inner.commit(&source, receipt, replays, &name, &file, &scratch)).await
     }
 
     /// What is known of a linked file that has not changed since it was read with the same options.
@@ -254,6 +257,7 @@ impl Inner {
         &self,
         source: &NewSource,
         receipt: Receipt,
+        replays: Vec<Option<Replayed>>,
         name: &str,
         file: &Path,
         scratch: &Scratch,
@@ -262,8 +266,9 @@ impl Inner {
         let Receipt { encoding, delimiter, .. } = receipt;
         let format = shown_format(&receipt.format, encoding.clone(), delimiter.clone());
         let n_sheets = receipt.sheets.len();
-        let (mut sheets, mut files) = (Vec::new(), Vec::new());
-        for (position, found) in (0_u32..).zip(receipt.sheets) {
+        let (mut sheets, mut files, mut folders) = (Vec::new(), Vec::new(), Vec::new());
+        let mut n_steps = Vec::new();
+        for ((position, found), replayed) in (0_u32..).zip(receipt.sheets).zip(replays) {
             let Some(version_file) = found.file.clone() else {
                 return Err(Fault::internal(format!("the worker wrote no file for `{}`", found.title)));
             };
@@ -284,27 +289,55 @@ impl Inner {
                 file: sealed.hash.clone(),
                 n_bytes: sealed.n_bytes,
                 made_by: serde_json::json!({"tool": "import_file"}),
+                steps: Vec::new(),
             };
-            sheets.push(NewSheet { title: found.title, hidden: found.hidden, position, suggested, version });
+            let (title, hidden) = (found.title, found.hidden);
+            let mut new = NewSheet { title, hidden, position, suggested, version, replay: None };
             files.push((version_file, sealed.hash));
+            if let Some(Replayed { steps_of, n_steps: n, outcome }) = replayed {
+                n_steps.push((new.title.clone(), n));
+                let outcome = outcome.map(|(version, scratch)| {
+                    files.push((scratch.path().join(TRANSFORMED), version.file.clone()));
+                    folders.push(scratch);
+                    version
+                });
+                new.replay = Some(Replay { steps_of, outcome });
+            }
+            sheets.push(new);
         }
         let mut publish = || {
             self.dir.publish_versions(&files)?;
             original.iter().try_for_each(|original| self.dir.publish_original(original))
         };
         let imported = self.house.catalog.commit_import(self.user.id, source, sheets, &mut publish)?;
+        drop(folders);
+        let mut notes = Vec::new();
         let sheets = imported.into_iter().map(|ImportedSheet { sheet, change }| {
+            let steps = n_steps.iter().find(|(title, _)| *title == sheet.title);
+            if let (Some((_, n)), Change::Changed) = (steps, change) {
+                notes.push(format!("the {n} steps of `{}` were applied to the new rows", sheet.name));
+            }
             let state = match change {
                 Change::New => "new",
                 Change::Changed => "changed",
                 Change::Same => "unchanged",
+                Change::Held => "held",
             };
             (sheet, state)
         });
         let sheets: Vec<(Sheet, &str)> = sheets.collect();
         let first = sheets.iter().map(|(sheet, _)| &sheet.source).find(|first| first.identity != source.identity);
-        let notes = first.map(|first| same_bytes(source, first)).into_iter().collect();
-        Ok(Imported { sheets, format, issues: source.issues.clone(), notes })
+        let held = self.held_notes(first.map_or(&source.identity, |first| &first.identity).text())?;
+        let mut said: Vec<String> = first.map(|first| same_bytes(source, first)).into_iter().collect();
+        said.extend(notes);
+        said.extend(held);
+        Ok(Imported { sheets, format, issues: source.issues.clone(), notes: said })
+    }
+
+    /// What to say of a file's sheets that are not as of its last reading.
+    fn held_notes(&self, path: &str) -> Result<Vec<String>, Fault> {
+        let linked = self.house.catalog.linked_sources(self.user.id)?;
+        Ok(linked.iter().filter(|it| it.path == path).flat_map(super::refresh::held_notes).collect())
     }
 }
 

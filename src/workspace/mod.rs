@@ -3,13 +3,16 @@
 mod convert;
 mod export;
 mod file;
+mod history;
 mod import;
 mod place;
 mod read;
 mod refresh;
+mod replay;
 mod results;
 pub mod roots;
 mod stats;
+mod transform;
 
 use std::{
     path::{Path, PathBuf},
@@ -30,9 +33,11 @@ use crate::{
 
 pub use self::{
     export::{Delivered, Delivery, Wanted},
+    history::Purge,
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
     stats::{HypothesisRequest, Summarized},
+    transform::{TransformCall, TransformDone},
 };
 
 /// How long old files lie at most while a server runs.

@@ -14,6 +14,7 @@ use crate::{
     context::Context,
     fault::{Code, Fault},
     ingest::Options,
+    name::SheetName,
 };
 
 /// Readings that failed, each with the file as it was then: it is not read again until it changes.
@@ -45,7 +46,7 @@ impl Workspace {
             }
         };
         let end = Instant::now() + self.limits().query_timeout;
-        let (mut notes, mut out_of_reach, mut is_first) = (Vec::new(), Vec::new(), true);
+        let (mut notes, mut out_of_reach, mut held, mut is_first) = (Vec::new(), Vec::new(), Vec::new(), true);
         for source in linked {
             let path = PathBuf::from(&source.path);
             if !source.sheets.iter().any(|name| is_wanted(name.as_str())) {
@@ -55,11 +56,13 @@ impl Workspace {
                 break;
             }
             if let Some(why) = self.out_of_reach(&path) {
-                out_of_reach.push(format!("`{}` {why}: {} as of its last reading", path.display(), names(&source)));
+                let note = format!("`{}` {why}: {} as of its last reading", path.display(), names(&source));
+                out_of_reach.push(with_held(note, &source));
                 continue;
             }
             let stamp = stamp(&path);
             if stamp == Some((source.n_bytes, source.modified_ns)) {
+                held.extend(held_notes(&source));
                 continue;
             }
             let outcome = match self.failed_before(&path, stamp) {
@@ -78,20 +81,23 @@ impl Workspace {
                 }
             };
             notes.push(outcome.unwrap_or_else(|fault| {
-                format!(
+                let note = format!(
                     "`{}` has changed or is gone and could not be read again ({}): {} as of its last reading",
                     path.display(),
                     fault.message,
                     names(&source)
-                )
+                );
+                with_held(note, &source)
             }));
         }
         notes.append(&mut out_of_reach);
         let n_more = notes.len().saturating_sub(MAX_NOTES);
+        notes.truncate(MAX_NOTES);
+        let mut notes: Vec<String> = notes.into_iter().flatten().collect();
         if n_more > 0 {
-            notes.truncate(MAX_NOTES);
             notes.push(format!("{n_more} more linked files were read again, or could not be"));
         }
+        notes.extend(held);
         notes
     }
 
@@ -108,7 +114,12 @@ impl Workspace {
         }
     }
 
-    async fn read_again(&self, path: &Path, source: &LinkedSource, context: &Context<'_>) -> Result<String, Fault> {
+    async fn read_again(
+        &self,
+        path: &Path,
+        source: &LinkedSource,
+        context: &Context<'_>,
+    ) -> Result<Vec<String>, Fault> {
         let identity = Identity::Path(source.path.clone());
         let known = self.blocking(move |inner| Ok(inner.house.catalog.find_source(inner.user.id, &identity)?)).await?;
         let mut options: Options = serde_json::from_value(source.options.clone()).map_err(Fault::internal)?;
@@ -123,11 +134,12 @@ impl Workspace {
         let note = format!("`{}` {what}: {}", path.display(), read.join(", "));
         let is_left = |sheet: &&Sheet| !imported.sheets.iter().any(|(other, _)| other.id == sheet.id);
         let left: Vec<String> = known.iter().filter(is_left).map(|sheet| format!("`{}`", sheet.name)).collect();
-        if left.is_empty() {
-            return Ok(note);
-        }
-        let left = left.join(", ");
-        Ok(format!("{note}; its worksheet is gone, empty or unreadable: {left} as of the last version"))
+        let note = if left.is_empty() {
+            note
+        } else {
+            format!("{note}; its worksheet is gone, empty or unreadable: {} as of the last version", left.join(", "))
+        };
+        Ok([note].into_iter().chain(imported.notes).collect())
     }
 
     fn failed_before(&self, path: &Path, now: Option<Stamp>) -> Option<Fault> {
@@ -154,6 +166,21 @@ fn out_of_time(had_it_all: bool) -> Fault {
             "other files took the time of this call: call again"
         },
     )
+}
+
+/// What to say of the sheets on whose new rows a step has failed.
+pub(super) fn held_notes(source: &LinkedSource) -> Vec<String> {
+    let note = |(name, why): &(SheetName, String)| {
+        format!(
+            "`{name}` is as of an earlier reading: the file has changed, and {why}; `sheet_history` has the version with \
+             the new rows, which `restore_version` brings, then apply mended steps"
+        )
+    };
+    source.held.iter().map(note).collect()
+}
+
+fn with_held(note: String, source: &LinkedSource) -> Vec<String> {
+    [note].into_iter().chain(held_notes(source)).collect()
 }
 
 fn names(source: &LinkedSource) -> String {

@@ -85,6 +85,73 @@ fn options_of_the_import_hold_when_it_is_read_again() {
     assert_eq!(reply(&mut client)[0], json!([[1, 2], [3, 4]]));
 }
 
+#[test]
+fn the_steps_of_a_sheet_are_applied_to_the_new_rows_of_its_file() {
+    let bench = Bench::new().file("sales.csv", "n,k\n1,a\n2,b\n");
+    let mut client = bench.serve_files();
+    let steps = json!([{"op": "filter", "expr": "n > 1"}, {"op": "rename", "columns": {"k": "key"}}]);
+    client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
+    bench.write("sales.csv", "n,k\n1,a\n2,b\n3,c\n");
+    let notes = json!([
+        "`$FILES/sales.csv` has changed and was read again: `sales`",
+        "the 2 steps of `sales` were applied to the new rows",
+    ]);
+    assert_eq!(reply(&mut client), [json!([[2, "b"], [3, "c"]]), notes]);
+    assert_eq!(reply(&mut client), [json!([[2, "b"], [3, "c"]]), json!(null)]);
+    // The new rows as they were read are a version too.
+    let history = client.call("sheet_history", &json!({"sheet": "sales"})).unwrap();
+    let made: Vec<[&Value; 3]> = history["versions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| [&it["version"], &it["made_by"], &it["n_rows"]])
+        .collect();
+    assert_eq!(
+        json!(made),
+        json!([[4, "transform_sheet", 2], [3, "import_file", 3], [2, "transform_sheet", 1], [1, "import_file", 2]])
+    );
+    client.call("restore_version", &json!({"sheet": "sales"})).unwrap();
+    assert_eq!(reply(&mut client)[0], json!([[1, "a"], [2, "b"], [3, "c"]]));
+}
+
+#[test]
+fn where_a_step_fails_on_the_new_rows_the_last_version_stays_and_every_reply_says_why() {
+    let bench = Bench::new().file("sales.csv", "n,k\n1,a\n2,b\n");
+    let mut client = bench.serve_files();
+    client.call("transform_sheet", &json!({"sheet": "sales", "steps": [{"op": "drop", "columns": ["k"]}]})).unwrap();
+    bench.write("sales.csv", "n,kind\n5,a\n");
+    let held = "`sales` is as of an earlier reading: the file has changed, and step 1 (`drop`): no column `k`; \
+                `sheet_history` has the version with the new rows, which `restore_version` brings, then apply mended steps";
+    let read = "`$FILES/sales.csv` has changed and was read again: `sales`";
+    assert_eq!(reply(&mut client), [json!([[1], [2]]), json!([read, held])]);
+    assert_eq!(reply(&mut client), [json!([[1], [2]]), json!([held])]);
+    // A file that fits again mends it.
+    bench.write("sales.csv", "n,k\n7,a\n");
+    assert_eq!(reply(&mut client)[0], json!([[7]]));
+    assert_eq!(reply(&mut client), [json!([[7]]), json!(null)]);
+}
+
+#[test]
+fn a_file_that_is_only_touched_leaves_a_transformed_sheet_as_it_is() {
+    let bench = Bench::new().file("sales.csv", "n\n1\n2\n");
+    let mut client = bench.serve_files();
+    client.call("transform_sheet", &json!({"sheet": "sales", "steps": [{"op": "limit", "n": 1}]})).unwrap();
+    std::fs::File::options()
+        .append(true)
+        .open(bench.path("sales.csv"))
+        .unwrap()
+        .set_modified(std::time::UNIX_EPOCH)
+        .unwrap();
+    assert_eq!(
+        reply(&mut client),
+        [json!([[1]]), json!(["`$FILES/sales.csv` was touched, and holds the same: `sales`"])]
+    );
+    assert_eq!(
+        client.call("sheet_history", &json!({"sheet": "sales"})).unwrap()["versions"].as_array().unwrap().len(),
+        2
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn a_pipe_or_a_device_is_refused_at_once() {

@@ -86,11 +86,12 @@ fn annotations_say_what_a_tool_does_to_the_world() {
     for tool in listed.as_array().unwrap() {
         let name = tool["name"].as_str().unwrap();
         let destroys = matches!(name, "delete_sheet" | "export_sheet");
-        let reads = !destroys && name != "import_file";
+        let changes = matches!(name, "transform_sheet" | "restore_version");
+        let reads = !changes && !destroys && name != "import_file";
         assert_eq!(
             tool["annotations"],
             json!({
-                "title": tool["title"], "readOnlyHint": reads, "destructiveHint": destroys, "idempotentHint": !destroys, "openWorldHint": false,
+                "title": tool["title"], "readOnlyHint": reads, "destructiveHint": destroys, "idempotentHint": !destroys && !changes, "openWorldHint": false,
             }),
             "{name}"
         );

@@ -8,5 +8,8 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod restore_version;
+mod sheet_history;
 mod summarize_sheet;
 mod test_hypothesis;
+mod transform_sheet;

@@ -1,0 +1,152 @@
+//! `sheet_history`: how a sheet came to be what it is.
+
+use chrono::DateTime;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    catalog::Version,
+    fault::Fault,
+    tool::{Call, Effect, Tool, reply::Reply},
+};
+
+pub(super) struct SheetHistory;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// A sheet, also a deleted one; empty lists the deleted ones.
+    #[serde(default)]
+    sheet: String,
+    /// Adds the SQL that made each version.
+    #[serde(default)]
+    sql: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct History {
+    /// Newest first.
+    versions: Vec<Entry>,
+    /// Sheets that `restore_version` can bring back.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    deleted: Vec<Deleted>,
+    /// Older ones were left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schemars(default)]
+    truncated: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Entry {
+    version: u64,
+    current: bool,
+    n_rows: u64,
+    n_columns: usize,
+    /// Tool that made it.
+    made_by: String,
+    /// Version that it was made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", default)]
+    based_on: Option<u64>,
+    /// Version that it brought back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", default)]
+    restored: Option<u64>,
+    /// All steps from the file's rows (version `reading`) to these, for `transform_sheet`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "objects", default)]
+    steps: Vec<Value>,
+    reading: u64,
+    /// What was run, over the version before.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(default)]
+    sql: String,
+    by: String,
+    /// UTC.
+    created_at: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "the words of the reply")]
+struct Deleted {
+    sheet: String,
+    n_rows: u64,
+    /// UTC.
+    deleted_at: String,
+}
+
+impl Reply for History {
+    const CUTS: bool = true;
+
+    fn n_items(&self) -> usize {
+        self.versions.len()
+    }
+
+    fn keep(&mut self, n_items: usize) {
+        self.versions.truncate(n_items);
+        self.truncated = true;
+    }
+}
+
+impl Tool for SheetHistory {
+    type Args = Args;
+    type Reply = History;
+
+    const NAME: &'static str = "sheet_history";
+    const TITLE: &'static str = "History of a sheet";
+    const ABOUT: &'static str = "Lists a sheet's versions: how each was made, by whom, when. Also lists deleted \
+        sheets.";
+    const EFFECT: Effect = Effect::Reads;
+
+    async fn run(call: &Call<'_>, args: Args) -> Result<History, Fault> {
+        if args.sheet.is_empty() {
+            let deleted = call.workspace.deleted().await?.into_iter().map(|it| Deleted {
+                sheet: it.handle,
+                n_rows: it.n_rows,
+                deleted_at: utc(it.deleted_at),
+            });
+            let deleted: Vec<Deleted> = deleted.take(200).collect();
+            let notes = if deleted.is_empty() { vec!["no sheet is deleted".to_owned()] } else { Vec::new() };
+            return Ok(History { versions: Vec::new(), deleted, truncated: false, notes });
+        }
+        let (sheet, versions) = call.workspace.history(&args.sheet).await?;
+        let mut notes = Vec::new();
+        if let Some(at) = sheet.deleted_at {
+            notes.push(format!("`{}` was deleted at {}: `restore_version` brings it back", sheet.name, utc(at)));
+        }
+        let current = sheet.version.number;
+        let versions = versions.into_iter().map(|version| entry(version, current, args.sql)).collect();
+        Ok(History { versions, deleted: Vec::new(), truncated: false, notes })
+    }
+}
+
+fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
+    Entry {
+        current: version.number == current,
+        made_by: version.tool().to_owned(),
+        restored: version.made_by.get("version").and_then(Value::as_u64),
+        sql: version.made_by.get("sql").and_then(Value::as_str).filter(|_| with_sql).unwrap_or_default().to_owned(),
+        version: version.number,
+        n_rows: version.n_rows,
+        n_columns: version.columns.len(),
+        based_on: version.based_on,
+        steps: version.steps,
+        reading: version.reading,
+        by: version.author,
+        created_at: utc(version.created_at),
+    }
+}
+
+/// Unix milliseconds as ISO 8601.
+fn utc(at: i64) -> String {
+    DateTime::from_timestamp_millis(at).map(|at| at.format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default()
+}
+
+fn objects(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "object"}})
+}

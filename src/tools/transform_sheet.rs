@@ -1,0 +1,176 @@
+//! `transform_sheet`: steps of cleaning and reshaping, as a new version or a new sheet.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use crate::{
+    fault::Fault,
+    tool::{Call, Effect, Tool, reply::Reply},
+    transform::OPS,
+    value::Column,
+    workspace::{TransformCall, TransformDone},
+};
+
+pub(super) struct TransformSheet;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Args {
+    /// A sheet's name.
+    sheet: String,
+    #[serde(default)]
+    #[schemars(schema_with = "steps")]
+    steps: Vec<Value>,
+    /// Another sheet, whose steps are applied first.
+    #[serde(default)]
+    steps_of: String,
+    /// Name of a new sheet; empty for a new version of this one.
+    #[serde(default)]
+    save_as: String,
+    /// Version that the steps are meant for: `conflict` if the sheet has moved on. 0 for the current one.
+    #[serde(default)]
+    based_on: u64,
+    /// Only tell what would happen.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Outcome {
+    sheet: String,
+    /// Absent after a dry run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "u64", default)]
+    version: Option<u64>,
+    based_on: u64,
+    n_rows_before: u64,
+    n_rows: u64,
+    /// The first 50.
+    columns: Vec<Column>,
+    n_columns: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    added: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    removed: Vec<String>,
+    /// Such as "price: VARCHAR -> DOUBLE".
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    retyped: Vec<String>,
+    /// Cells that became null, or with `dry_run` would not convert.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    unconverted: Vec<Cells>,
+    /// The first rows.
+    #[schemars(schema_with = "arrays")]
+    rows: Vec<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::struct_field_names, reason = "counts are `n_rows`, `n_cells`")]
+struct Cells {
+    /// From 1.
+    step: usize,
+    column: String,
+    to: String,
+    n_cells: u64,
+    examples: Vec<String>,
+}
+
+/// The fields of every op, as a model reads them.
+const STEPS: &str = "Applied in order; each sees the columns that the one before leaves. Fields by op: filter {expr}; select, \
+    drop {columns}; rename {columns: {\"old\": \"new\"}}; cast {columns, to: \"DATE\"}; derive {column, expr}; fill \
+    {columns, value} or {columns, method: forward|backward|mean|median|mode|min|max, by}; replace {columns, \
+    from, to, mode: cell|part|regex} or {columns, values: {\"old\": \"new\"}}; trim {columns, collapse, case: \
+    lower|upper|title, empty_to_null}; split {column, by: \",\", into: [\"a\", \"b\"]}; merge {columns, by: \" \", to}; \
+    parse_dates {columns, format: \"%d/%m/%Y\"}; parse_numbers {columns, decimal: \",\"} (format and decimal are \
+    found out where absent); dedupe {columns, keep: first|last}; sort {by: [\"a\", \"-b\"]}; limit {n, offset}; \
+    group {by, aggregates: {\"total\": \"sum(price)\"}}; pivot {by, column, values, aggregate: sum}; unpivot \
+    {columns, name, value}; join {sheet, on: [\"id\"] or {\"own\": \"other\"}, how: left|inner|right|full|semi|anti, \
+    columns}; union {sheet}; window {column, expr: \"rank()\", by, order: [\"-price\"], rows: 7}; sql {sql: \"select \
+    … from this\"}. cast and parse_* take on_error: fail|null.";
+
+/// Columns named in each list of a reply.
+const N_COLUMNS: usize = 50;
+
+impl Reply for Outcome {
+    fn n_rows(&self) -> Option<u64> {
+        Some(self.n_rows)
+    }
+}
+
+impl Tool for TransformSheet {
+    type Args = Args;
+    type Reply = Outcome;
+
+    const NAME: &'static str = "transform_sheet";
+    const TITLE: &'static str = "Transform a sheet";
+    const ABOUT: &'static str = "Cleans or reshapes a sheet by steps, as a new version (`restore_version` undoes it) or, \
+        with `save_as`, a new sheet; nothing is ever overwritten. Expressions are DuckDB scalar expressions. Try \
+        `dry_run` first: rows before and after, columns changed, cells that don't convert, sample rows. To answer a \
+        question use `query`. When a linked file changes, its sheet's steps are applied again.";
+    const EFFECT: Effect = Effect::Changes;
+
+    async fn run(call: &Call<'_>, args: Args) -> Result<Outcome, Fault> {
+        let Args { sheet, steps, steps_of, save_as, based_on, dry_run } = args;
+        let wanted = TransformCall { sheet, steps, steps_of, save_as, based_on, dry_run };
+        Ok(outcome(call.workspace.transform(wanted, &call.context).await?))
+    }
+}
+
+fn outcome(done: TransformDone) -> Outcome {
+    let TransformDone { before, after, transformed, notes } = done;
+    let (old, new) = (&before.version.columns, &transformed.columns);
+    let find = |columns: &[Column], name: &str| columns.iter().find(|it| it.name == name).cloned();
+    let lone = |of: &[Column], other: &[Column]| -> Vec<String> {
+        let names = of.iter().filter(|it| find(other, &it.name).is_none()).map(|it| it.name.clone());
+        names.take(N_COLUMNS).collect()
+    };
+    let retyped = new.iter().filter_map(|column| {
+        let was = find(old, &column.name)?.type_name;
+        (was != column.type_name).then(|| format!("{}: {was} -> {}", column.name, column.type_name))
+    });
+    let target = after.as_ref().unwrap_or(&before);
+    Outcome {
+        sheet: target.name.to_string(),
+        version: after.as_ref().map(|sheet| sheet.version.number),
+        based_on: before.version.number,
+        n_rows_before: before.version.n_rows,
+        n_rows: transformed.n_rows,
+        added: lone(new, old),
+        removed: lone(old, new),
+        retyped: retyped.take(N_COLUMNS).collect(),
+        n_columns: u64::try_from(new.len()).unwrap_or(u64::MAX),
+        columns: new.iter().take(N_COLUMNS).cloned().collect(),
+        unconverted: transformed
+            .unconverted
+            .into_iter()
+            .map(|it| Cells { step: it.step, column: it.column, to: it.to, n_cells: it.n_cells, examples: it.examples })
+            .collect(),
+        rows: transformed.sample.rows,
+        notes,
+    }
+}
+
+fn steps(_: &mut SchemaGenerator) -> Schema {
+    let ops: Vec<&str> = OPS.iter().map(|(name, _)| *name).collect();
+    json_schema!({
+        "type": "array",
+        "description": STEPS,
+        "items": {
+            "type": "object",
+            "properties": {"op": {"type": "string", "enum": ops}},
+            "required": ["op"],
+            "additionalProperties": true
+        }
+    })
+}
+
+fn arrays(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "array", "items": {"type": "array", "items": {}}})
+}
