@@ -11,6 +11,7 @@
 //! | [`context`] | what goes with a call: its cancellation, its progress |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
 //! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
+//! | [`stats`] | summaries of sheets and tests of hypotheses: builds SQL, computes from its answers |
 //! | [`export`] | the only `rust_xlsxwriter`: rows out to CSV, XLSX, Parquet and JSON, and what those can't say |
 //! | [`worker`] | the process boundary: `task` and `frame` are the protocol, `child` the worker, `pool` and `process` its server |
 //! | [`catalog`] | the only SQLite: users, sources, sheets, versions, results, history; applies `migrations/` |
@@ -50,6 +51,7 @@ pub mod fault;
 pub mod ingest;
 pub mod mcp;
 pub mod name;
+pub mod stats;
 pub mod store;
 pub mod tool;
 pub mod tools;

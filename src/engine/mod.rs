@@ -2,6 +2,7 @@
 //!
 //! Runs in the worker process, as plain synchronous functions. Nothing here writes to a sheet.
 
+mod answers;
 pub mod convert;
 mod guard;
 mod interrupt;
@@ -9,7 +10,7 @@ mod json;
 pub mod profile;
 mod query;
 pub mod rows;
-mod types;
+pub mod types;
 
 use std::{
     collections::BTreeMap,

@@ -88,7 +88,7 @@ pub(super) fn is_plain(logical: &LogicalTypeHandle) -> bool {
 }
 
 /// Whether values of this type can be compared and counted, as `min`, `max` and `count(distinct)` need it.
-pub(super) fn is_comparable(type_name: &str) -> bool {
+pub fn is_comparable(type_name: &str) -> bool {
     !(type_name.ends_with(']')
         || ["STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY", "JSON", "BLOB"].iter().any(|it| type_name.starts_with(it)))
 }

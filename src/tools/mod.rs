@@ -9,6 +9,8 @@ mod preview_rows;
 mod query;
 mod read_result;
 mod rows;
+mod summarize_sheet;
+mod test_hypothesis;
 
 use crate::tool::Registry;
 
@@ -22,4 +24,6 @@ pub fn registry() -> Registry {
         .with::<preview_rows::PreviewRows>()
         .with::<query::Query>()
         .with::<read_result::ReadResult>()
+        .with::<summarize_sheet::SummarizeSheet>()
+        .with::<test_hypothesis::TestHypothesis>()
 }

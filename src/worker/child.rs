@@ -28,6 +28,7 @@ use crate::{
     export::{self, Exported},
     fault::{Code, Fault},
     ingest::{self, format::Format, receipt::Receipt},
+    stats::{hypothesis, summary},
 };
 
 /// Serves tasks from standard input until it ends, which ends the process: that is how a worker notices that its
@@ -124,6 +125,8 @@ impl Child {
                 reply(&self.engine()?.preview(&file, &columns, offset, &page)?)
             }
             Task::Profile { file, columns } => reply(&self.engine()?.profile(&file, &columns)?),
+            Task::Hypothesis(question) => reply(&hypothesis::run(self.engine()?, &question)?),
+            Task::Summary(subject) => reply(&summary::run(self.engine()?, &subject)?),
             Task::Import(import) => reply(&self.import(&import)?),
             Task::Raw { import, format, target } => reply(&raw(&import, format, &target)?),
             Task::Export { manifest, order } => reply(&self.export(manifest, &order)?),

@@ -11,6 +11,7 @@ use crate::{
     fault::Fault,
     ingest::{Limits, Options},
     name::SheetName,
+    stats::{hypothesis::Question, summary::Subject},
     value::Column,
 };
 
@@ -55,6 +56,10 @@ pub enum Task {
     Preview { file: PathBuf, columns: Vec<String>, offset: u64, page: PageRequest },
     /// Answers a `Vec<engine::profile::ColumnProfile>`.
     Profile { file: PathBuf, columns: Vec<Column> },
+    /// Answers a `stats::hypothesis::Outcome`.
+    Hypothesis(Box<Question>),
+    /// Answers a `stats::summary::Summary`.
+    Summary(Box<Subject>),
     /// Answers an `ingest::receipt::Receipt`.
     Import(ImportTask),
     /// Writes the file's main table to `target` as text, every row of it. Answers nothing.

@@ -9,6 +9,7 @@ mod read;
 mod refresh;
 mod results;
 pub mod roots;
+mod stats;
 
 use std::{
     path::{Path, PathBuf},
@@ -31,6 +32,7 @@ pub use self::{
     export::{Delivered, Delivery, Wanted},
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
+    stats::{HypothesisRequest, Summarized},
 };
 
 /// How long old files lie at most while a server runs.

@@ -161,7 +161,11 @@ impl Workspace {
     }
 
     /// Runs a task over the sheets in one of the workspace's workers.
-    async fn run<T: serde::de::DeserializeOwned>(&self, task: Task, context: &Context<'_>) -> Result<T, Fault> {
+    pub(super) async fn run<T: serde::de::DeserializeOwned>(
+        &self,
+        task: Task,
+        context: &Context<'_>,
+    ) -> Result<T, Fault> {
         let generation = self.blocking(|inner| Ok(inner.house.catalog.generation(inner.user.id)?)).await?;
         let manifest = || {
             self.blocking(|inner| {
@@ -175,7 +179,7 @@ impl Workspace {
 }
 
 /// The sheet's columns that are named, in the caller's order; all where none is.
-fn chosen(sheet: &Sheet, names: &[String]) -> Result<Vec<Column>, Fault> {
+pub(super) fn chosen(sheet: &Sheet, names: &[String]) -> Result<Vec<Column>, Fault> {
     let columns = &sheet.version.columns;
     if names.is_empty() {
         return Ok(columns.clone());

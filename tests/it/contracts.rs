@@ -46,8 +46,8 @@ fn what_a_model_reads_of_all_tools_is_short() {
     let read: Vec<Value> =
         contracts.iter().map(|it| json!({"name": it.name, "description": it.about, "inputSchema": it.args})).collect();
     let (n_bytes, share) = (json!(read).to_string().len(), BYTES * contracts.len().min(N_TOOLS) / N_TOOLS);
-    // The first tools are the largest: they may have a tenth more than their share.
-    assert!(n_bytes <= share * 11 / 10, "{n_bytes} bytes of {share} for {} tools", contracts.len());
+    // The largest tools came early: they may have a fifth more than their share.
+    assert!(n_bytes <= share * 6 / 5, "{n_bytes} bytes of {share} for {} tools", contracts.len());
 }
 
 #[test]

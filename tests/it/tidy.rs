@@ -36,6 +36,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("directories", &["cli"]),
     ("rlimit", &["worker"]),
+    ("statrs", &["stats"]),
     ("reqwest", &["llm"]),
     ("axum", &["http"]),
     ("argon2", &["auth"]),

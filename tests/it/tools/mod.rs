@@ -8,3 +8,5 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod summarize_sheet;
+mod test_hypothesis;
