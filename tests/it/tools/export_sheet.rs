@@ -1,6 +1,6 @@
 //! `export_sheet`: formats, what they can't say, and where a file may go.
 
-use std::fs;
+use std::{fs, process::Stdio};
 
 use proptest::{
     prelude::{BoxedStrategy, Just, Strategy, any},
@@ -285,6 +285,32 @@ fn types_that_a_workbook_says_are_believed_only_where_every_cell_suits_them() {
         assert_eq!(found, types, "{name}");
         assert_eq!(reply["rows"], rows, "{name}");
     }
+}
+
+#[test]
+fn a_date_whose_order_is_open_suits_no_type_that_a_workbook_says() {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet().set_name("t").unwrap();
+    for (row, (n, day)) in (0..).zip([("n", "day"), ("a", "1850-05-01"), ("b", "03/04/2024")]) {
+        sheet.write_string(row, 0, n).unwrap();
+        sheet.write_string(row, 1, day).unwrap();
+    }
+    workbook.set_properties(&DocProperties::new().set_custom_property("Quire t!2", "DATE day"));
+    let bench = Bench::new().file("t.xlsx", workbook.save_to_buffer().unwrap());
+    let mut client = bench.serve_files();
+    assert_eq!(
+        client.rows("select typeof(day), day from t"),
+        json!([["VARCHAR", "1850-05-01"], ["VARCHAR", "03/04/2024"]])
+    );
+}
+
+#[test]
+fn an_export_may_go_to_the_home_folder_by_its_short_name() {
+    let bench = Bench::new();
+    let args = json!({"sql": "select 1 as n", "path": "~/out.csv"}).to_string();
+    let ended = bench.ended(bench.bare_command(&["call", "export_sheet", &args, "--json"]).stdin(Stdio::null()));
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert_eq!(fs::read_to_string(bench.home().join("out.csv")).unwrap(), "n\n1\n");
 }
 
 #[test]
