@@ -62,7 +62,8 @@ fn what_is_purged_leaves_no_version_no_file_and_no_word_of_it() {
     drop(client);
     let versions = || {
         let workspaces = bench.data_dir().join("workspaces");
-        let workspace = fs::read_dir(workspaces).unwrap().next().unwrap().unwrap().path();
+        // Beside the workspace's folder lies the mark of the last sweep.
+        let workspace = fs::read_dir(workspaces).unwrap().map(|it| it.unwrap().path()).find(|it| it.is_dir()).unwrap();
         fs::read_dir(workspace.join("versions")).unwrap().count()
     };
     let n_before = versions();
