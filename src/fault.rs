@@ -72,13 +72,22 @@ codes! {
     ColumnNotFound "column_not_found" 404 3;
     ResultNotFound "result_not_found" 404 3;
     FileNotFound "file_not_found" 404 3;
+    /// An account, a token, a job or a route that there is not.
+    NotFound "not_found" 404 3;
     UnsupportedFormat "unsupported_format" 415 4;
     /// Damaged, encrypted, or not what its name says.
     UnreadableFile "unreadable_file" 422 4;
     /// The SQL is understood, and does more than read sheets.
     SqlRefused "sql_refused" 403 5;
     PathNotAllowed "path_not_allowed" 403 5;
+    /// No token, or one that is not valid (any more).
+    Unauthenticated "unauthenticated" 401 5;
+    /// The token is valid and does not allow this.
+    Forbidden "forbidden" 403 5;
     LimitExceeded "limit_exceeded" 413 6;
+    /// The user's own share of this server is used up.
+    QuotaExceeded "quota_exceeded" 403 6;
+    RateLimited "rate_limited" 429 7;
     TimedOut "timed_out" 504 6;
     OutOfMemory "out_of_memory" 507 6;
     Cancelled "cancelled" 499 6;
@@ -86,6 +95,10 @@ codes! {
     WorkerCrashed "worker_crashed" 500 6;
     Conflict "conflict" 409 7;
     Busy "busy" 503 7;
+    /// No language model is configured.
+    ModelNotConfigured "model_not_configured" 501 2;
+    /// The language model's server failed, or answered what can't be understood.
+    ModelFailed "model_failed" 502 7;
     StorageFailed "storage_failed" 507 74;
     /// The catalog can't be used: damaged, or written by a newer Quire.
     CatalogUnusable "catalog_unusable" 500 74;

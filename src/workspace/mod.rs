@@ -77,7 +77,11 @@ impl House {
 
     /// The workspace of the one implicit user of the local modes.
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
-        let user = self.catalog.local_user()?;
+        self.workspace(self.catalog.local_user()?)
+    }
+
+    /// The workspace of a user whom the caller has authenticated.
+    pub fn workspace(self: &Arc<House>, user: User) -> Result<Workspace, Fault> {
         let dir = self.store.workspace(&user.key)?;
         let (scratch, failures) = (OnceLock::new(), Failures::default());
         Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch, failures }) })
