@@ -156,7 +156,12 @@ impl Workspace {
     }
 
     fn home(&self) -> Home {
-        Home { key: self.inner.user.key.clone(), folders: vec![self.inner.dir.versions()] }
+        self.home_with(vec![self.inner.dir.versions()])
+    }
+
+    /// The home of a worker that may touch these folders and no other.
+    fn home_with(&self, folders: Vec<PathBuf>) -> Home {
+        Home { key: self.inner.user.key.clone(), folders }
     }
 
     fn limits(&self) -> &Limits {
