@@ -155,6 +155,11 @@ impl Workspace {
         }
     }
 
+    /// Tells users apart; says nothing about them.
+    pub fn key(&self) -> &str {
+        &self.inner.user.key
+    }
+
     fn home(&self) -> Home {
         self.home_with(vec![self.inner.dir.versions()])
     }
