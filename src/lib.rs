@@ -21,6 +21,7 @@
 //! | [`tool`] | what a tool is, the registry, schemas, the budget of a reply; knows no particular tool |
 //! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
 //! | [`mcp`] | the only rmcp: MCP over stdio |
+//! | [`http`] | the only axum: who asks, routes over the registry, problem documents, health |
 //! | [`cli`] | the only clap: one file per subcommand, and the configuration |
 //!
 //! # The way of a query
@@ -49,6 +50,7 @@ pub mod context;
 pub mod engine;
 pub mod export;
 pub mod fault;
+pub mod http;
 pub mod ingest;
 pub mod mcp;
 pub mod name;

@@ -73,6 +73,18 @@ impl Settings {
         self.house_with(Roots::new(files, None)?)
     }
 
+    /// The same for a server whose callers are elsewhere: no file of this machine may be read.
+    pub fn house_without_files(&self) -> Result<Arc<House>, Fault> {
+        if let Some(path) = self.open.iter().chain(&self.root).next() {
+            return Err(Fault::new(
+                Code::InvalidArguments,
+                format!("`{}` can't be opened to callers over HTTP, who see no files of this machine", path.display()),
+            )
+            .hint("leave `--open` and `--root` out, and upload the files"));
+        }
+        self.house_with(Roots::default())
+    }
+
     /// Where the sheets are kept.
     pub fn folder(&self) -> Result<PathBuf, Fault> {
         let default = || ProjectDirs::from("", "", "quire").map(|dirs| dirs.data_dir().to_owned());

@@ -19,6 +19,9 @@ use crate::{engine::Budget, fault::Fault};
 
 pub use super::queue::QueueLimits;
 
+/// How long a worker may take to start and to say a word.
+const PING: Duration = Duration::from_secs(10);
+
 /// How many workers there may be, and what each may use.
 #[derive(Debug, Clone)]
 pub struct PoolLimits {
@@ -74,6 +77,15 @@ impl Pool {
     pub async fn warm(&self, home: &Home) -> Result<(), Fault> {
         let process = self.start_query_worker(home).await?;
         self.idle.keep(&home.key, process);
+        Ok(())
+    }
+
+    /// Starts a worker without any files, and has it answer. Also when all slots are taken.
+    pub async fn answers(&self) -> Result<(), Fault> {
+        let confinement = Confinement { budget: self.limits.budget.clone(), folders: Vec::new(), warm: true };
+        let mut process = Process::start(&self.program, &confinement).await?;
+        let call = CallLimits { deadline: PING, too_slow: "", cancel: CancellationToken::new() };
+        process.run(Task::SetManifest(Manifest::new()), &call, &|_| ()).await.map_err(Ended::into_fault)?;
         Ok(())
     }
 

@@ -77,7 +77,12 @@ impl House {
 
     /// The workspace of the one implicit user of the local modes.
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
-        self.workspace(self.catalog.local_user()?)
+        self.workspace(self.local_user()?)
+    }
+
+    /// The one implicit user of the local modes.
+    pub fn local_user(&self) -> Result<User, Fault> {
+        Ok(self.catalog.local_user()?)
     }
 
     /// The workspace of a user whom the caller has authenticated.
@@ -96,6 +101,15 @@ impl House {
     /// The same for a command that ends soon: only where no process has done it for an hour.
     pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
         if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
+    }
+
+    /// Whether the catalog answers, the store can be written to, and a worker starts and answers.
+    pub async fn readiness(self: &Arc<House>) -> [(&'static str, Result<(), Fault>); 3] {
+        let house = Arc::clone(self);
+        let catalog = blocking(move || Ok(house.catalog.answers()?)).await;
+        let house = Arc::clone(self);
+        let store = blocking(move || Ok(house.store.is_writable()?)).await;
+        [("catalog", catalog), ("store", store), ("worker", self.pool.answers().await)]
     }
 
     /// Checks the catalog; answers in words.
