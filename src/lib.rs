@@ -22,6 +22,7 @@
 //! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
 //! | [`auth`] | the only argon2 and jsonwebtoken: accounts, passwords, sessions, tokens; whose workspace a caller gets |
 //! | [`mcp`] | the only rmcp: MCP over stdio |
+//! | [`http`] | the only axum: who asks, routes over the registry, problem documents, health |
 //! | [`cli`] | the only clap: one file per subcommand, and the configuration |
 //!
 //! # The way of a query
@@ -51,6 +52,7 @@ pub mod context;
 pub mod engine;
 pub mod export;
 pub mod fault;
+pub mod http;
 pub mod ingest;
 pub mod mcp;
 pub mod name;

@@ -62,6 +62,11 @@ impl Catalog {
         Ok(Catalog { durable: Mutex::new(durable), casual: Mutex::new(casual), reads: Mutex::new(reads) })
     }
 
+    /// Whether it can be read at all.
+    pub fn answers(&self) -> Result<(), CatalogError> {
+        schema::version(&self.reads()).map(drop)
+    }
+
     /// The database's own check of its file.
     pub fn check(&self) -> Result<Health, CatalogError> {
         let conn = self.reads();

@@ -4,6 +4,7 @@ mod call;
 mod config;
 mod convert;
 mod doctor;
+mod http;
 mod import;
 mod inspect;
 mod purge;
@@ -30,6 +31,8 @@ pub struct Cli {
 enum Command {
     /// Serve MCP over standard input and output, for a host such as Claude Desktop
     Stdio(stdio::Args),
+    /// Serve HTTP: REST, upload, and MCP for remote agents
+    Http(http::Args),
     /// Call one tool; its reply is printed as JSON
     Call(call::Args),
     /// Print the tools as a model sees them
@@ -58,6 +61,7 @@ impl Cli {
             Command::Worker => child::main_loop(),
             Command::Tools(args) => tools::run(&args),
             Command::Stdio(args) => on_runtime(stdio::run(settings, args)),
+            Command::Http(args) => on_runtime(http::run(settings, args)),
             Command::Call(args) => on_runtime(call::run(settings, args)),
             Command::Import(args) => on_runtime(import::run(settings, args)),
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),

@@ -85,7 +85,8 @@ impl Workspace {
         };
         let progress = |share: f64| (context.progress)(share, "writing the file");
         let task = Task::Export { manifest, order };
-        let mut exported: Exported = self.inner.house.pool.import(folders, task, &call, &progress).await?;
+        let mut exported: Exported =
+            self.inner.house.pool.import(self.home_with(folders), task, &call, &progress).await?;
         notes.append(&mut exported.notes);
         let (path, bytes) = self
             .blocking(move |_| {

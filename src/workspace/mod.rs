@@ -86,7 +86,12 @@ impl House {
 
     /// The workspace of the one implicit user of the local modes.
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
-        self.workspace(self.catalog.local_user()?)
+        self.workspace(self.local_user()?)
+    }
+
+    /// The one implicit user of the local modes.
+    pub fn local_user(&self) -> Result<User, Fault> {
+        Ok(self.catalog.local_user()?)
     }
 
     /// The workspace of a user whom the caller has authenticated.
@@ -106,6 +111,15 @@ impl House {
     /// The same for a command that ends soon: only where no process has done it for an hour.
     pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
         if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
+    }
+
+    /// Whether the catalog answers, the store can be written to, and a worker starts and answers.
+    pub async fn readiness(self: &Arc<House>) -> [(&'static str, Result<(), Fault>); 3] {
+        let house = Arc::clone(self);
+        let catalog = blocking(move || Ok(house.catalog.answers()?)).await;
+        let house = Arc::clone(self);
+        let store = blocking(move || Ok(house.store.is_writable()?)).await;
+        [("catalog", catalog), ("store", store), ("worker", self.pool.answers().await)]
     }
 
     /// Checks the catalog; answers in words.
@@ -181,8 +195,18 @@ impl Workspace {
         }
     }
 
+    /// Tells users apart; says nothing about them.
+    pub fn key(&self) -> &str {
+        &self.inner.user.key
+    }
+
     fn home(&self) -> Home {
-        Home { key: self.inner.user.key.clone(), folders: vec![self.inner.dir.versions()] }
+        self.home_with(vec![self.inner.dir.versions()])
+    }
+
+    /// The home of a worker that may touch these folders and no other.
+    fn home_with(&self, folders: Vec<PathBuf>) -> Home {
+        Home { key: self.inner.user.key.clone(), folders }
     }
 
     fn limits(&self) -> &Limits {

@@ -150,6 +150,10 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "applying the steps");
-        self.inner.house.pool.import(folders, Task::Transform { manifest, request }, &call, &progress).await
+        self.inner
+            .house
+            .pool
+            .import(self.home_with(folders), Task::Transform { manifest, request }, &call, &progress)
+            .await
     }
 }

@@ -17,6 +17,8 @@ mod guard;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod http;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod limits;

@@ -20,7 +20,8 @@ const LAYERS: &[&[&str]] = &[
     &["ask"],
     &["tools"],
     &["auth"],
-    &["mcp", "http"],
+    &["mcp"],
+    &["http"],
     &["cli"],
 ];
 
@@ -44,6 +45,9 @@ const FENCES: &[(&str, &[&str])] = &[
     ("axum", &["http"]),
     ("tower_http", &["http"]),
     ("utoipa", &["http"]),
+    ("utoipa_axum", &["http"]),
+    ("hyper", &["http"]),
+    ("hyper_util", &["http"]),
     ("argon2", &["auth"]),
     ("jsonwebtoken", &["auth"]),
     ("anyhow", &["main"]),

@@ -1,0 +1,122 @@
+//! `quire http`: the HTTP surface.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use clap::ValueEnum;
+use ipnet::IpNet;
+use serde_json::json;
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::{config::Settings, terminal::print_json};
+use crate::{
+    fault::{Code, Fault},
+    http::{self, App, Auth, Stopping},
+    tools,
+    workspace::{House, SWEPT_EVERY},
+};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7788", env = "QUIRE_LISTEN")]
+    listen: SocketAddr,
+    /// Who may use it
+    #[arg(long, value_enum, default_value_t = AuthMode::None)]
+    auth: AuthMode,
+    /// The address that people and agents use, such as `https://quire.example.org` [default: where it listens]
+    #[arg(long, value_name = "URL", env = "QUIRE_PUBLIC_URL")]
+    public_url: Option<Url>,
+    /// Network of a proxy whose forwarding headers are believed, such as 10.0.0.0/8; repeatable
+    #[arg(long, value_name = "CIDR")]
+    trusted_proxy: Vec<IpNet>,
+    /// Origin whose pages may call, besides the public address; repeatable
+    #[arg(long, value_name = "ORIGIN")]
+    allowed_origin: Vec<String>,
+    /// Host name to answer to, besides those of the loopback and of the public address; repeatable
+    #[arg(long, value_name = "HOST")]
+    allowed_host: Vec<String>,
+    /// Connections at once
+    #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
+    max_connections: u16,
+    /// Seconds that calls under way may still take when the server is told to stop
+    #[arg(long, value_name = "SECONDS", default_value = "20")]
+    grace: u16,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AuthMode {
+    /// One local user, without a token; on loopback only
+    None,
+}
+
+pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
+    if args.auth == AuthMode::None && !args.listen.ip().is_loopback() {
+        return Err(Fault::new(
+            Code::InvalidArguments,
+            format!("`--auth none` serves anyone who can reach it, and `{}` is no loopback address", args.listen),
+        )
+        .hint("use `--auth accounts`, or listen on 127.0.0.1"));
+    }
+    let house = settings.house_without_files()?;
+    let user = house.local_user()?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        Fault::new(Code::InvalidArguments, format!("can't listen on `{}`: {error}", args.listen))
+            .hint("choose another port with `--listen`; port 0 takes a free one")
+    })?;
+    let address = listener.local_addr().map_err(Fault::internal)?;
+    let public_url = match args.public_url {
+        Some(url) => url,
+        None => Url::parse(&format!("http://{address}")).map_err(Fault::internal)?,
+    };
+    let app = App {
+        house: Arc::clone(&house),
+        registry: Arc::new(tools::registry()),
+        auth: Auth::Local(user),
+        settings: http::Settings {
+            address,
+            public_url,
+            allowed_hosts: args.allowed_host,
+            allowed_origins: args.allowed_origin,
+            trusted_proxies: args.trusted_proxy,
+            max_connections: args.max_connections.into(),
+            grace: Duration::from_secs(args.grace.into()),
+        },
+        stopping: Stopping::default(),
+    };
+    let tidying = tokio::spawn(tidy(house));
+    print_json(&json!({"listening": format!("http://{address}")}))?;
+    let outcome = http::serve(listener, Arc::new(app), told_to_stop()).await;
+    tidying.abort();
+    outcome
+}
+
+/// Ctrl-C, or what service managers send.
+async fn told_to_stop() {
+    let interrupted = async { drop(tokio::signal::ctrl_c().await) };
+    #[cfg(unix)]
+    {
+        let terminated = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => drop(signal.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = interrupted => (),
+            () = terminated => (),
+        }
+    }
+    #[cfg(not(unix))]
+    interrupted.await;
+}
+
+async fn tidy(house: Arc<House>) {
+    let mut hours = tokio::time::interval(SWEPT_EVERY);
+    loop {
+        hours.tick().await;
+        if let Err(fault) = house.sweep().await {
+            tracing::warn!(%fault, "old files could not be removed");
+        }
+    }
+}
