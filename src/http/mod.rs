@@ -3,9 +3,16 @@
 mod calls;
 mod extract;
 mod health;
+mod jobs;
+mod layers;
+mod observe;
+mod origin;
 mod problem;
 mod request_id;
 mod serve;
+mod sheets;
+mod transfers;
+mod uploads;
 mod visitor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -18,7 +25,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{tool::Registry, workspace::House};
 
-pub use self::{serve::serve, visitor::Auth};
+pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
 /// What every route works with.
 pub struct App {
@@ -27,6 +34,8 @@ pub struct App {
     pub auth: Auth,
     pub settings: Settings,
     pub stopping: Stopping,
+    pub metrics: Metrics,
+    pub jobs: Jobs,
 }
 
 /// How this server is reached and what it allows; `cli::http` fills it.
@@ -59,8 +68,15 @@ pub struct Stopping {
 
 /// All routes with all their layers.
 pub fn router(app: Arc<App>) -> Router {
-    let documented = OpenApiRouter::new().merge(health::routes()).merge(calls::routes());
+    let documented = OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(observe::routes())
+        .merge(calls::routes())
+        .merge(uploads::routes())
+        .merge(sheets::routes())
+        .merge(jobs::routes())
+        .merge(transfers::routes());
     let (routes, _document) = documented.split_for_parts();
-    let routes = problem::layered(routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method));
-    routes.with_state(app)
+    let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
+    layers::layered(routes, &app).with_state(app)
 }
