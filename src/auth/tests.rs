@@ -12,8 +12,8 @@ use crate::{
     engine::Budget,
     fault::Code,
     ingest,
-    worker::pool::PoolLimits,
-    workspace::{Limits, roots::Roots},
+    worker::pool::{PoolLimits, QueueLimits},
+    workspace::{Limits, Quotas, roots::Roots},
 };
 
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -53,19 +53,29 @@ impl Fixture {
 }
 
 fn open(dir: &TempDir, settings: Settings) -> Result<Accounts, Fault> {
+    let queue = QueueLimits {
+        n_places: 1,
+        n_reserved: 0,
+        n_per_workspace: 1,
+        n_waiting_per_workspace: 1,
+        n_waiting: 1,
+        patience: Duration::ZERO,
+    };
     let limits = Limits {
         ingest: ingest::Limits { file_bytes: 1, inflated_bytes: 1, cells: 1, columns: 1, sheets: 1 },
         pool: PoolLimits {
-            n_query_workers: 1,
-            n_import_workers: 1,
+            queries: queue,
+            imports: queue,
             budget: Budget { memory_bytes: 1, threads: 1 },
-            patience: Duration::ZERO,
+            n_idle: 0,
+            idle_for: Duration::ZERO,
         },
         query_timeout: Duration::ZERO,
         import_timeout: Duration::ZERO,
         result_rows: 0,
         result_bytes: 0,
         results_bytes: 0,
+        quotas: Quotas::NONE,
     };
     let house = House::open(dir.path(), "quire".into(), Roots::new(&[], None)?, limits)?;
     Accounts::open(&house, settings)

@@ -11,14 +11,14 @@ use clap::ValueEnum;
 use ipnet::IpNet;
 use serde_json::json;
 use tokio::net::TcpListener;
-use url::Url;
+use url::{Host, Url};
 
 use super::{
     config::{Settings, Size},
     terminal::print_json,
 };
 use crate::{
-    auth::{self, Accounts},
+    auth::{self, Accounts, Registration},
     fault::{Code, Fault},
     http::{self, App, Auth, Jobs, Metrics, Stopping},
     tools,
@@ -33,6 +33,9 @@ pub(super) struct Args {
     /// Who may use it
     #[arg(long, value_enum, default_value_t = AuthMode::Accounts)]
     auth: AuthMode,
+    /// Who may make an account [default: open where only this machine can reach it, else invite]
+    #[arg(long, value_enum, env = "QUIRE_REGISTRATION")]
+    registration: Option<RegistrationMode>,
     /// The address that people and agents use, such as `https://quire.example.org` [default: where it listens]
     #[arg(long, value_name = "URL", env = "QUIRE_PUBLIC_URL")]
     public_url: Option<Url>,
@@ -67,10 +70,43 @@ pub(super) struct Args {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
-    /// Users with accounts and tokens
+    /// Those who have an account, by their tokens
     Accounts,
     /// One local user, without a token; on loopback only
     None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RegistrationMode {
+    /// Anyone
+    Open,
+    /// Who has a code of `quire user invite`
+    Invite,
+    /// Nobody: `quire user add` makes accounts
+    Closed,
+}
+
+impl Args {
+    fn registration(&self) -> Registration {
+        match self.registration {
+            Some(RegistrationMode::Open) => Registration::Open,
+            Some(RegistrationMode::Invite) => Registration::Invite,
+            Some(RegistrationMode::Closed) => Registration::Closed,
+            None if self.is_for_this_machine() => Registration::Open,
+            None => Registration::Invite,
+        }
+    }
+
+    /// A server behind a proxy listens on loopback as well, and is there for others.
+    fn is_for_this_machine(&self) -> bool {
+        let is_public = self.public_url.as_ref().is_some_and(|url| match url.host() {
+            Some(Host::Ipv4(address)) => !address.is_loopback(),
+            Some(Host::Ipv6(address)) => !address.is_loopback(),
+            Some(Host::Domain(name)) => name != "localhost",
+            None => true,
+        });
+        self.listen.ip().is_loopback() && self.trusted_proxy.is_empty() && !is_public
+    }
 }
 
 pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
@@ -97,7 +133,10 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let house = settings.remote_house(remote, quotas)?;
     let auth = match args.auth {
         AuthMode::None => Auth::Local(house.local_user()?),
-        AuthMode::Accounts => Auth::Accounts(Accounts::open(&house, auth::Settings::default())?),
+        AuthMode::Accounts => Auth::Accounts(Accounts::open(
+            &house,
+            auth::Settings { registration: args.registration(), ..auth::Settings::default() },
+        )?),
     };
     let app = Arc::new(App {
         house: Arc::clone(&house),

@@ -1,6 +1,9 @@
 //! The HTTP surface, and the only axum: who asks, what they may, and thin routes over the registry and the workspace.
 
+mod accounts;
 mod calls;
+mod docs;
+mod document;
 mod extract;
 mod health;
 mod jobs;
@@ -17,13 +20,13 @@ mod visitor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{tool::Registry, workspace::House};
+use crate::{fault::Fault, tool::Registry, workspace::House};
 
 pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
@@ -67,16 +70,23 @@ pub struct Stopping {
 }
 
 /// All routes with all their layers.
-pub fn router(app: Arc<App>) -> Router {
+pub fn router(app: Arc<App>) -> Result<Router, Fault> {
+    // A route that is added here can't be left out of `/openapi.json`.
     let documented = OpenApiRouter::new()
         .merge(health::routes())
         .merge(observe::routes())
+        .merge(document::routes())
+        .merge(docs::routes())
+        .merge(accounts::routes())
         .merge(calls::routes())
         .merge(uploads::routes())
         .merge(sheets::routes())
         .merge(jobs::routes())
         .merge(transfers::routes());
-    let (routes, _document) = documented.split_for_parts();
+    let (routes, said) = documented.split_for_parts();
+    let document = document::complete(&said, &app)?;
+    let page = docs::page(&document);
     let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
-    layers::layered(routes, &app).with_state(app)
+    let routes = routes.layer(Extension(document)).layer(Extension(page));
+    Ok(layers::layered(routes, &app).with_state(app))
 }

@@ -47,11 +47,15 @@ pub(super) struct Document {
 
 /// What is wrong with one field.
 #[derive(Debug, Clone, Serialize, ToSchema)]
-struct FieldError {
+pub(super) struct FieldError {
     /// Its name, or its path such as `steps[0].op`
-    field: String,
-    detail: String,
+    pub(super) field: String,
+    pub(super) detail: String,
 }
+
+/// Goes with a problem of several fields, as an extension of the answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FieldErrors(pub(super) Vec<FieldError>);
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Problem {
@@ -108,8 +112,11 @@ pub(super) async fn as_problem(request: Request, next: Next) -> Response {
         Some(Problem(fault)) => fault,
         None => of_refusal(status, body).await,
     };
+    let FieldErrors(fields) = parts.extensions.remove().unwrap_or_default();
     let status = StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = (status, Json(Document::of(&fault, &id))).into_response();
+    let mut document = Document::of(&fault, &id);
+    document.errors.extend(fields);
+    let mut answer = (status, Json(document)).into_response();
     let headers = answer.headers_mut();
     for (name, value) in &parts.headers {
         if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {
