@@ -51,6 +51,9 @@ pub(super) struct Args {
     /// Connections at once
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: u16,
+    /// Seconds that the head of a request may take, and that a connection may idle
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
+    head_timeout: u16,
     /// Seconds that calls under way may still take when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u16,
@@ -149,6 +152,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
             allowed_origins: args.allowed_origin,
             trusted_proxies: args.trusted_proxy,
             max_connections: args.max_connections.into(),
+            head_timeout: Duration::from_secs(args.head_timeout.into()),
             grace: Duration::from_secs(args.grace.into()),
         },
         stopping: Stopping::default(),

@@ -56,6 +56,8 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections at once.
     pub max_connections: usize,
+    /// For the whole head of a request, and between two requests of a connection.
+    pub head_timeout: Duration,
     /// How long calls under way may still take once the server is told to stop.
     pub grace: Duration,
 }
