@@ -334,7 +334,7 @@ fn a_new_password_ends_every_session() {
     };
     let wrong = change("some other words", "quite other words");
     assert_eq!(wrong.problem(), "invalid_arguments");
-    assert_eq!(wrong.json()["errors"], json!([{"field": "/current_password", "detail": "is not the password"}]));
+    assert_eq!(wrong.json()["errors"], json!([{"field": "current_password", "detail": "is not the password"}]));
     assert_eq!(change(PASSWORD, "short").problem(), "invalid_arguments");
     assert_eq!(change(PASSWORD, "quite other words").status, 204);
     assert_eq!((site.me(&access).status, site.me(&other).status, site.try_refresh(&refresh).status), (401, 401, 401));
@@ -405,11 +405,11 @@ fn what_is_wrong_with_each_field_is_said() {
         assert!(!document.to_string().contains("s3cr3t"), "{document}");
     };
     let register = "/v1/auth/register";
-    check(register, json!({"email": "ann", "password": "s3cr3t".repeat(100)}), &["/email", "/password"]);
-    check(register, json!({"email": "ann@example.org", "password": "s3cr3t"}), &["/password"]);
-    check(register, json!({"email": "ann@example.org", "password": "password123"}), &["/password"]);
-    check(register, json!({"email": "s3cr3t@example.org", "password": "s3cr3t@example.org"}), &["/password"]);
-    check("/v1/auth/login", json!({"email": "", "password": "s3cr3t"}), &["/email"]);
+    check(register, json!({"email": "ann", "password": "s3cr3t".repeat(100)}), &["email", "password"]);
+    check(register, json!({"email": "ann@example.org", "password": "s3cr3t"}), &["password"]);
+    check(register, json!({"email": "ann@example.org", "password": "password123"}), &["password"]);
+    check(register, json!({"email": "s3cr3t@example.org", "password": "s3cr3t@example.org"}), &["password"]);
+    check("/v1/auth/login", json!({"email": "", "password": "s3cr3t"}), &["email"]);
     site.register("ann@example.org");
     let (access, _) = site.login("ann@example.org");
     let response = site.post_as(&access, "/v1/auth/tokens", &json!({"name": " ", "expires_in_days": 5_000}));
