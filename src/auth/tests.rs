@@ -13,7 +13,7 @@ use crate::{
     fault::Code,
     ingest,
     worker::pool::{PoolLimits, QueueLimits},
-    workspace::{Limits, roots::Roots},
+    workspace::{Limits, Quotas, roots::Roots},
 };
 
 const HERE: std::net::IpAddr = std::net::IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -76,6 +76,7 @@ fn open(dir: &TempDir, settings: Settings) -> Result<Accounts, Fault> {
         result_rows: 0,
         result_bytes: 0,
         results_bytes: 0,
+        quotas: Quotas::NONE,
     };
     let house = House::open(dir.path(), "quire".into(), Roots::new(&[], None)?, limits)?;
     Accounts::open(&house, settings)

@@ -1,6 +1,6 @@
 //! `/v1/auth/…`: registering, logging in and out, passwords, and personal access tokens.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
@@ -16,8 +16,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     App,
     extract::JsonBody,
+    origin::Client,
     problem::{FieldError, FieldErrors, Problem},
-    serve::Peer,
     visitor::Known,
 };
 use crate::{
@@ -213,11 +213,11 @@ struct CreatedToken {
 )]
 async fn register(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Registration>,
 ) -> Result<(StatusCode, Json<Registered>), Refused> {
     let Registration { email, password, invitation } = body;
-    let account = app.auth.accounts()?.register(&email, &password, invitation.as_deref(), address(peer)).await?;
+    let account = app.auth.accounts()?.register(&email, &password, invitation.as_deref(), client.address).await?;
     let registered = Registered { id: account.user.key, email: account.email, created_at: time(account.created_at) };
     Ok((StatusCode::CREATED, Json(registered)))
 }
@@ -229,10 +229,10 @@ async fn register(
 )]
 async fn login(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Login>,
 ) -> Result<Json<Tokens>, Refused> {
-    let pair = app.auth.accounts()?.login(&body.email, &body.password, address(peer)).await?;
+    let pair = app.auth.accounts()?.login(&body.email, &body.password, client.address).await?;
     Ok(Json(pair.into()))
 }
 
@@ -245,10 +245,10 @@ async fn login(
 )]
 async fn refresh(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Refresh>,
 ) -> Result<Json<Tokens>, Refused> {
-    let pair = app.auth.accounts()?.refresh(&body.refresh_token, address(peer)).await?;
+    let pair = app.auth.accounts()?.refresh(&body.refresh_token, client.address).await?;
     Ok(Json(pair.into()))
 }
 
@@ -272,11 +272,11 @@ async fn logout(State(app): State<Arc<App>>, Known(caller): Known) -> Result<Sta
 async fn change_password(
     State(app): State<Arc<App>>,
     Known(caller): Known,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Refused> {
     let accounts = app.auth.accounts()?;
-    accounts.change_password(&caller, &body.current_password, &body.new_password, address(peer)).await?;
+    accounts.change_password(&caller, &body.current_password, &body.new_password, client.address).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -377,10 +377,6 @@ impl IntoResponse for Refused {
         }
         response
     }
-}
-
-fn address(peer: Peer) -> IpAddr {
-    peer.0.ip()
 }
 
 /// ISO 8601 in UTC, from Unix milliseconds.

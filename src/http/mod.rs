@@ -2,24 +2,33 @@
 
 mod accounts;
 mod calls;
+mod docs;
+mod document;
 mod extract;
 mod health;
+mod jobs;
+mod layers;
+mod observe;
+mod origin;
 mod problem;
 mod request_id;
 mod serve;
+mod sheets;
+mod transfers;
+mod uploads;
 mod visitor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use ipnet::IpNet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{tool::Registry, workspace::House};
+use crate::{fault::Fault, tool::Registry, workspace::House};
 
-pub use self::{serve::serve, visitor::Auth};
+pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
 /// What every route works with.
 pub struct App {
@@ -28,6 +37,8 @@ pub struct App {
     pub auth: Auth,
     pub settings: Settings,
     pub stopping: Stopping,
+    pub metrics: Metrics,
+    pub jobs: Jobs,
 }
 
 /// How this server is reached and what it allows; `cli::http` fills it.
@@ -59,9 +70,23 @@ pub struct Stopping {
 }
 
 /// All routes with all their layers.
-pub fn router(app: Arc<App>) -> Router {
-    let documented = OpenApiRouter::new().merge(health::routes()).merge(accounts::routes()).merge(calls::routes());
-    let (routes, _document) = documented.split_for_parts();
-    let routes = problem::layered(routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method));
-    routes.with_state(app)
+pub fn router(app: Arc<App>) -> Result<Router, Fault> {
+    // A route that is added here can't be left out of `/openapi.json`.
+    let documented = OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(observe::routes())
+        .merge(document::routes())
+        .merge(docs::routes())
+        .merge(accounts::routes())
+        .merge(calls::routes())
+        .merge(uploads::routes())
+        .merge(sheets::routes())
+        .merge(jobs::routes())
+        .merge(transfers::routes());
+    let (routes, said) = documented.split_for_parts();
+    let document = document::complete(&said, &app)?;
+    let page = docs::page(&document);
+    let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
+    let routes = routes.layer(Extension(document)).layer(Extension(page));
+    Ok(layers::layered(routes, &app).with_state(app))
 }

@@ -34,7 +34,7 @@ pub(super) struct Peer(pub(super) SocketAddr);
 ///
 /// HTTP/1.1: a proxy that does TLS speaks HTTP/2 to the world, and this to its back end.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) -> Result<(), Fault> {
-    let routes = router(Arc::clone(&app));
+    let routes = router(Arc::clone(&app))?;
     let connections = Arc::new(Semaphore::new(app.settings.max_connections));
     let open = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);

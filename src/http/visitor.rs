@@ -34,7 +34,7 @@ impl Auth {
     }
 }
 
-/// One who may be answered, with what is theirs.
+/// One who may be answered, with what is theirs: read-only where their token is.
 pub(super) struct Visitor {
     pub(super) workspace: Workspace,
 }
