@@ -10,8 +10,10 @@ use url::Url;
 
 use super::{config::Settings, terminal::print_json};
 use crate::{
+    context::Stopping,
     fault::{Code, Fault},
-    http::{self, App, Auth, Stopping},
+    http::{self, App, Auth},
+    mcp::{Remote, remote::RemoteLimits},
     tools,
     workspace::{House, SWEPT_EVERY},
 };
@@ -44,6 +46,15 @@ pub(super) struct Args {
     grace: u16,
 }
 
+/// Longer content is to be uploaded; the time to come back is longer than the delay that clients are told to take.
+const MCP: RemoteLimits = RemoteLimits {
+    message_bytes: 16 << 20,
+    n_per_user: 256,
+    n_in_all: 2_048,
+    idle_for: Duration::from_mins(30),
+    resumable_for: Duration::from_secs(5),
+};
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
     /// One local user, without a token; on loopback only
@@ -69,9 +80,11 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
         Some(url) => url,
         None => Url::parse(&format!("http://{address}")).map_err(Fault::internal)?,
     };
+    let (registry, stopping) = (Arc::new(tools::registry()), Stopping::default());
     let app = App {
         house: Arc::clone(&house),
-        registry: Arc::new(tools::registry()),
+        mcp: Remote::new(Arc::clone(&registry), MCP, stopping.clone()),
+        registry,
         auth: Auth::Local(user),
         settings: http::Settings {
             address,
@@ -82,7 +95,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
             max_connections: args.max_connections.into(),
             grace: Duration::from_secs(args.grace.into()),
         },
-        stopping: Stopping::default(),
+        stopping,
     };
     let tidying = tokio::spawn(tidy(house));
     print_json(&json!({"listening": format!("http://{address}")}))?;

@@ -3,6 +3,7 @@
 mod calls;
 mod extract;
 mod health;
+mod mcp;
 mod problem;
 mod request_id;
 mod serve;
@@ -12,11 +13,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use ipnet::IpNet;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{tool::Registry, workspace::House};
+use crate::{context::Stopping, mcp::Remote, tool::Registry, workspace::House};
 
 pub use self::{serve::serve, visitor::Auth};
 
@@ -24,6 +24,7 @@ pub use self::{serve::serve, visitor::Auth};
 pub struct App {
     pub house: Arc<House>,
     pub registry: Arc<Registry>,
+    pub mcp: Remote,
     pub auth: Auth,
     pub settings: Settings,
     pub stopping: Stopping,
@@ -48,19 +49,11 @@ pub struct Settings {
     pub grace: Duration,
 }
 
-/// The two steps of a server's end.
-#[derive(Debug, Clone, Default)]
-pub struct Stopping {
-    /// No new connections or streams; calls under way go on.
-    pub begun: CancellationToken,
-    /// The grace period is over: calls under way are cancelled.
-    pub ended: CancellationToken,
-}
-
 /// All routes with all their layers.
 pub fn router(app: Arc<App>) -> Router {
     let documented = OpenApiRouter::new().merge(health::routes()).merge(calls::routes());
     let (routes, _document) = documented.split_for_parts();
+    let routes = routes.merge(mcp::routes());
     let routes = problem::layered(routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method));
     routes.with_state(app)
 }
