@@ -8,12 +8,12 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use url::Url;
 
-use super::{config::Settings, terminal::print_json};
+use super::{MakeRemote, config::Settings, terminal::print_json};
 use crate::{
     context::Stopping,
     fault::{Code, Fault},
     http::{self, App, Auth},
-    mcp::{Remote, remote::RemoteLimits},
+    mcp::remote::RemoteLimits,
     tools,
     workspace::{House, SWEPT_EVERY},
 };
@@ -61,7 +61,7 @@ enum AuthMode {
     None,
 }
 
-pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
+pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Result<(), Fault> {
     if args.auth == AuthMode::None && !args.listen.ip().is_loopback() {
         return Err(Fault::new(
             Code::InvalidArguments,
@@ -83,7 +83,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let (registry, stopping) = (Arc::new(tools::registry()), Stopping::default());
     let app = App {
         house: Arc::clone(&house),
-        mcp: Remote::new(Arc::clone(&registry), MCP, stopping.clone()),
+        mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),
         registry,
         auth: Auth::Local(user),
         settings: http::Settings {
