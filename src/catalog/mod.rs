@@ -2,6 +2,7 @@
 //!
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
+mod accounts;
 mod error;
 mod history;
 mod imports;
@@ -13,6 +14,7 @@ mod sheets;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tokens;
 mod versions;
 
 use std::{
@@ -25,11 +27,13 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
+pub use accounts::{Account, Invitation};
 pub use error::CatalogError;
 pub(crate) use error::storage_fault;
 pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;
+pub use tokens::{NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
 
 /// Puts an import's files into place; runs inside the transaction that commits them.
 pub type Publish<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;

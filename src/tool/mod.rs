@@ -101,7 +101,7 @@ impl Registry {
 
     /// Runs one tool and records the call in the workspace's history. Nulls among the arguments count as absent.
     ///
-    /// Fails with `unknown_tool`, with `invalid_arguments`, and with whatever the tool itself fails with.
+    /// Fails with `unknown_tool`, with `forbidden` where the workspace may only be read and the tool does more, with `invalid_arguments`, and with whatever the tool itself fails with.
     pub async fn call(
         &self,
         workspace: &Workspace,
@@ -137,6 +137,9 @@ impl Registry {
             );
             return Err(Fault::new(Code::UnknownTool, format!("no tool is named `{name}`")).hint(hint));
         };
+        if entry.contract.effect != Effect::Reads {
+            workspace.check_writable()?;
+        }
         let (args, max_bytes) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
         let call = Call { workspace, max_bytes, context };
         (entry.run)(&call, args).await

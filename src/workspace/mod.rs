@@ -59,6 +59,7 @@ pub struct Limits {
 
 /// What every workspace of a process shares: one data folder and its workers.
 pub struct House {
+    data_dir: PathBuf,
     catalog: Catalog,
     store: Store,
     pool: Pool,
@@ -72,7 +73,15 @@ impl House {
         let catalog = Catalog::open(data_dir)?;
         let store = Store::open(data_dir)?;
         let pool = Pool::new(program, limits.pool.clone());
-        Ok(Arc::new(House { catalog, store, pool, roots, limits }))
+        Ok(Arc::new(House { data_dir: data_dir.to_owned(), catalog, store, pool, roots, limits }))
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// The workspace of the one implicit user of the local modes.
@@ -89,7 +98,8 @@ impl House {
     pub fn workspace(self: &Arc<House>, user: User) -> Result<Workspace, Fault> {
         let dir = self.store.workspace(&user.key)?;
         let (scratch, failures) = (OnceLock::new(), Failures::default());
-        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch, failures }) })
+        let inner = Inner { house: Arc::clone(self), user, dir, scratch, failures };
+        Ok(Workspace { inner: Arc::new(inner), is_read_only: false })
     }
 
     /// Drops what is too old, and files that nothing names any more.
@@ -130,6 +140,7 @@ impl House {
 #[derive(Clone)]
 pub struct Workspace {
     inner: Arc<Inner>,
+    is_read_only: bool,
 }
 
 struct Inner {
@@ -142,6 +153,21 @@ struct Inner {
 }
 
 impl Workspace {
+    /// The same for a caller who may only read.
+    #[must_use]
+    pub fn read_only(self) -> Workspace {
+        Workspace { is_read_only: true, ..self }
+    }
+
+    /// Fails with `forbidden` where the caller may only read.
+    pub fn check_writable(&self) -> Result<(), Fault> {
+        if self.is_read_only {
+            return Err(Fault::new(Code::Forbidden, "the access token may only read")
+                .hint("use a token with the scope `read_write` to change anything"));
+        }
+        Ok(())
+    }
+
     /// Starts a worker ahead of the first call.
     pub async fn warm(&self) -> Result<(), Fault> {
         self.inner.house.pool.warm(&self.home()).await
