@@ -45,6 +45,8 @@ fn resource(uri: &str, mime: &str, text: &str) -> Value {
     json!({"type": "resource", "resource": {"uri": uri, "mimeType": mime, "text": text}})
 }
 
+pub(crate) const MIRRORED: &str = "test_x_mcp_header";
+
 /// The tools as they are listed.
 pub(crate) fn tools() -> Vec<Value> {
     let nothing = json!({"type": "object", "properties": {}});
@@ -53,6 +55,9 @@ pub(crate) fn tools() -> Vec<Value> {
     tools.push(tool("test_sampling", one("prompt")));
     tools.push(tool("test_elicitation", one("message")));
     tools.push(tool("json_schema_2020_12_tool", wide_schema()));
+    // An argument that a request repeats in a header of its own, for what stands between client and server.
+    let region = json!({"type": "string", "x-mcp-header": "Region"});
+    tools.push(tool(MIRRORED, json!({"type": "object", "properties": {"region": region}})));
     tools
 }
 
@@ -99,7 +104,7 @@ pub(crate) fn fixed(name: &str) -> Option<Value> {
             image(),
             resource("test://mixed-content-resource", "application/json", r#"{"test":"data","value":123}"#),
         ]),
-        "json_schema_2020_12_tool" => json!([text("ok")]),
+        "json_schema_2020_12_tool" | MIRRORED => json!([text("ok")]),
         "test_error_handling" => {
             let words = "This tool intentionally returns an error for testing";
             return Some(json!({"isError": true, "content": [text(words)]}));

@@ -193,6 +193,12 @@ impl ServerHandler for Fixtures {
         Ok(listed)
     }
 
+    /// rmcp compares what headers repeat with the arguments that this says are repeated.
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        let tool = answers::tools().into_iter().find(|tool| tool["name"] == name)?;
+        serde_json::from_value(tool).ok()
+    }
+
     async fn call_tool(&self, request: CallToolRequestParams, context: Context) -> Result<CallToolResponse, ErrorData> {
         let name = request.name.as_ref();
         if let Some(fixed) = answers::fixed(name) {
