@@ -1,3 +1,4 @@
 //! The HTTP surface, through real connections.
 
+mod mcp;
 mod problems;
