@@ -6,10 +6,11 @@ use clap::ValueEnum;
 use ipnet::IpNet;
 use serde_json::json;
 use tokio::net::TcpListener;
-use url::Url;
+use url::{Host, Url};
 
 use super::{MakeRemote, config::Settings, terminal::print_json};
 use crate::{
+    auth::{self, Accounts, Registration},
     context::Stopping,
     fault::{Code, Fault},
     http::{self, App, Auth},
@@ -24,8 +25,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7788", env = "QUIRE_LISTEN")]
     listen: SocketAddr,
     /// Who may use it
-    #[arg(long, value_enum, default_value_t = AuthMode::None)]
+    #[arg(long, value_enum, default_value_t = AuthMode::Accounts)]
     auth: AuthMode,
+    /// Who may make an account [default: open where only this machine can reach it, else invite]
+    #[arg(long, value_enum, env = "QUIRE_REGISTRATION")]
+    registration: Option<RegistrationMode>,
     /// The address that people and agents use, such as `https://quire.example.org` [default: where it listens]
     #[arg(long, value_name = "URL", env = "QUIRE_PUBLIC_URL")]
     public_url: Option<Url>,
@@ -57,8 +61,43 @@ const MCP: RemoteLimits = RemoteLimits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
+    /// Those who have an account, by their tokens
+    Accounts,
     /// One local user, without a token; on loopback only
     None,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RegistrationMode {
+    /// Anyone
+    Open,
+    /// Who has a code of `quire user invite`
+    Invite,
+    /// Nobody: `quire user add` makes accounts
+    Closed,
+}
+
+impl Args {
+    fn registration(&self) -> Registration {
+        match self.registration {
+            Some(RegistrationMode::Open) => Registration::Open,
+            Some(RegistrationMode::Invite) => Registration::Invite,
+            Some(RegistrationMode::Closed) => Registration::Closed,
+            None if self.is_for_this_machine() => Registration::Open,
+            None => Registration::Invite,
+        }
+    }
+
+    /// A server behind a proxy listens on loopback as well, and is there for others.
+    fn is_for_this_machine(&self) -> bool {
+        let is_public = self.public_url.as_ref().is_some_and(|url| match url.host() {
+            Some(Host::Ipv4(address)) => !address.is_loopback(),
+            Some(Host::Ipv6(address)) => !address.is_loopback(),
+            Some(Host::Domain(name)) => name != "localhost",
+            None => true,
+        });
+        self.listen.ip().is_loopback() && self.trusted_proxy.is_empty() && !is_public
+    }
 }
 
 pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Result<(), Fault> {
@@ -70,7 +109,13 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
         .hint("use `--auth accounts`, or listen on 127.0.0.1"));
     }
     let house = settings.house_without_files()?;
-    let user = house.local_user()?;
+    let auth = match args.auth {
+        AuthMode::None => Auth::Local(house.local_user()?),
+        AuthMode::Accounts => {
+            let settings = auth::Settings { registration: args.registration(), ..auth::Settings::default() };
+            Auth::Accounts(Accounts::open(&house, settings)?)
+        }
+    };
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Fault::new(Code::InvalidArguments, format!("can't listen on `{}`: {error}", args.listen))
             .hint("choose another port with `--listen`; port 0 takes a free one")
@@ -85,7 +130,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
         house: Arc::clone(&house),
         mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),
         registry,
-        auth: Auth::Local(user),
+        auth,
         settings: http::Settings {
             address,
             public_url,

@@ -8,9 +8,12 @@ mod http;
 mod import;
 mod inspect;
 mod purge;
+mod secrets;
 mod stdio;
 mod terminal;
+mod token;
 mod tools;
+mod user;
 
 use std::sync::Arc;
 
@@ -56,6 +59,12 @@ enum Command {
     Convert(convert::Args),
     /// Remove sheets for good, with all their versions and files
     Purge(purge::Args),
+    /// Accounts of people who use this Quire over HTTP
+    #[command(subcommand)]
+    User(user::Command),
+    /// Their access tokens, and the keys that sign them
+    #[command(subcommand)]
+    Token(token::Command),
     /// Check the installation and the data folder
     Doctor(doctor::Args),
     /// Run as a worker process (Quire starts these itself)
@@ -83,6 +92,8 @@ impl Cli {
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),
             Command::Convert(args) => on_runtime(convert::run(settings, args)),
             Command::Purge(args) => on_runtime(purge::run(settings, args)),
+            Command::User(command) => on_runtime(user::run(settings, command)),
+            Command::Token(command) => on_runtime(token::run(settings, command)),
             Command::Doctor(args) => on_runtime(doctor::run(settings, args)),
         }
     }

@@ -1,5 +1,6 @@
 //! The HTTP surface, and the only axum: who asks, what they may, and thin routes over the registry and the workspace.
 
+mod accounts;
 mod calls;
 mod extract;
 mod health;
@@ -51,7 +52,7 @@ pub struct Settings {
 
 /// All routes with all their layers.
 pub fn router(app: Arc<App>) -> Router {
-    let documented = OpenApiRouter::new().merge(health::routes()).merge(calls::routes());
+    let documented = OpenApiRouter::new().merge(health::routes()).merge(accounts::routes()).merge(calls::routes());
     let (routes, _document) = documented.split_for_parts();
     let routes = routes.merge(mcp::routes());
     let routes = problem::layered(routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method));

@@ -37,12 +37,16 @@ struct Document {
     request_id: String,
 }
 
-#[derive(Debug, Serialize)]
-struct FieldError {
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct FieldError {
     /// A JSON pointer into the body, or a parameter's name.
-    field: String,
-    detail: String,
+    pub(super) field: String,
+    pub(super) detail: String,
 }
+
+/// Goes with a problem of several fields, as an extension of the answer.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FieldErrors(pub(super) Vec<FieldError>);
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Problem {
@@ -102,8 +106,9 @@ async fn as_problem(request: Request, next: Next) -> Response {
         Some(Problem(fault)) => fault,
         None => of_refusal(status, body).await,
     };
+    let FieldErrors(fields) = parts.extensions.remove().unwrap_or_default();
     let status = StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = (status, Json(document(&fault, &id))).into_response();
+    let mut answer = (status, Json(document(&fault, fields, &id))).into_response();
     let headers = answer.headers_mut();
     for (name, value) in &parts.headers {
         if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {
@@ -130,12 +135,13 @@ fn challenge(code: Code, has_token: bool) -> Option<&'static str> {
     }
 }
 
-fn document(fault: &Fault, id: &RequestId) -> Document {
+fn document(fault: &Fault, fields: Vec<FieldError>, id: &RequestId) -> Document {
     if fault.code.is_ours() {
         tracing::error!(request_id = id.0, code = fault.code.name(), detail = fault.message, "a call failed");
     }
     let Fault { code, message, hint, field } = fault.redacted(&id.0);
-    let errors = field.map(|field| FieldError { field, detail: message.clone() }).into_iter().collect();
+    let one = field.map(|field| FieldError { field, detail: message.clone() });
+    let errors = fields.into_iter().chain(one).collect();
     Document {
         r#type: format!("/docs#{}", code.name()),
         title: code.name().replace('_', " "),

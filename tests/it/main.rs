@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;

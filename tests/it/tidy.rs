@@ -50,6 +50,8 @@ const FENCES: &[(&str, &[&str])] = &[
     ("hyper_util", &["http"]),
     ("argon2", &["auth"]),
     ("jsonwebtoken", &["auth"]),
+    ("email_address", &["auth"]),
+    ("rpassword", &["cli"]),
     ("anyhow", &["main"]),
 ];
 
