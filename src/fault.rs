@@ -109,6 +109,8 @@ codes! {
     NotFound "not_found" 404 3;
     /// The path is there, and does not take this HTTP method.
     MethodNotAllowed "method_not_allowed" 405 2;
+    /// The request did not come to its end in time.
+    TooSlow "too_slow" 408 7;
     /// The body is not of the kind that the route takes.
     UnsupportedMediaType "unsupported_media_type" 415 2;
     UnsupportedFormat "unsupported_format" 415 4;

@@ -15,6 +15,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod tokens;
+mod usage;
 mod versions;
 
 use std::{
@@ -34,6 +35,7 @@ pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;
 pub use tokens::{NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
+pub use usage::Usage;
 
 /// Puts an import's files into place; runs inside the transaction that commits them.
 pub type Publish<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;

@@ -11,7 +11,7 @@ use crate::{
     fault::{Code, Fault},
     ingest,
     worker::pool::{PoolLimits, QueueLimits, own_program},
-    workspace::{House, Limits, roots::Roots},
+    workspace::{House, Limits, Quotas, Remote, roots::Roots},
 };
 
 /// What every command understands.
@@ -74,7 +74,7 @@ impl Settings {
     }
 
     /// The same for a server whose callers are elsewhere: no file of this machine may be read.
-    pub fn house_without_files(&self) -> Result<Arc<House>, Fault> {
+    pub fn remote_house(&self, remote: Remote, quotas: Quotas) -> Result<Arc<House>, Fault> {
         if let Some(path) = self.open.iter().chain(&self.root).next() {
             return Err(Fault::new(
                 Code::InvalidArguments,
@@ -82,7 +82,9 @@ impl Settings {
             )
             .hint("leave `--open` and `--root` out, and upload the files"));
         }
-        self.house_with(Roots::default())
+        let program = own_program().map_err(Fault::internal)?;
+        let limits = Limits { quotas, ..self.limits() };
+        House::open_for(&self.folder()?, program, Roots::default(), limits, Some(remote))
     }
 
     /// Where the sheets are kept.
@@ -127,6 +129,7 @@ impl Settings {
             result_rows: 100_000,
             result_bytes: 64 << 20,
             results_bytes: 512 << 20,
+            quotas: Quotas::NONE,
         }
     }
 }
@@ -165,7 +168,7 @@ impl FromStr for Seconds {
 
 /// Bytes, written with a unit of 1024: 512MB, 2GB.
 #[derive(Debug, Clone, Copy)]
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl FromStr for Size {
     type Err = String;

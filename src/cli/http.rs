@@ -1,6 +1,11 @@
 //! `quire http`: the HTTP surface.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::ValueEnum;
 use ipnet::IpNet;
@@ -8,15 +13,19 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use url::{Host, Url};
 
-use super::{MakeRemote, config::Settings, terminal::print_json};
+use super::{
+    MakeRemote,
+    config::{Settings, Size},
+    terminal::print_json,
+};
 use crate::{
     auth::{self, Accounts, Registration},
     context::Stopping,
     fault::{Code, Fault},
-    http::{self, App, Auth},
+    http::{self, App, Auth, Jobs, Metrics},
     mcp::remote::RemoteLimits,
     tools,
-    workspace::{House, SWEPT_EVERY},
+    workspace::{House, Quotas, Remote, SWEPT_EVERY},
 };
 
 #[derive(Debug, clap::Args)]
@@ -48,6 +57,18 @@ pub(super) struct Args {
     /// Seconds that calls under way may still take when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u16,
+    /// File with a token that opens `/metrics`; without it, they are for this machine only
+    #[arg(long, value_name = "FILE")]
+    metrics_token_file: Option<PathBuf>,
+    /// Bytes that each user may keep: versions, those of deleted sheets too, and uploads
+    #[arg(long, value_name = "SIZE", default_value = "20GB", env = "QUIRE_USER_STORAGE")]
+    user_storage: Size,
+    /// Sheets that each user may have
+    #[arg(long, value_name = "N", default_value = "5000")]
+    user_sheets: u64,
+    /// Uploads that each user may have under way at once
+    #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
+    user_uploads: u16,
 }
 
 /// Longer content is to be uploaded; the time to come back is longer than the delay that clients are told to take.
@@ -61,7 +82,7 @@ const MCP: RemoteLimits = RemoteLimits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
-    /// Those who have an account, by their tokens
+    /// Users with accounts and tokens
     Accounts,
     /// One local user, without a token; on loopback only
     None,
@@ -108,7 +129,20 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
         )
         .hint("use `--auth accounts`, or listen on 127.0.0.1"));
     }
-    let house = settings.house_without_files()?;
+    let metrics = Metrics::start(args.metrics_token_file.as_deref().map(read_token).transpose()?)?;
+    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
+        Fault::new(Code::InvalidArguments, format!("can't listen on `{}`: {error}", args.listen))
+            .hint("choose another port with `--listen`; port 0 takes a free one")
+    })?;
+    let address = listener.local_addr().map_err(Fault::internal)?;
+    let public_url = match &args.public_url {
+        Some(url) => url.clone(),
+        None => Url::parse(&format!("http://{address}")).map_err(Fault::internal)?,
+    };
+    let remote = Remote::new(public_url.as_str().trim_end_matches('/').to_owned());
+    let quotas =
+        Quotas { storage_bytes: args.user_storage.0, sheets: args.user_sheets, uploads: args.user_uploads.into() };
+    let house = settings.remote_house(remote, quotas)?;
     let auth = match args.auth {
         AuthMode::None => Auth::Local(house.local_user()?),
         AuthMode::Accounts => {
@@ -116,17 +150,8 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             Auth::Accounts(Accounts::open(&house, settings)?)
         }
     };
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        Fault::new(Code::InvalidArguments, format!("can't listen on `{}`: {error}", args.listen))
-            .hint("choose another port with `--listen`; port 0 takes a free one")
-    })?;
-    let address = listener.local_addr().map_err(Fault::internal)?;
-    let public_url = match args.public_url {
-        Some(url) => url,
-        None => Url::parse(&format!("http://{address}")).map_err(Fault::internal)?,
-    };
-    let (registry, stopping) = (Arc::new(tools::registry()), Stopping::default());
-    let app = App {
+    let (registry, stopping) = (Arc::new(tools::remote()), Stopping::default());
+    let app = Arc::new(App {
         house: Arc::clone(&house),
         mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),
         registry,
@@ -141,12 +166,24 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             grace: Duration::from_secs(args.grace.into()),
         },
         stopping,
-    };
-    let tidying = tokio::spawn(tidy(house));
+        metrics,
+        jobs: Jobs::default(),
+    });
+    let tidying = [tokio::spawn(sweep(Arc::clone(&house))), tokio::spawn(tidy(Arc::clone(&app)))];
     print_json(&json!({"listening": format!("http://{address}")}))?;
-    let outcome = http::serve(listener, Arc::new(app), told_to_stop()).await;
-    tidying.abort();
+    let outcome = http::serve(listener, app, told_to_stop()).await;
+    tidying.iter().for_each(tokio::task::JoinHandle::abort);
     outcome
+}
+
+fn read_token(file: &Path) -> Result<String, Fault> {
+    let unusable = |why: &str| {
+        Fault::new(Code::InvalidArguments, format!("`{}` holds no token: {why}", file.display()))
+            .hint("write at least 16 characters to it, such as `openssl rand -hex 32` gives")
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error.to_string()))?;
+    let token = text.trim();
+    if token.len() < 16 { Err(unusable("it is too short")) } else { Ok(token.to_owned()) }
 }
 
 /// Ctrl-C, or what service managers send.
@@ -169,12 +206,25 @@ async fn told_to_stop() {
     interrupted.await;
 }
 
-async fn tidy(house: Arc<House>) {
+async fn sweep(house: Arc<House>) {
     let mut hours = tokio::time::interval(SWEPT_EVERY);
     loop {
         hours.tick().await;
         if let Err(fault) = house.sweep().await {
             tracing::warn!(%fault, "old files could not be removed");
+        }
+    }
+}
+
+/// What is kept in memory for a while only.
+async fn tidy(app: Arc<App>) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(10));
+    loop {
+        seconds.tick().await;
+        app.metrics.tidy();
+        app.jobs.tidy();
+        if let Some(remote) = app.house.remote() {
+            remote.tidy();
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Bodies and parameters of requests, parsed; what is wrong with them is a fault that names the field.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Bytes,
@@ -8,9 +8,16 @@ use axum::{
     http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 use super::{App, problem::Problem};
-use crate::fault::{Code, Fault};
+use crate::{
+    fault::{Code, Fault},
+    tool,
+};
+
+/// How long a body may take, and of an upload each piece.
+pub(super) const SLOWEST: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(super) struct JsonBody<T>(pub(super) T);
@@ -30,13 +37,16 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
                 .hint("send JSON with the header `content-type: application/json`")
                 .into());
         }
-        let bytes = Bytes::from_request(request, app).await.map_err(|refused| unread(&refused))?;
+        let bytes = match timeout(SLOWEST, Bytes::from_request(request, app)).await {
+            Ok(bytes) => bytes.map_err(|refused| unread(&refused))?,
+            Err(_) => return Err(too_slow().into()),
+        };
         let mut source = serde_json::Deserializer::from_slice(&bytes);
         let parsed = serde_path_to_error::deserialize(&mut source).map_err(|error| {
             let path = error.path().to_string();
-            wrong(Code::InvalidArguments, "the body", &path, &error.into_inner().to_string())
+            wrong("the body", &path, &error.into_inner().to_string())
         })?;
-        source.end().map_err(|error| wrong(Code::InvalidArguments, "the body", ".", &error.to_string()))?;
+        source.end().map_err(|error| wrong("the body", ".", &error.to_string()))?;
         Ok(JsonBody(parsed))
     }
 }
@@ -46,10 +56,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Params<T> {
 
     async fn from_request_parts(parts: &mut Parts, _app: &Arc<App>) -> Result<Params<T>, Problem> {
         let query = parts.uri.query().unwrap_or_default();
-        let source = serde_urlencoded::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
+        let source = serde_html_form::Deserializer::new(url::form_urlencoded::parse(query.as_bytes()));
         serde_path_to_error::deserialize(source).map(Params).map_err(|error| {
             let path = error.path().to_string();
-            wrong(Code::InvalidArguments, "the parameters", &path, &error.into_inner().to_string()).into()
+            wrong("the parameters", &path, &error.into_inner().to_string()).into()
         })
     }
 }
@@ -57,6 +67,11 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Params<T> {
 fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+pub(super) fn too_slow() -> Fault {
+    Fault::new(Code::TooSlow, format!("nothing more of the body came for {} s", SLOWEST.as_secs()))
+        .hint("send it again")
 }
 
 fn unread(refused: &BytesRejection) -> Problem {
@@ -68,20 +83,9 @@ fn unread(refused: &BytesRejection) -> Problem {
     fault.into()
 }
 
-/// serde names a missing or unknown field in its words only.
-pub(super) fn wrong(code: Code, what: &str, path: &str, words: &str) -> Fault {
-    let named = ["missing field `", "unknown field `", "duplicate field `"]
-        .iter()
-        .find_map(|start| words.strip_prefix(start)?.split('`').next());
-    let field = match (path, named) {
-        ("." | "", None) => None,
-        ("." | "", Some(name)) => Some(name.to_owned()),
-        (path, Some(name)) if !path.ends_with(name) => Some(format!("{path}.{name}")),
-        (path, _) => Some(path.to_owned()),
-    };
-    let fault = match &field {
-        Some(field) => Fault::new(code, format!("{what}: `{field}`: {words}")),
-        None => Fault::new(code, format!("{what}: {words}")),
-    };
-    Fault { field, ..fault }
+pub(super) fn wrong(what: &str, path: &str, words: &str) -> Fault {
+    let field = tool::wrong_field(path, words);
+    let named = field.as_ref().filter(|field| !words.contains(&format!("`{field}`")));
+    let message = named.map_or_else(|| format!("{what}: {words}"), |field| format!("{what}: `{field}`: {words}"));
+    Fault { field, ..Fault::new(Code::InvalidArguments, message) }
 }

@@ -4,10 +4,17 @@ mod accounts;
 mod calls;
 mod extract;
 mod health;
+mod jobs;
+mod layers;
 mod mcp;
+mod observe;
+mod origin;
 mod problem;
 mod request_id;
 mod serve;
+mod sheets;
+mod transfers;
+mod uploads;
 mod visitor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -19,7 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{context::Stopping, mcp::Remote, tool::Registry, workspace::House};
 
-pub use self::{serve::serve, visitor::Auth};
+pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
 /// What every route works with.
 pub struct App {
@@ -29,6 +36,8 @@ pub struct App {
     pub auth: Auth,
     pub settings: Settings,
     pub stopping: Stopping,
+    pub metrics: Metrics,
+    pub jobs: Jobs,
 }
 
 /// How this server is reached and what it allows; `cli::http` fills it.
@@ -52,9 +61,17 @@ pub struct Settings {
 
 /// All routes with all their layers.
 pub fn router(app: Arc<App>) -> Router {
-    let documented = OpenApiRouter::new().merge(health::routes()).merge(accounts::routes()).merge(calls::routes());
+    let documented = OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(observe::routes())
+        .merge(accounts::routes())
+        .merge(calls::routes())
+        .merge(uploads::routes())
+        .merge(sheets::routes())
+        .merge(jobs::routes())
+        .merge(transfers::routes());
     let (routes, _document) = documented.split_for_parts();
     let routes = routes.merge(mcp::routes());
-    let routes = problem::layered(routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method));
-    routes.with_state(app)
+    let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
+    layers::layered(routes, &app).with_state(app)
 }

@@ -3,17 +3,17 @@
 use std::any::Any;
 
 use axum::{
-    Json, Router,
+    Json,
     body::{Body, to_bytes},
     extract::Request,
     http::{HeaderValue, Method, StatusCode, Uri, header},
-    middleware::{Next, from_fn},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::ToSchema;
 
-use super::request_id::{self, RequestId};
+use super::request_id::RequestId;
 use crate::fault::{Code, Fault};
 
 /// A fault on its way to an answer. The document is written by a layer, which knows the request's id.
@@ -21,14 +21,22 @@ use crate::fault::{Code, Fault};
 pub(super) struct Problem(pub(super) Fault);
 
 /// The document as callers read it.
-#[derive(Debug, Serialize)]
-struct Document {
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(super) struct Document {
     /// Where this kind of problem is described.
+    #[schema(example = "/docs#sheet_not_found")]
     r#type: String,
+    #[schema(example = "sheet not found")]
     title: String,
+    #[schema(example = 404)]
     status: u16,
+    /// What is, with the offending value
     detail: String,
+    /// Stable; never reworded
+    #[schema(value_type = String, example = "sheet_not_found")]
     code: Code,
+    /// What to do next
     #[serde(skip_serializing_if = "String::is_empty")]
     hint: String,
     /// What is wrong with which field.
@@ -37,9 +45,10 @@ struct Document {
     request_id: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// What is wrong with one field.
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct FieldError {
-    /// A JSON pointer into the body, or a parameter's name.
+    /// Its name, or its path such as `steps[0].op`
     pub(super) field: String,
     pub(super) detail: String,
 }
@@ -63,11 +72,6 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives the routes their request ids, and their failures their form: also panics, and what axum itself refuses.
-pub(super) fn layered<S: Clone + Send + Sync + 'static>(routes: Router<S>) -> Router<S> {
-    routes.layer(CatchPanicLayer::custom(panicked)).layer(from_fn(as_problem)).layer(from_fn(request_id::give))
-}
-
 pub(super) async fn no_route(uri: Uri) -> Problem {
     let path: String = uri.path().chars().take(200).collect();
     Problem(
@@ -83,12 +87,14 @@ pub(super) async fn no_method(method: Method, uri: Uri) -> Problem {
     )
 }
 
-fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
+/// A defect, of which the caller learns no more than that there is one.
+pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Problem(Fault::internal(format!("a panic: {}", words.unwrap_or("without words")))).into_response()
 }
 
-async fn as_problem(request: Request, next: Next) -> Response {
+/// Gives failures their form: also panics, and what axum itself refuses.
+pub(super) async fn as_problem(request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().cloned().unwrap_or_default();
     let has_token = request.headers().contains_key(header::AUTHORIZATION);
     let response = next.run(request).await;
@@ -108,7 +114,7 @@ async fn as_problem(request: Request, next: Next) -> Response {
     };
     let FieldErrors(fields) = parts.extensions.remove().unwrap_or_default();
     let status = StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = (status, Json(document(&fault, fields, &id))).into_response();
+    let mut answer = (status, Json(Document::of(&fault, fields, &id))).into_response();
     let headers = answer.headers_mut();
     for (name, value) in &parts.headers {
         if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {
@@ -116,7 +122,7 @@ async fn as_problem(request: Request, next: Next) -> Response {
         }
     }
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    if let Some(challenge) = challenge(fault.code, has_token) {
+    if let Some(challenge) = challenge(&fault, has_token) {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if [Code::Busy, Code::RateLimited].contains(&fault.code) && !headers.contains_key(header::RETRY_AFTER) {
@@ -126,8 +132,10 @@ async fn as_problem(request: Request, next: Next) -> Response {
 }
 
 /// RFC 6750: without a token no error is named.
-fn challenge(code: Code, has_token: bool) -> Option<&'static str> {
-    match (code == Code::Unauthenticated, code == Code::Forbidden, has_token) {
+fn challenge(fault: &Fault, has_token: bool) -> Option<&'static str> {
+    // One that is about a header, such as `host`, has nothing to do with the token.
+    let is_forbidden = fault.code == Code::Forbidden && fault.field.is_none();
+    match (fault.code == Code::Unauthenticated, is_forbidden, has_token) {
         (true, _, false) => Some(r#"Bearer realm="quire""#),
         (true, _, true) => Some(r#"Bearer realm="quire", error="invalid_token""#),
         (_, true, true) => Some(r#"Bearer realm="quire", error="insufficient_scope""#),
@@ -135,22 +143,25 @@ fn challenge(code: Code, has_token: bool) -> Option<&'static str> {
     }
 }
 
-fn document(fault: &Fault, fields: Vec<FieldError>, id: &RequestId) -> Document {
-    if fault.code.is_ours() {
-        tracing::error!(request_id = id.0, code = fault.code.name(), detail = fault.message, "a call failed");
-    }
-    let Fault { code, message, hint, field } = fault.redacted(&id.0);
-    let one = field.map(|field| FieldError { field, detail: message.clone() });
-    let errors = fields.into_iter().chain(one).collect();
-    Document {
-        r#type: format!("/docs#{}", code.name()),
-        title: code.name().replace('_', " "),
-        status: code.http_status(),
-        detail: message,
-        code,
-        hint,
-        errors,
-        request_id: id.0.clone(),
+impl Document {
+    /// Of what broke inside Quire, the log has all and the document only the request's id.
+    pub(super) fn of(fault: &Fault, fields: Vec<FieldError>, id: &RequestId) -> Document {
+        if fault.code.is_ours() {
+            tracing::error!(request_id = id.0, code = fault.code.name(), detail = fault.message, "a call failed");
+        }
+        let Fault { code, message, hint, field } = fault.redacted(&id.0);
+        let one = field.map(|field| FieldError { field, detail: message.clone() });
+        let errors = fields.into_iter().chain(one).collect();
+        Document {
+            r#type: format!("/docs#{}", code.name()),
+            title: code.name().replace('_', " "),
+            status: code.http_status(),
+            detail: message,
+            code,
+            hint,
+            errors,
+            request_id: id.0.clone(),
+        }
     }
 }
 
@@ -164,7 +175,8 @@ async fn of_refusal(status: StatusCode, body: Body) -> Fault {
         StatusCode::PAYLOAD_TOO_LARGE => Code::LimitExceeded,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
         StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,
-        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::TimedOut,
+        StatusCode::REQUEST_TIMEOUT => Code::TooSlow,
+        StatusCode::GATEWAY_TIMEOUT => Code::TimedOut,
         StatusCode::SERVICE_UNAVAILABLE => Code::Busy,
         status if status.is_client_error() => Code::InvalidArguments,
         _ => Code::Internal,

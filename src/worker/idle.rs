@@ -43,6 +43,10 @@ impl Idle {
         Some(shelf.workers.remove(position).process)
     }
 
+    pub(super) fn n_kept(&self) -> usize {
+        lock(&self.shelf).workers.len()
+    }
+
     /// Keeps the process for the workspace's next call; the longest idle one makes room.
     pub(super) fn keep(&self, workspace: &str, process: Process) {
         let mut shelf = lock(&self.shelf);

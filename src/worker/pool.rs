@@ -80,6 +80,19 @@ impl Pool {
         Ok(())
     }
 
+    /// Of each queue its name, the calls that run, and those that wait.
+    pub fn queues(&self) -> [(&'static str, usize, usize); 2] {
+        [("queries", &self.queries), ("imports", &self.imports)].map(|(name, queue)| {
+            let (n_running, n_waiting) = queue.counts();
+            (name, n_running, n_waiting)
+        })
+    }
+
+    /// Workers that wait for their workspace's next call.
+    pub fn n_idle(&self) -> usize {
+        self.idle.n_kept()
+    }
+
     /// Starts a worker without any files, and has it answer. Also when all slots are taken.
     pub async fn answers(&self) -> Result<(), Fault> {
         let confinement = Confinement { budget: self.limits.budget.clone(), folders: Vec::new(), warm: true };

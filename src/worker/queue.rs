@@ -84,6 +84,12 @@ impl Queue {
         }
     }
 
+    /// Calls that run, and calls that wait.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let lines = self.lock();
+        (lines.n_running, lines.by_workspace.values().map(|line| line.waiting.len()).sum())
+    }
+
     fn enter(&self, workspace: &str) -> Result<oneshot::Receiver<Place>, Fault> {
         let mut lines = self.lock();
         // Those that gave up don't count.

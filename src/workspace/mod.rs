@@ -6,17 +6,21 @@ mod file;
 mod history;
 mod import;
 mod place;
+mod quota;
 mod read;
 mod refresh;
+mod remote;
 mod replay;
 mod results;
 pub mod roots;
 mod stats;
 mod transform;
+mod upload;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -35,9 +39,12 @@ pub use self::{
     export::{Delivered, Delivery, Wanted},
     history::Purge,
     import::Imported,
+    quota::{Gauges, Quotas, UploadSlot},
     read::{Described, Listing, Part, QueryAnswer},
+    remote::{Download, LIFE, Remote, UploadTicket},
     stats::{HypothesisRequest, Summarized},
     transform::{TransformCall, TransformDone},
+    upload::{Staged, Staging},
 };
 
 /// How long old files lie at most while a server runs.
@@ -55,6 +62,7 @@ pub struct Limits {
     pub result_bytes: u64,
     /// Bytes of all a user's results; the oldest give way.
     pub results_bytes: u64,
+    pub quotas: Quotas,
 }
 
 /// What every workspace of a process shares: one data folder and its workers.
@@ -65,15 +73,39 @@ pub struct House {
     pool: Pool,
     roots: Roots,
     limits: Limits,
+    /// Where callers are elsewhere and see no file of this machine.
+    remote: Option<Remote>,
+    /// Uploads under way, by the workspace's key.
+    uploads: Mutex<HashMap<String, Arc<AtomicUsize>>>,
 }
 
 impl House {
     /// Opens the data folder, creating or upgrading it. Workers are started as `program worker`.
     pub fn open(data_dir: &Path, program: PathBuf, roots: Roots, limits: Limits) -> Result<Arc<House>, Fault> {
+        House::open_for(data_dir, program, roots, limits, None)
+    }
+
+    /// The same for callers elsewhere, who use one-time addresses to send and fetch files.
+    pub fn open_for(
+        data_dir: &Path,
+        program: PathBuf,
+        roots: Roots,
+        limits: Limits,
+        remote: Option<Remote>,
+    ) -> Result<Arc<House>, Fault> {
         let catalog = Catalog::open(data_dir)?;
         let store = Store::open(data_dir)?;
         let pool = Pool::new(program, limits.pool.clone());
-        Ok(Arc::new(House { data_dir: data_dir.to_owned(), catalog, store, pool, roots, limits }))
+        Ok(Arc::new(House {
+            data_dir: data_dir.to_owned(),
+            catalog,
+            store,
+            pool,
+            roots,
+            limits,
+            remote,
+            uploads: Mutex::default(),
+        }))
     }
 
     pub fn data_dir(&self) -> &Path {
@@ -120,6 +152,13 @@ impl House {
         let house = Arc::clone(self);
         let store = blocking(move || Ok(house.store.is_writable()?)).await;
         [("catalog", catalog), ("store", store), ("worker", self.pool.answers().await)]
+    }
+
+    fn uploads_of(&self, workspace: &str) -> Arc<AtomicUsize> {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody holds count nothing.
+        uploads.retain(|_, count| Arc::strong_count(count) > 1);
+        Arc::clone(uploads.entry(workspace.to_owned()).or_default())
     }
 
     /// Checks the catalog; answers in words.
