@@ -173,6 +173,7 @@ async fn of_refusal(status: StatusCode, body: Body) -> Fault {
         StatusCode::FORBIDDEN => Code::Forbidden,
         StatusCode::NOT_FOUND => Code::NotFound,
         StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::NOT_ACCEPTABLE => Code::NotAcceptable,
         StatusCode::PAYLOAD_TOO_LARGE => Code::LimitExceeded,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
         StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,

@@ -32,6 +32,8 @@ use crate::{
 
 /// How long an import may take before its answer is a job to follow.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// At most, where the client wants to wait.
+const MAX_PATIENCE: Duration = Duration::from_mins(2);
 /// Files of one form.
 const MAX_FILES: usize = 100;
 /// Bytes of a field that is no file.
@@ -79,7 +81,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 /// only when none was is the answer a problem, the first file's. The same name again makes a new version of the same sheets.
 #[utoipa::path(
     post, path = "/v1/sheets", tag = "sheets",
-    params(("prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once")),
+    params(("prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once; `wait=N`: only after N seconds, 2 if absent, 120 at most")),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(
         (status = 201, description = "At least one file was imported", body = Uploaded),
@@ -107,12 +109,8 @@ async fn upload(
     // Until the answer says otherwise, the import is this request's, and ends with it.
     let ends = job.clone();
     let guard = scopeguard(move || ends.cancel());
-    let is_async = headers.get_all("prefer").iter().any(|value| {
-        value
-            .to_str()
-            .is_ok_and(|value| value.split([',', ';']).any(|it| it.trim().eq_ignore_ascii_case("respond-async")))
-    });
-    if is_async || !job.ends_within(PATIENCE).await {
+    let (patience, is_async) = preferred(&headers);
+    if is_async || !job.ends_within(patience).await {
         guard.disarm();
         let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)).map_err(Fault::internal)?;
         let mut response = (StatusCode::ACCEPTED, Json(Accepted { job: job.id.clone() })).into_response();
@@ -130,6 +128,21 @@ async fn upload(
         Some(fault) if !has_any => Err(fault.into()),
         _ => Ok((StatusCode::CREATED, Json(Uploaded { files })).into_response()),
     }
+}
+
+/// How long the client wants to wait for the answer, and whether it does not want to at all (RFC 7240).
+fn preferred(headers: &HeaderMap) -> (Duration, bool) {
+    let mut patience = PATIENCE;
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    for preference in values.flat_map(|value| value.split([',', ';'])).map(|it| it.trim().to_ascii_lowercase()) {
+        if preference == "respond-async" {
+            return (Duration::ZERO, true);
+        }
+        if let Some(seconds) = preference.strip_prefix("wait=").and_then(|seconds| seconds.parse().ok()) {
+            patience = Duration::from_secs(seconds).min(MAX_PATIENCE);
+        }
+    }
+    (patience, false)
 }
 
 /// A form that has come to its end.
