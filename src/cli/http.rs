@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     auth::{self, Accounts, Registration},
+<<<<<<< HEAD
     context::Stopping,
+=======
+>>>>>>> rest
     fault::{Code, Fault},
     http::{self, App, Auth, Jobs, Metrics},
     mcp::remote::RemoteLimits,
@@ -54,6 +57,9 @@ pub(super) struct Args {
     /// Connections at once
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: u16,
+    /// Seconds that the head of a request may take, and that a connection may idle
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
+    head_timeout: u16,
     /// Seconds that calls under way may still take when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u16,
@@ -82,7 +88,11 @@ const MCP: RemoteLimits = RemoteLimits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
+<<<<<<< HEAD
     /// Users with accounts and tokens
+=======
+    /// Those who have an account, by their tokens
+>>>>>>> rest
     Accounts,
     /// One local user, without a token; on loopback only
     None,
@@ -145,16 +155,27 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
     let house = settings.remote_house(remote, quotas)?;
     let auth = match args.auth {
         AuthMode::None => Auth::Local(house.local_user()?),
+<<<<<<< HEAD
         AuthMode::Accounts => {
             let settings = auth::Settings { registration: args.registration(), ..auth::Settings::default() };
             Auth::Accounts(Accounts::open(&house, settings)?)
         }
+=======
+        AuthMode::Accounts => Auth::Accounts(Accounts::open(
+            &house,
+            auth::Settings { registration: args.registration(), ..auth::Settings::default() },
+        )?),
+>>>>>>> rest
     };
     let (registry, stopping) = (Arc::new(tools::remote()), Stopping::default());
     let app = Arc::new(App {
         house: Arc::clone(&house),
+<<<<<<< HEAD
         mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),
         registry,
+=======
+        registry: Arc::new(tools::remote()),
+>>>>>>> rest
         auth,
         settings: http::Settings {
             address,
@@ -163,6 +184,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             allowed_origins: args.allowed_origin,
             trusted_proxies: args.trusted_proxy,
             max_connections: args.max_connections.into(),
+            head_timeout: Duration::from_secs(args.head_timeout.into()),
             grace: Duration::from_secs(args.grace.into()),
         },
         stopping,

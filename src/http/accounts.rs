@@ -1,6 +1,6 @@
 //! `/v1/auth/…`: registering, logging in and out, passwords, and personal access tokens.
 
-use std::{net::IpAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Extension, Json,
@@ -16,8 +16,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     App,
     extract::JsonBody,
+    origin::Client,
     problem::{FieldError, FieldErrors, Problem},
-    serve::Peer,
     visitor::Known,
 };
 use crate::{
@@ -209,17 +209,15 @@ struct CreatedToken {
     post, path = "/v1/auth/register", tag = "accounts", request_body = Registration, security(()),
     responses(
         (status = 201, description = "The account", body = Registered),
-        (status = 403, description = "Registration is closed, or the invitation is not valid"),
-        (status = 409, description = "The address has an account"),
     )
 )]
 async fn register(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Registration>,
 ) -> Result<(StatusCode, Json<Registered>), Refused> {
     let Registration { email, password, invitation } = body;
-    let account = app.auth.accounts()?.register(&email, &password, invitation.as_deref(), address(peer)).await?;
+    let account = app.auth.accounts()?.register(&email, &password, invitation.as_deref(), client.address).await?;
     let registered = Registered { id: account.user.key, email: account.email, created_at: time(account.created_at) };
     Ok((StatusCode::CREATED, Json(registered)))
 }
@@ -231,10 +229,10 @@ async fn register(
 )]
 async fn login(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Login>,
 ) -> Result<Json<Tokens>, Refused> {
-    let pair = app.auth.accounts()?.login(&body.email, &body.password, address(peer)).await?;
+    let pair = app.auth.accounts()?.login(&body.email, &body.password, client.address).await?;
     Ok(Json(pair.into()))
 }
 
@@ -247,10 +245,10 @@ async fn login(
 )]
 async fn refresh(
     State(app): State<Arc<App>>,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Refresh>,
 ) -> Result<Json<Tokens>, Refused> {
-    let pair = app.auth.accounts()?.refresh(&body.refresh_token, address(peer)).await?;
+    let pair = app.auth.accounts()?.refresh(&body.refresh_token, client.address).await?;
     Ok(Json(pair.into()))
 }
 
@@ -274,11 +272,11 @@ async fn logout(State(app): State<Arc<App>>, Known(caller): Known) -> Result<Sta
 async fn change_password(
     State(app): State<Arc<App>>,
     Known(caller): Known,
-    Extension(peer): Extension<Peer>,
+    Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Refused> {
     let accounts = app.auth.accounts()?;
-    accounts.change_password(&caller, &body.current_password, &body.new_password, address(peer)).await?;
+    accounts.change_password(&caller, &body.current_password, &body.new_password, client.address).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -309,7 +307,6 @@ async fn tokens(State(app): State<Arc<App>>, Known(caller): Known) -> Result<Jso
     post, path = "/v1/auth/tokens", tag = "accounts", request_body = TokenRequest,
     responses(
         (status = 201, description = "The token, shown this once", body = CreatedToken),
-        (status = 409, description = "You have a token of this name"),
     )
 )]
 async fn create_token(
@@ -332,7 +329,6 @@ async fn create_token(
     params(("id" = String, Path, description = "As the list gives it")),
     responses(
         (status = 204, description = "It is revoked"),
-        (status = 404, description = "You have no token with this id"),
     )
 )]
 async fn revoke_token(
@@ -359,7 +355,7 @@ impl IntoResponse for Refused {
         let fields = match &self.0 {
             AuthError::Invalid(errors) => {
                 let of = |error: &crate::auth::FieldError| FieldError {
-                    field: format!("/{}", error.field),
+                    field: error.field.to_owned(),
                     detail: error.message.clone(),
                 };
                 errors.iter().map(of).collect()
@@ -381,10 +377,6 @@ impl IntoResponse for Refused {
         }
         response
     }
-}
-
-fn address(peer: Peer) -> IpAddr {
-    peer.0.ip()
 }
 
 /// ISO 8601 in UTC, from Unix milliseconds.

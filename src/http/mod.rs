@@ -2,6 +2,8 @@
 
 mod accounts;
 mod calls;
+mod docs;
+mod document;
 mod extract;
 mod health;
 mod jobs;
@@ -19,12 +21,16 @@ mod visitor;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::Router;
+use axum::{Extension, Router};
 use ipnet::IpNet;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
+<<<<<<< HEAD
 use crate::{context::Stopping, mcp::Remote, tool::Registry, workspace::House};
+=======
+use crate::{fault::Fault, tool::Registry, workspace::House};
+>>>>>>> rest
 
 pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
@@ -55,23 +61,42 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections at once.
     pub max_connections: usize,
+    /// For the whole head of a request, and between two requests of a connection.
+    pub head_timeout: Duration,
     /// How long calls under way may still take once the server is told to stop.
     pub grace: Duration,
 }
 
 /// All routes with all their layers.
+<<<<<<< HEAD
 pub fn router(app: Arc<App>) -> Router {
     let documented = OpenApiRouter::new()
         .merge(health::routes())
         .merge(observe::routes())
+=======
+pub fn router(app: Arc<App>) -> Result<Router, Fault> {
+    // A route that is added here can't be left out of `/openapi.json`.
+    let documented = OpenApiRouter::new()
+        .merge(health::routes())
+        .merge(observe::routes())
+        .merge(document::routes())
+        .merge(docs::routes())
+>>>>>>> rest
         .merge(accounts::routes())
         .merge(calls::routes())
         .merge(uploads::routes())
         .merge(sheets::routes())
         .merge(jobs::routes())
         .merge(transfers::routes());
+<<<<<<< HEAD
     let (routes, _document) = documented.split_for_parts();
     let routes = routes.merge(mcp::routes());
+=======
+    let (routes, said) = documented.split_for_parts();
+    let document = document::complete(&said, &app)?;
+    let page = docs::page(&document);
+>>>>>>> rest
     let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
-    layers::layered(routes, &app).with_state(app)
+    let routes = routes.layer(Extension(document)).layer(Extension(page));
+    Ok(layers::layered(routes, &app).with_state(app))
 }

@@ -114,7 +114,13 @@ pub(super) async fn as_problem(request: Request, next: Next) -> Response {
     };
     let FieldErrors(fields) = parts.extensions.remove().unwrap_or_default();
     let status = StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+<<<<<<< HEAD
     let mut answer = (status, Json(Document::of(&fault, fields, &id))).into_response();
+=======
+    let mut document = Document::of(&fault, &id);
+    document.errors.extend(fields);
+    let mut answer = (status, Json(document)).into_response();
+>>>>>>> rest
     let headers = answer.headers_mut();
     for (name, value) in &parts.headers {
         if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {

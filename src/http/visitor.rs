@@ -37,14 +37,13 @@ impl Auth {
 /// One who may be answered, with what is theirs: read-only where their token is.
 pub(super) struct Visitor {
     pub(super) workspace: Workspace,
-    /// None for the one local user.
-    pub(super) caller: Option<Caller>,
 }
 
 impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Visitor, Problem> {
+<<<<<<< HEAD
         match &app.auth {
             Auth::Local(user) => Ok(Visitor { workspace: app.house.workspace(user.clone())?, caller: None }),
             Auth::Accounts(accounts) => {
@@ -52,6 +51,13 @@ impl FromRequestParts<Arc<App>> for Visitor {
                 Ok(Visitor { workspace: accounts.workspace(&caller)?, caller: Some(caller) })
             }
         }
+=======
+        let workspace = match &app.auth {
+            Auth::Local(user) => app.house.workspace(user.clone())?,
+            Auth::Accounts(accounts) => accounts.workspace(&accounts.authenticate(bearer(parts)?).await?)?,
+        };
+        Ok(Visitor { workspace })
+>>>>>>> rest
     }
 }
 

@@ -1,4 +1,5 @@
 //! The HTTP surface, through real connections.
 
+mod accounts;
 mod mcp;
 mod problems;
