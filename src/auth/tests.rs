@@ -135,10 +135,6 @@ async fn known_and_unknown_addresses_are_throttled_alike() {
         // More only where hashing takes longer than the first delays.
         assert!(codes.len() > 6 && codes[..6] == ["unauthenticated"; 6], "{codes:?}");
     }
-<<<<<<< HEAD
-    let refused = fixture.login(PASSWORD).await.unwrap_err();
-    assert!(refused.retry_after().is_some_and(|wait| wait <= Duration::from_mins(1)), "{refused:?}");
-=======
 }
 
 #[tokio::test]
@@ -153,7 +149,6 @@ async fn while_an_account_waits_the_right_password_waits_too() {
         }
     };
     assert!(wait <= Duration::from_mins(1), "{wait:?}");
->>>>>>> rest
 }
 
 #[tokio::test]

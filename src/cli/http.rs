@@ -20,10 +20,7 @@ use super::{
 };
 use crate::{
     auth::{self, Accounts, Registration},
-<<<<<<< HEAD
     context::Stopping,
-=======
->>>>>>> rest
     fault::{Code, Fault},
     http::{self, App, Auth, Jobs, Metrics},
     mcp::remote::RemoteLimits,
@@ -88,11 +85,7 @@ const MCP: RemoteLimits = RemoteLimits {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
-<<<<<<< HEAD
-    /// Users with accounts and tokens
-=======
     /// Those who have an account, by their tokens
->>>>>>> rest
     Accounts,
     /// One local user, without a token; on loopback only
     None,
@@ -155,27 +148,16 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
     let house = settings.remote_house(remote, quotas)?;
     let auth = match args.auth {
         AuthMode::None => Auth::Local(house.local_user()?),
-<<<<<<< HEAD
-        AuthMode::Accounts => {
-            let settings = auth::Settings { registration: args.registration(), ..auth::Settings::default() };
-            Auth::Accounts(Accounts::open(&house, settings)?)
-        }
-=======
         AuthMode::Accounts => Auth::Accounts(Accounts::open(
             &house,
             auth::Settings { registration: args.registration(), ..auth::Settings::default() },
         )?),
->>>>>>> rest
     };
     let (registry, stopping) = (Arc::new(tools::remote()), Stopping::default());
     let app = Arc::new(App {
         house: Arc::clone(&house),
-<<<<<<< HEAD
         mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),
         registry,
-=======
-        registry: Arc::new(tools::remote()),
->>>>>>> rest
         auth,
         settings: http::Settings {
             address,

@@ -218,7 +218,7 @@ async fn run(app: Arc<App>, job: Arc<Job>, order: Order) {
         let outcome = match outcome {
             Ok(reply) => FileOutcome { name, reply: Some(reply), problem: None, fault: None },
             Err(fault) => {
-                let problem = Some(Document::of(&fault, Vec::new(), &request_id));
+                let problem = Some(Document::of(&fault, &request_id));
                 FileOutcome { name, reply: None, problem, fault: Some(fault) }
             }
         };

@@ -26,11 +26,7 @@ use ipnet::IpNet;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-<<<<<<< HEAD
-use crate::{context::Stopping, mcp::Remote, tool::Registry, workspace::House};
-=======
-use crate::{fault::Fault, tool::Registry, workspace::House};
->>>>>>> rest
+use crate::{context::Stopping, fault::Fault, mcp::Remote, tool::Registry, workspace::House};
 
 pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
@@ -38,10 +34,10 @@ pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 pub struct App {
     pub house: Arc<House>,
     pub registry: Arc<Registry>,
-    pub mcp: Remote,
     pub auth: Auth,
     pub settings: Settings,
     pub stopping: Stopping,
+    pub mcp: Remote,
     pub metrics: Metrics,
     pub jobs: Jobs,
 }
@@ -68,12 +64,6 @@ pub struct Settings {
 }
 
 /// All routes with all their layers.
-<<<<<<< HEAD
-pub fn router(app: Arc<App>) -> Router {
-    let documented = OpenApiRouter::new()
-        .merge(health::routes())
-        .merge(observe::routes())
-=======
 pub fn router(app: Arc<App>) -> Result<Router, Fault> {
     // A route that is added here can't be left out of `/openapi.json`.
     let documented = OpenApiRouter::new()
@@ -81,21 +71,16 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(observe::routes())
         .merge(document::routes())
         .merge(docs::routes())
->>>>>>> rest
         .merge(accounts::routes())
         .merge(calls::routes())
         .merge(uploads::routes())
         .merge(sheets::routes())
         .merge(jobs::routes())
         .merge(transfers::routes());
-<<<<<<< HEAD
-    let (routes, _document) = documented.split_for_parts();
-    let routes = routes.merge(mcp::routes());
-=======
     let (routes, said) = documented.split_for_parts();
     let document = document::complete(&said, &app)?;
     let page = docs::page(&document);
->>>>>>> rest
+    let routes = routes.merge(mcp::routes());
     let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
     let routes = routes.layer(Extension(document)).layer(Extension(page));
     Ok(layers::layered(routes, &app).with_state(app))

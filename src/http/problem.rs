@@ -114,13 +114,9 @@ pub(super) async fn as_problem(request: Request, next: Next) -> Response {
     };
     let FieldErrors(fields) = parts.extensions.remove().unwrap_or_default();
     let status = StatusCode::from_u16(fault.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-<<<<<<< HEAD
-    let mut answer = (status, Json(Document::of(&fault, fields, &id))).into_response();
-=======
     let mut document = Document::of(&fault, &id);
     document.errors.extend(fields);
     let mut answer = (status, Json(document)).into_response();
->>>>>>> rest
     let headers = answer.headers_mut();
     for (name, value) in &parts.headers {
         if ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name) {
@@ -151,13 +147,12 @@ fn challenge(fault: &Fault, has_token: bool) -> Option<&'static str> {
 
 impl Document {
     /// Of what broke inside Quire, the log has all and the document only the request's id.
-    pub(super) fn of(fault: &Fault, fields: Vec<FieldError>, id: &RequestId) -> Document {
+    pub(super) fn of(fault: &Fault, id: &RequestId) -> Document {
         if fault.code.is_ours() {
             tracing::error!(request_id = id.0, code = fault.code.name(), detail = fault.message, "a call failed");
         }
         let Fault { code, message, hint, field } = fault.redacted(&id.0);
-        let one = field.map(|field| FieldError { field, detail: message.clone() });
-        let errors = fields.into_iter().chain(one).collect();
+        let errors = field.map(|field| FieldError { field, detail: message.clone() }).into_iter().collect();
         Document {
             r#type: format!("/docs#{}", code.name()),
             title: code.name().replace('_', " "),

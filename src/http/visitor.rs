@@ -43,21 +43,11 @@ impl FromRequestParts<Arc<App>> for Visitor {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Visitor, Problem> {
-<<<<<<< HEAD
-        match &app.auth {
-            Auth::Local(user) => Ok(Visitor { workspace: app.house.workspace(user.clone())?, caller: None }),
-            Auth::Accounts(accounts) => {
-                let caller = accounts.authenticate(bearer(parts)?).await?;
-                Ok(Visitor { workspace: accounts.workspace(&caller)?, caller: Some(caller) })
-            }
-        }
-=======
         let workspace = match &app.auth {
             Auth::Local(user) => app.house.workspace(user.clone())?,
             Auth::Accounts(accounts) => accounts.workspace(&accounts.authenticate(bearer(parts)?).await?)?,
         };
         Ok(Visitor { workspace })
->>>>>>> rest
     }
 }
 
