@@ -112,7 +112,9 @@ impl Request {
         let mut body = Vec::new();
         for (name, file_name, content) in parts {
             let file_name = file_name.map(|it| format!("; filename=\"{it}\"")).unwrap_or_default();
-            body.extend(format!("--XYZ\r\ncontent-disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n").as_bytes());
+            body.extend(
+                format!("--XYZ\r\ncontent-disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n").as_bytes(),
+            );
             body.extend_from_slice(content);
             body.extend_from_slice(b"\r\n");
         }

@@ -19,17 +19,36 @@ fn status(site: &Site, path: &str, headers: &[(&str, &str)]) -> u16 {
 fn only_known_hosts_are_answered() {
     let bench = Bench::new();
     let site = bench.site_with(&[
-        "--auth", "none", "--allowed-host", "quire.internal", "--public-url", "https://quire.example.org",
+        "--auth",
+        "none",
+        "--allowed-host",
+        "quire.internal",
+        "--public-url",
+        "https://quire.example.org",
     ]);
     let port = site.address.split(':').nth(1).unwrap();
     let check = |host: &str| status(&site, "/v1/sheets", &[("host", host)]);
     for known in [
-        &site.address, "localhost", &format!("localhost:{port}"), "[::1]:80", "127.0.0.1", "quire.internal:80",
-        "QUIRE.example.ORG", "quire.example.org:443",
+        &site.address,
+        "localhost",
+        &format!("localhost:{port}"),
+        "[::1]:80",
+        "127.0.0.1",
+        "quire.internal:80",
+        "QUIRE.example.ORG",
+        "quire.example.org:443",
     ] {
         assert_eq!(check(known), 200, "{known}");
     }
-    for foreign in ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "a@localhost", "localhost/x", "0.0.0.0", ""] {
+    for foreign in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "a@localhost",
+        "localhost/x",
+        "0.0.0.0",
+        "",
+    ] {
         assert_eq!(check(foreign), 403, "{foreign}");
     }
     assert_eq!(status(&site, "/healthz", &[("host", "10.0.0.7:8080")]), 200);
@@ -43,7 +62,13 @@ fn only_known_origins_may_call() {
     let check = |origin: &str| status(&site, "/v1/sheets", &[("origin", origin)]);
     assert_eq!(check(&own), 200);
     assert_eq!(check("https://app.example.org"), 200);
-    for foreign in ["null", "https://evil.example", "http://localhost:1", "http://app.example.org", "https://app.example.org.evil.example"] {
+    for foreign in [
+        "null",
+        "https://evil.example",
+        "http://localhost:1",
+        "http://app.example.org",
+        "https://app.example.org.evil.example",
+    ] {
         assert_eq!(check(foreign), 403, "{foreign}");
     }
     let preflight = |origin: &str| {

@@ -44,11 +44,8 @@ fn long(n_rows: u32) -> String {
 fn files_of_a_form_become_sheets() {
     let bench = Bench::new();
     let site = bench.site();
-    let response = site.send(&form(&[
-        ("delimiter", None, b";"),
-        file("one.csv", "a;b\n1;2\n"),
-        file("two.csv", "c;d\n3;4\n"),
-    ]));
+    let response =
+        site.send(&form(&[("delimiter", None, b";"), file("one.csv", "a;b\n1;2\n"), file("two.csv", "c;d\n3;4\n")]));
     assert_eq!(response.status, 201);
     let reply = response.json();
     assert_eq!(at(&reply, "/files/0/name"), "one.csv");
@@ -98,7 +95,10 @@ fn a_form_that_is_none_names_the_field() {
     let check = |request: Request, status: u16, field: Option<&str>| {
         let response = site.send(&request);
         response.problem();
-        assert_eq!((response.status, response.json().pointer("/errors/0/field").and_then(Value::as_str)), (status, field));
+        assert_eq!(
+            (response.status, response.json().pointer("/errors/0/field").and_then(Value::as_str)),
+            (status, field)
+        );
     };
     check(form(&[]), 400, Some("file"));
     check(form(&[("header_row", None, b"x"), file("a.csv", "a\n")]), 400, Some("header_row"));
@@ -106,7 +106,9 @@ fn a_form_that_is_none_names_the_field() {
     check(Request::new("POST", "/v1/sheets").json(&json!({})), 415, None);
     check(Request::new("POST", "/v1/sheets").header("content-type", "multipart/form-data").body("x"), 415, None);
     check(
-        Request::new("POST", "/v1/sheets").header("content-type", "multipart/form-data; boundary=XYZ").body("--XYZ\r\n"),
+        Request::new("POST", "/v1/sheets")
+            .header("content-type", "multipart/form-data; boundary=XYZ")
+            .body("--XYZ\r\n"),
         400,
         None,
     );
