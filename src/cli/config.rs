@@ -83,7 +83,9 @@ impl Settings {
             .hint("leave `--open` and `--root` out, and upload the files"));
         }
         let program = own_program().map_err(Fault::internal)?;
-        let limits = Limits { quotas, ..self.limits() };
+        let mut limits = Limits { quotas, ..self.limits() };
+        // Their users are many, and each comes and goes.
+        limits.pool.idle_for = Duration::from_mins(1);
         House::open_for(&self.folder()?, program, Roots::default(), limits, Some(remote))
     }
 
