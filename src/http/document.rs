@@ -89,7 +89,7 @@ pub(super) fn complete(routers: &OpenApi, app: &App) -> Result<Published, Fault>
         paths.insert(format!("/v1/tools/{}", contract.name), json!({"post": of_tool(&any["post"], contract)}));
     }
     add_mcp(&mut paths);
-    for (path, item) in paths.iter_mut() {
+    for (path, item) in &mut paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
                 finish(path, method, operation, needs_token);

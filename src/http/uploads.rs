@@ -163,7 +163,9 @@ pub(super) async fn read_form(
             .hint("send `multipart/form-data`, such as `curl -F file=@sales.csv …` does")
     })?;
     let (mut files, mut options) = (Vec::new(), Options::default());
-    while let Some(part) = timeout(SLOWEST, parts.next_field()).await.map_err(|_| too_slow())?.map_err(broken)? {
+    while let Some(part) =
+        timeout(SLOWEST, parts.next_field()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
+    {
         let name = part.name().unwrap_or_default().to_owned();
         let Some(file_name) = part.file_name().map(str::to_owned) else {
             set(&mut options, &name, text(part).await?)?;
@@ -175,7 +177,9 @@ pub(super) async fn read_form(
         }
         let mut staging = workspace.stage(slot, &file_name).await?;
         let mut part = part;
-        while let Some(bytes) = timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(broken)? {
+        while let Some(bytes) =
+            timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
+        {
             staging.write(&bytes).await?;
         }
         files.push(staging.finish(slot).await?);
@@ -186,7 +190,9 @@ pub(super) async fn read_form(
 async fn text(mut part: Field<'_>) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     let name = part.name().unwrap_or_default().to_owned();
-    while let Some(more) = timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(broken)? {
+    while let Some(more) =
+        timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
+    {
         bytes.extend_from_slice(&more);
         if bytes.len() > MAX_FIELD {
             return Err(Fault::new(Code::LimitExceeded, format!("the field `{name}` has more than {MAX_FIELD} bytes"))
@@ -221,7 +227,7 @@ fn set(options: &mut Options, name: &str, value: String) -> Result<(), Fault> {
     Ok(())
 }
 
-fn broken(error: MultipartError) -> Fault {
+fn broken(error: &MultipartError) -> Fault {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Fault::new(Code::LimitExceeded, "the form is too large");
     }

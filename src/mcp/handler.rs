@@ -39,7 +39,7 @@ pub(super) enum Whose {
 }
 
 impl Handler {
-    fn sender<'a>(&self, context: &'a RequestContext<RoleServer>) -> Result<&'a Sender, ErrorData> {
+    fn sender<'a>(context: &'a RequestContext<RoleServer>) -> Result<&'a Sender, ErrorData> {
         let parts = context.extensions.get::<Parts>();
         let sender = parts.and_then(|parts| parts.extensions.get::<Sender>());
         sender.ok_or_else(|| ErrorData::internal_error("a request without a sender", None))
@@ -76,7 +76,7 @@ impl ServerHandler for Handler {
         let outcome = match &self.whose {
             Whose::Local(workspace) => self.registry.call(workspace, &request.name, args, call).await,
             Whose::Senders => {
-                let sender = self.sender(&context)?;
+                let sender = Self::sender(&context)?;
                 let outcome = self.registry.call(&sender.workspace, &request.name, args, call).await;
                 outcome.map_err(|fault| logged(&fault, &sender.request_id).redacted(&sender.request_id))
             }

@@ -73,13 +73,13 @@ impl Queue {
         self.hand_out();
         // Whoever stops waiting drops `turn`, and with it a place that has just come.
         tokio::select! {
-            place = timeout(self.limits.patience, turn) => match place {
-                Ok(Ok(place)) => Ok(place),
-                _ => {
-                    let waited = self.limits.patience.as_secs();
-                    Err(self.busy(&self.lock(), format!("all workers have been busy for {waited} s")))
+            place = timeout(self.limits.patience, turn) => {
+                if let Ok(Ok(place)) = place {
+                    return Ok(place);
                 }
-            },
+                let waited = self.limits.patience.as_secs();
+                Err(self.busy(&self.lock(), format!("all workers have been busy for {waited} s")))
+            }
             () = cancel.cancelled() => Err(Fault::new(Code::Cancelled, "the call was cancelled")),
         }
     }
