@@ -112,7 +112,7 @@ impl Remote {
             .with_cancellation_token(until.clone())
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        let ends_session = request.method() == Method::DELETE;
+        let ends_session = *request.method() == Method::DELETE;
         let mut answer = self.server.answer(own, config, request).await;
         if ends_session && answer.status() == StatusCode::ACCEPTED {
             // The session has ended by now, and the Python SDK takes rmcp's 202 for a failure.
