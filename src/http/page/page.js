@@ -309,21 +309,20 @@ at("search").elements.q.addEventListener("search", attempt(reload));
 // ---- tokens ----------------------------------------------------------------
 
 const tokens = async () => {
-  const { tokens } = await read("/v1/auth/tokens");
-  at("tokens").replaceChildren(...tokens.map(token => {
+  const reply = await read("/v1/auth/tokens");
+  at("tokens").replaceChildren(...reply.tokens.map(token => {
     const line = element("li");
     const revoke = element("button", "Revoke");
     revoke.type = "button";
     revoke.addEventListener("click", attempt(async () => {
       if (!confirm(`Revoke ${token.name}? What uses it stops working.`)) return;
       await ask(`/v1/auth/tokens/${encodeURIComponent(token.id)}`, { method: "DELETE" });
-      await tokens_again();
+      await tokens();
     }));
     line.append(element("span", `${token.name}: ${token.scope}${token.expires_at ? `, until ${token.expires_at.slice(0, 10)}` : ""}`), revoke);
     return line;
   }));
 };
-const tokens_again = tokens;
 
 at("token-form").addEventListener("submit", attempt(async () => {
   const { name, scope } = Object.fromEntries(new FormData(at("token-form")));
