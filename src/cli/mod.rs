@@ -4,12 +4,16 @@ mod call;
 mod config;
 mod convert;
 mod doctor;
+mod http;
 mod import;
 mod inspect;
 mod purge;
+mod secrets;
 mod stdio;
 mod terminal;
+mod token;
 mod tools;
+mod user;
 
 use clap::{Parser, Subcommand};
 
@@ -30,6 +34,8 @@ pub struct Cli {
 enum Command {
     /// Serve MCP over standard input and output, for a host such as Claude Desktop
     Stdio(stdio::Args),
+    /// Serve HTTP: REST, upload, and MCP for remote agents
+    Http(http::Args),
     /// Call one tool; its reply is printed as JSON
     Call(call::Args),
     /// Print the tools as a model sees them
@@ -42,6 +48,12 @@ enum Command {
     Convert(convert::Args),
     /// Remove sheets for good, with all their versions and files
     Purge(purge::Args),
+    /// Accounts of people who use this Quire over HTTP
+    #[command(subcommand)]
+    User(user::Command),
+    /// Their access tokens, and the keys that sign them
+    #[command(subcommand)]
+    Token(token::Command),
     /// Check the installation and the data folder
     Doctor(doctor::Args),
     /// Run as a worker process (Quire starts these itself)
@@ -58,11 +70,14 @@ impl Cli {
             Command::Worker => child::main_loop(),
             Command::Tools(args) => tools::run(&args),
             Command::Stdio(args) => on_runtime(stdio::run(settings, args)),
+            Command::Http(args) => on_runtime(http::run(settings, args)),
             Command::Call(args) => on_runtime(call::run(settings, args)),
             Command::Import(args) => on_runtime(import::run(settings, args)),
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),
             Command::Convert(args) => on_runtime(convert::run(settings, args)),
             Command::Purge(args) => on_runtime(purge::run(settings, args)),
+            Command::User(command) => on_runtime(user::run(settings, command)),
+            Command::Token(command) => on_runtime(token::run(settings, command)),
             Command::Doctor(args) => on_runtime(doctor::run(settings, args)),
         }
     }

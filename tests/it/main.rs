@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;
@@ -16,6 +18,8 @@ mod corpus;
 mod guard;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod http;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What the tests stand on: a folder of sheets written as text, and the built binary on a data folder of its own.
 
 mod client;
+pub(crate) mod http;
 pub(crate) mod process;
 
 use std::{

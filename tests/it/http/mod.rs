@@ -1,0 +1,3 @@
+//! The HTTP surface, through real connections.
+
+mod problems;
