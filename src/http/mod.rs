@@ -10,6 +10,7 @@ mod jobs;
 mod layers;
 mod observe;
 mod origin;
+mod page;
 mod problem;
 mod request_id;
 mod serve;
@@ -77,6 +78,7 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(observe::routes())
         .merge(document::routes())
         .merge(docs::routes())
+        .merge(page::routes())
         .merge(accounts::routes())
         .merge(calls::routes())
         .merge(uploads::routes())

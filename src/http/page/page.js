@@ -119,8 +119,8 @@ at("entry-switch").addEventListener("click", () => {
 });
 
 at("entry-form").addEventListener("submit", attempt(async () => {
-  const { email, password, invite } = Object.fromEntries(new FormData(at("entry-form")));
-  if (registering) await read("/v1/auth/register", json({ email, password, ...(invite ? { invite } : {}) }));
+  const { email, password, invitation } = Object.fromEntries(new FormData(at("entry-form")));
+  if (registering) await read("/v1/auth/register", json({ email, password, ...(invitation ? { invitation } : {}) }));
   keep(await read("/v1/auth/login", json({ email, password })));
   at("entry-form").reset();
   await enter();
@@ -154,15 +154,16 @@ const send = (file, progress) => new Promise((resolve, reject) => {
 
 const wait = milliseconds => new Promise(done => setTimeout(done, milliseconds));
 
+// The files' outcomes, once the import is at its end.
 const finished = async (reply, progress) => {
-  let job = reply?.job;
-  while (job && job.state === "running") {
-    progress(job.progress ?? 0, job.message ?? "reading");
+  if (!reply.job) return reply.files;
+  for (;;) {
+    const job = await read(`/v1/jobs/${encodeURIComponent(reply.job)}`);
+    if (job.state === "cancelled") throw new Error("the import was cancelled");
+    if (job.state !== "running") return job.files;
+    progress(job.progress, job.message);
     await wait(500);
-    job = await read(`/v1/jobs/${encodeURIComponent(job.id)}`);
   }
-  if (job?.state === "failed" || job?.state === "cancelled") throw new Problem(0, job.problem ?? { detail: job.state });
-  return job ? job.files : reply.files;
 };
 
 const upload = async file => {
@@ -179,10 +180,10 @@ const upload = async file => {
     await read("/v1/sheets?limit=1");
     const reply = await send(file, share => { bar.value = share; if (share === 1) state.textContent = "reading"; });
     const files = await finished(reply, (share, words) => { bar.value = share; state.textContent = words; });
-    const sheets = (files ?? []).flatMap(each => each.sheets ?? []);
-    const failed = (files ?? []).filter(each => each.problem);
+    const failed = files.find(each => each.problem);
+    if (failed) throw new Problem(failed.problem.status, failed.problem);
+    const sheets = files.flatMap(each => each.reply.sheets);
     bar.remove();
-    if (failed.length) throw new Problem(failed[0].problem.status, failed[0].problem);
     const n_issues = sheets.reduce((sum, sheet) => sum + sheet.issues.length, 0);
     state.textContent = sheets.map(sheet => `${sheet.name} (${count(sheet.n_rows, "row")})`).join(", ")
       + (n_issues ? `; ${count(n_issues, "finding")}, below` : "");
@@ -225,7 +226,13 @@ const pagePath = (more = "") => {
   return `/v1/sheets?limit=50${q ? `&q=${encodeURIComponent(q)}` : ""}${more}`;
 };
 
-const reload = async () => list(await read(pagePath()), true);
+// Of two that overlap, the later one is shown.
+let n_reloads = 0;
+const reload = async () => {
+  const own = ++n_reloads;
+  const page = await read(pagePath());
+  if (own === n_reloads) list(page, true);
+};
 
 const list = (page, afresh) => {
   if (afresh) at("sheets").replaceChildren();
@@ -304,7 +311,8 @@ const save = async (name, format) => {
 
 at("more").addEventListener("click", attempt(async () => list(await read(pagePath(`&cursor=${encodeURIComponent(cursor)}`)), false)));
 at("search").addEventListener("submit", attempt(reload));
-at("search").elements.q.addEventListener("search", attempt(reload));
+// The cross that empties the field submits nothing.
+at("search").elements.q.addEventListener("input", attempt(async () => { if (!at("search").elements.q.value) await reload(); }));
 
 // ---- tokens ----------------------------------------------------------------
 
@@ -319,7 +327,7 @@ const tokens = async () => {
       await ask(`/v1/auth/tokens/${encodeURIComponent(token.id)}`, { method: "DELETE" });
       await tokens();
     }));
-    line.append(element("span", `${token.name}: ${token.scope}${token.expires_at ? `, until ${token.expires_at.slice(0, 10)}` : ""}`), revoke);
+    line.append(element("span", `${token.name}: ${token.scope === "read" ? "reads" : "reads and writes"}${token.expires_at ? `, until ${token.expires_at.slice(0, 10)}` : ""}`), revoke);
     return line;
   }));
 };
