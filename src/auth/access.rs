@@ -39,8 +39,8 @@ pub(super) struct Claims {
 pub(super) struct Issuer {
     keys: Keys,
     validation: Validation,
-    issuer: String,
-    audience: String,
+    iss: String,
+    aud: String,
     life: Duration,
 }
 
@@ -53,7 +53,7 @@ impl Issuer {
         validation.set_issuer(&[&issuer]);
         validation.set_audience(&[&audience]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "nbf", "exp"]);
-        Issuer { keys, validation, issuer, audience, life: access_life }
+        Issuer { keys, validation, iss: issuer, aud: audience, life: access_life }
     }
 
     pub(super) fn keys(&self) -> &Keys {
@@ -69,8 +69,8 @@ impl Issuer {
         let keys = self.keys.current()?;
         let at = now() / 1_000;
         let claims = Claims {
-            iss: self.issuer.clone(),
-            aud: self.audience.clone(),
+            iss: self.iss.clone(),
+            aud: self.aud.clone(),
             sub: user_key.to_owned(),
             sid: session.to_owned(),
             jti: Uuid::new_v4().simple().to_string(),

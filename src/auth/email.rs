@@ -1,6 +1,7 @@
 //! E-mail addresses, which name accounts.
 
 use email_address::{EmailAddress, Options};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::FieldError;
 
@@ -16,7 +17,7 @@ impl Email {
         if !is_plain || EmailAddress::parse_with_options(text, options).is_err() {
             return Err(FieldError::new("email", "is not an e-mail address such as `ann@example.org`"));
         }
-        Ok(Email(text.to_lowercase()))
+        Ok(Email(text.to_lowercase().nfc().collect()))
     }
 
     pub(super) fn as_str(&self) -> &str {

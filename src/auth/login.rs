@@ -125,15 +125,16 @@ impl Accounts {
         let email = Email::parse(&caller.email)?;
         let (current, new) =
             both(Password::shown("current_password", current), Password::chosen("new_password", new, &email))?;
-        let (account, phc) = self.check_password(&email, current, from).await.map_err(|error| match error {
-            // Not 401: the caller is known, and its token is good.
-            AuthError::Credentials => FieldError::new("current_password", "is not the password").into(),
-            other => other,
-        })?;
+        // Not 401: the caller is known, and its token is good.
+        let wrong = || FieldError::new("current_password", "is not the password").into();
+        let checked = self.check_password(&email, current, from).await;
+        let (account, phc) =
+            checked.map_err(|error| if matches!(error, AuthError::Credentials) { wrong() } else { error })?;
         let new = self.inner.hasher.hash(new).await?;
         let user = account.user.id;
         if !self.catalog(move |catalog| Ok(catalog.set_password(user, Some(&phc), &new)?)).await? {
-            return Err(FieldError::new("current_password", "is not the password any more").into());
+            // Someone else changed it meanwhile.
+            return Err(wrong());
         }
         tracing::info!(user = account.user.key, "changed the password");
         Ok(())

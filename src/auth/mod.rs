@@ -67,7 +67,8 @@ impl Default for Settings {
             access_life: Duration::from_mins(15),
             session_idle: Duration::from_hours(30 * 24),
             session_life: Duration::from_hours(90 * 24),
-            n_hashers: std::thread::available_parallelism().map_or(1, usize::from),
+            // Half of the cores: a flood of log-ins leaves the others to those who are in.
+            n_hashers: std::thread::available_parallelism().map_or(1, |n_cores| n_cores.get().div_ceil(2)),
         }
     }
 }

@@ -10,6 +10,7 @@ use argon2::{
     },
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use unicode_normalization::UnicodeNormalization as _;
 
 use super::{AuthError, FieldError, email::Email, secret};
 use crate::{fault::Fault, workspace::blocking};
@@ -28,7 +29,7 @@ const QUEUE: usize = 32;
 /// Those that attackers try first and that are long enough.
 const COMMON: &str = include_str!("common_passwords.txt");
 
-/// A password in the clear.
+/// A password in the clear, in the normal form NFKC: keyboards write the same letters in different ways.
 #[derive(Clone)]
 pub(super) struct Password(String);
 
@@ -62,7 +63,7 @@ impl Password {
         if text.chars().count() > LONGEST {
             return Err(FieldError::new(field, format!("has more than {LONGEST} characters")));
         }
-        Ok(Password(text.to_owned()))
+        Ok(Password(text.nfkc().collect()))
     }
 }
 
@@ -192,6 +193,8 @@ mod tests {
     async fn a_password_is_right_for_its_own_hash_alone() {
         let hasher = Hasher::new(1).unwrap();
         let password = |text: &str| Password::shown("password", text).unwrap();
+        let composed = hasher.hash(password("\u{fc}ber allem")).await.unwrap();
+        assert_eq!(hasher.verify(password("u\u{308}ber allem"), Some(composed)).await.unwrap(), Verdict::Right);
         let phc = hasher.hash(password("just some words")).await.unwrap();
         assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
         assert_ne!(phc, hasher.hash(password("just some words")).await.unwrap());

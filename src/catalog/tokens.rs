@@ -223,7 +223,11 @@ impl Catalog {
         if let Some((_, token)) = &found
             && token.used_at.is_none_or(|used_at| at - used_at >= USED_STEP)
         {
-            self.casual().execute("UPDATE tokens SET used_at = ?2 WHERE id = ?1", (&token.id, at))?;
+            let kept = self.casual().execute("UPDATE tokens SET used_at = ?2 WHERE id = ?1", (&token.id, at));
+            if let Err(error) = kept {
+                // No reason to keep its holder out.
+                tracing::warn!(%error, "when a token was used could not be kept");
+            }
         }
         Ok(found)
     }

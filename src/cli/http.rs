@@ -14,13 +14,16 @@ use tokio::net::TcpListener;
 use url::{Host, Url};
 
 use super::{
+    MakeRemote,
     config::{Settings, Size},
     terminal::print_json,
 };
 use crate::{
     auth::{self, Accounts, Registration},
+    context::Stopping,
     fault::{Code, Fault},
-    http::{self, App, Auth, Jobs, Metrics, Stopping},
+    http::{self, App, Auth, Jobs, Metrics},
+    mcp::remote::RemoteLimits,
     tools,
     workspace::{House, Quotas, Remote, SWEPT_EVERY},
 };
@@ -51,6 +54,9 @@ pub(super) struct Args {
     /// Connections at once
     #[arg(long, value_name = "N", default_value = "1024", value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: u16,
+    /// Seconds that the head of a request may take, and that a connection may idle
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
+    head_timeout: u16,
     /// Seconds that calls under way may still take when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u16,
@@ -67,6 +73,15 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value = "16", value_parser = clap::value_parser!(u16).range(1..))]
     user_uploads: u16,
 }
+
+/// Longer content is to be uploaded; the time to come back is longer than the delay that clients are told to take.
+const MCP: RemoteLimits = RemoteLimits {
+    message_bytes: 16 << 20,
+    n_per_user: 256,
+    n_in_all: 2_048,
+    idle_for: Duration::from_mins(30),
+    resumable_for: Duration::from_secs(5),
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum AuthMode {
@@ -109,7 +124,7 @@ impl Args {
     }
 }
 
-pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
+pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Result<(), Fault> {
     if args.auth == AuthMode::None && !args.listen.ip().is_loopback() {
         return Err(Fault::new(
             Code::InvalidArguments,
@@ -138,9 +153,11 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
             auth::Settings { registration: args.registration(), ..auth::Settings::default() },
         )?),
     };
+    let (registry, stopping) = (Arc::new(tools::remote()), Stopping::default());
     let app = Arc::new(App {
         house: Arc::clone(&house),
-        registry: Arc::new(tools::remote()),
+        mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),
+        registry,
         auth,
         settings: http::Settings {
             address,
@@ -149,9 +166,10 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
             allowed_origins: args.allowed_origin,
             trusted_proxies: args.trusted_proxy,
             max_connections: args.max_connections.into(),
+            head_timeout: Duration::from_secs(args.head_timeout.into()),
             grace: Duration::from_secs(args.grace.into()),
         },
-        stopping: Stopping::default(),
+        stopping,
         metrics,
         jobs: Jobs::default(),
     });

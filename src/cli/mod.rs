@@ -15,10 +15,21 @@ mod token;
 mod tools;
 mod user;
 
+use std::sync::Arc;
+
 use clap::{Parser, Subcommand};
 
 use self::config::Settings;
-use crate::{fault::Fault, worker::child};
+use crate::{
+    context::Stopping,
+    fault::Fault,
+    mcp::{Remote, remote::RemoteLimits},
+    tool::Registry,
+    worker::child,
+};
+
+/// Makes the MCP server for remote agents.
+pub type MakeRemote = fn(Arc<Registry>, RemoteLimits, Stopping) -> Remote;
 
 /// Makes spreadsheets queryable: an MCP server, and the same tools on the command line.
 #[derive(Debug, Parser)]
@@ -64,13 +75,18 @@ enum Command {
 impl Cli {
     /// Runs the command to its end.
     pub fn run(self) -> Result<(), Fault> {
+        self.run_with(Remote::new)
+    }
+
+    /// The same, with another maker of what answers MCP over HTTP: for tests of the protocol.
+    pub fn run_with(self, mcp: MakeRemote) -> Result<(), Fault> {
         let settings = self.settings;
         match self.command {
             // A worker is one plain thread until it is confined: no runtime.
             Command::Worker => child::main_loop(),
             Command::Tools(args) => tools::run(&args),
             Command::Stdio(args) => on_runtime(stdio::run(settings, args)),
-            Command::Http(args) => on_runtime(http::run(settings, args)),
+            Command::Http(args) => on_runtime(http::run(settings, args, mcp)),
             Command::Call(args) => on_runtime(call::run(settings, args)),
             Command::Import(args) => on_runtime(import::run(settings, args)),
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),

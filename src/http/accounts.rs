@@ -209,8 +209,6 @@ struct CreatedToken {
     post, path = "/v1/auth/register", tag = "accounts", request_body = Registration, security(()),
     responses(
         (status = 201, description = "The account", body = Registered),
-        (status = 403, description = "Registration is closed, or the invitation is not valid"),
-        (status = 409, description = "The address has an account"),
     )
 )]
 async fn register(
@@ -309,7 +307,6 @@ async fn tokens(State(app): State<Arc<App>>, Known(caller): Known) -> Result<Jso
     post, path = "/v1/auth/tokens", tag = "accounts", request_body = TokenRequest,
     responses(
         (status = 201, description = "The token, shown this once", body = CreatedToken),
-        (status = 409, description = "You have a token of this name"),
     )
 )]
 async fn create_token(
@@ -332,7 +329,6 @@ async fn create_token(
     params(("id" = String, Path, description = "As the list gives it")),
     responses(
         (status = 204, description = "It is revoked"),
-        (status = 404, description = "You have no token with this id"),
     )
 )]
 async fn revoke_token(
@@ -359,7 +355,7 @@ impl IntoResponse for Refused {
         let fields = match &self.0 {
             AuthError::Invalid(errors) => {
                 let of = |error: &crate::auth::FieldError| FieldError {
-                    field: format!("/{}", error.field),
+                    field: error.field.to_owned(),
                     detail: error.message.clone(),
                 };
                 errors.iter().map(of).collect()

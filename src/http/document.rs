@@ -69,6 +69,7 @@ pub(super) fn complete(routers: &OpenApi, app: &App) -> Result<Published, Fault>
         {"name": "tools", "description": "What agents call, one path for each"},
         {"name": "jobs", "description": "Imports that take a while"},
         {"name": "transfers", "description": "One-time addresses for files"},
+        {"name": "mcp", "description": "The same tools for agents, over MCP"},
         {"name": "accounts", "description": "Who is who"},
         {"name": "service", "description": "Health, metrics, documentation"},
     ]);
@@ -87,6 +88,7 @@ pub(super) fn complete(routers: &OpenApi, app: &App) -> Result<Published, Fault>
     for contract in app.registry.contracts() {
         paths.insert(format!("/v1/tools/{}", contract.name), json!({"post": of_tool(&any["post"], contract)}));
     }
+    add_mcp(&mut paths);
     for (path, item) in paths.iter_mut() {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
@@ -155,6 +157,44 @@ fn example_of(code: Code) -> Value {
         "hint": "what to do next",
         "request_id": "0b0e5c3f6a714a0f9d0c5b8f2f6a1e77",
     })
+}
+
+/// MCP has its own specification: here is only where it is spoken.
+fn add_mcp(paths: &mut Map<String, Value>) {
+    let operation = |id: &str, summary: &str, has_body: bool, statuses: &[(&str, &str)]| {
+        let responses: Map<String, Value> = statuses
+            .iter()
+            .map(|(status, media)| {
+                let content = if media.is_empty() { json!({}) } else { json!({*media: {}}) };
+                ((*status).to_owned(), json!({"description": "As MCP has it", "content": content}))
+            })
+            .collect();
+        let mut operation = json!({"tags": ["mcp"], "operationId": id, "summary": summary, "responses": responses});
+        operation["responses"]["default"] = json!({
+            "description": "A JSON-RPC error, or a problem",
+            "content": {"application/json": {}, "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
+        if has_body {
+            operation["requestBody"] =
+                json!({"required": true, "content": {"application/json": {"schema": {"type": "object"}}}});
+        }
+        operation
+    };
+    let (json_, events) = ("application/json", "text/event-stream");
+    let mcp = json!({
+        "post": operation("mcp_send", "Send an MCP message (Streamable HTTP)", true, &[("200", events), ("202", "")]),
+        "get": operation("mcp_listen", "Listen to a session's messages", false, &[("200", events)]),
+        "delete": operation("mcp_end", "End a session", false, &[("200", json_), ("204", "")]),
+    });
+    paths.insert("/mcp".to_owned(), mcp);
+    let sse = operation("sse_open", "Open a session (older hosts)", false, &[("200", events)]);
+    paths.insert("/sse".to_owned(), json!({"get": sse}));
+    let mut message = operation("sse_send", "Send a message to it", true, &[("202", "text/plain")]);
+    message["parameters"] = json!([{
+        "name": "sessionId", "in": "query", "required": true, "schema": {"type": "string"},
+        "description": "As the session's first event says",
+    }]);
+    paths.insert("/message".to_owned(), json!({"post": message}));
 }
 
 /// The operation of one tool, made from that of any.

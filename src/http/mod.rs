@@ -8,6 +8,7 @@ mod extract;
 mod health;
 mod jobs;
 mod layers;
+mod mcp;
 mod observe;
 mod origin;
 mod page;
@@ -23,11 +24,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{Extension, Router};
 use ipnet::IpNet;
-use tokio_util::sync::CancellationToken;
 use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{fault::Fault, tool::Registry, workspace::House};
+use crate::{context::Stopping, fault::Fault, mcp::Remote, tool::Registry, workspace::House};
 
 pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
@@ -38,6 +38,7 @@ pub struct App {
     pub auth: Auth,
     pub settings: Settings,
     pub stopping: Stopping,
+    pub mcp: Remote,
     pub metrics: Metrics,
     pub jobs: Jobs,
 }
@@ -57,17 +58,10 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// Connections at once.
     pub max_connections: usize,
+    /// For the whole head of a request, and between two requests of a connection.
+    pub head_timeout: Duration,
     /// How long calls under way may still take once the server is told to stop.
     pub grace: Duration,
-}
-
-/// The two steps of a server's end.
-#[derive(Debug, Clone, Default)]
-pub struct Stopping {
-    /// No new connections or streams; calls under way go on.
-    pub begun: CancellationToken,
-    /// The grace period is over: calls under way are cancelled.
-    pub ended: CancellationToken,
 }
 
 /// All routes with all their layers.
@@ -88,6 +82,7 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
     let (routes, said) = documented.split_for_parts();
     let document = document::complete(&said, &app)?;
     let page = docs::page(&document);
+    let routes = routes.merge(mcp::routes());
     let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
     let routes = routes.layer(Extension(document)).layer(Extension(page));
     Ok(layers::layered(routes, &app).with_state(app))

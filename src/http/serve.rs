@@ -19,8 +19,6 @@ use tower::ServiceExt;
 use super::{App, router};
 use crate::fault::Fault;
 
-/// For the whole head of a request, and between two requests of a connection.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Bytes of a request's head.
 const MAX_HEAD: usize = 64 << 10;
 /// After calls were cancelled: for their answers to be written.
@@ -52,7 +50,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(app.settings.head_timeout)
             .max_buf_size(MAX_HEAD)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = open.watch(connection);

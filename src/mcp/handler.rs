@@ -14,8 +14,13 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::announce;
-use crate::{context::Context, fault::Code, tool::Registry, workspace::Workspace};
+use super::{announce, remote::Sender};
+use crate::{
+    context::Context,
+    fault::{Code, Fault},
+    tool::Registry,
+    workspace::Workspace,
+};
 
 /// Answers one client's requests.
 #[derive(Clone)]
@@ -34,15 +39,10 @@ pub(super) enum Whose {
 }
 
 impl Handler {
-    fn workspace<'a>(&'a self, context: &'a RequestContext<RoleServer>) -> Result<&'a Workspace, ErrorData> {
-        match &self.whose {
-            Whose::Local(workspace) => Ok(workspace),
-            Whose::Senders => {
-                let parts = context.extensions.get::<Parts>();
-                let workspace = parts.and_then(|parts| parts.extensions.get::<Workspace>());
-                workspace.ok_or_else(|| ErrorData::internal_error("a request without a workspace", None))
-            }
-        }
+    fn sender<'a>(&self, context: &'a RequestContext<RoleServer>) -> Result<&'a Sender, ErrorData> {
+        let parts = context.extensions.get::<Parts>();
+        let sender = parts.and_then(|parts| parts.extensions.get::<Sender>());
+        sender.ok_or_else(|| ErrorData::internal_error("a request without a sender", None))
     }
 }
 
@@ -73,12 +73,28 @@ impl ServerHandler for Handler {
             }
         };
         let call = Context { cancel: context.ct.clone(), progress: &progress };
-        match self.registry.call(self.workspace(&context)?, &request.name, args, call).await {
+        let outcome = match &self.whose {
+            Whose::Local(workspace) => self.registry.call(workspace, &request.name, args, call).await,
+            Whose::Senders => {
+                let sender = self.sender(&context)?;
+                let outcome = self.registry.call(&sender.workspace, &request.name, args, call).await;
+                outcome.map_err(|fault| logged(&fault, &sender.request_id).redacted(&sender.request_id))
+            }
+        };
+        match outcome {
             Ok(reply) => Ok(CallToolResult::structured(reply).into()),
             Err(fault) if fault.code == Code::UnknownTool => Err(ErrorData::invalid_params(fault.message, None)),
             Err(fault) => Ok(CallToolResult::structured_error(json!(fault)).into()),
         }
     }
+}
+
+/// A defect's details stay here.
+fn logged<'a>(fault: &'a Fault, request_id: &str) -> &'a Fault {
+    if fault.code.is_ours() {
+        tracing::error!(request_id, code = fault.code.name(), detail = fault.message, "a call failed");
+    }
+    fault
 }
 
 /// A way to send progress, if the caller asked for it; what comes in while one is being sent is merged.

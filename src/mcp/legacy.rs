@@ -21,8 +21,11 @@ use rmcp::{
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
-use super::remote::{Ending, RemoteLimits, not_found};
-use crate::fault::{Code, Fault};
+use super::remote::{RemoteLimits, not_found};
+use crate::{
+    context::Stopping,
+    fault::{Code, Fault},
+};
 
 pub(super) type Inbox = BoxStream<'static, RxJsonRpcMessage<RoleServer>>;
 pub(super) type Outbox = mpsc::Sender<TxJsonRpcMessage<RoleServer>>;
@@ -51,7 +54,7 @@ impl Streams {
     pub(super) fn open(
         self: &Arc<Streams>,
         owner: &str,
-        ending: Ending,
+        stopping: Stopping,
         endpoint: impl FnOnce(&str) -> String,
     ) -> Result<(Events, (Outbox, Inbox), CancellationToken), Fault> {
         let mut open = self.lock();
@@ -71,12 +74,12 @@ impl Streams {
         let n_unanswered = Arc::new(AtomicUsize::new(0));
         open.insert(id.clone(), Open { owner: owner.to_owned(), messages, n_unanswered: Arc::clone(&n_unanswered) });
         drop(open);
-        let gone = ending.ended.child_token();
+        let gone = stopping.ended.child_token();
         let events = Events {
             first: Some(endpoint(&id)),
             answers,
             n_unanswered,
-            begun: Box::pin(ending.begun.cancelled_owned()),
+            begun: Box::pin(stopping.begun.cancelled_owned()),
             _open: Entry { streams: Arc::clone(self), id },
             _gone: gone.clone().drop_guard(),
         };

@@ -23,6 +23,7 @@ use super::{
     sessions::{Own, Sessions},
 };
 use crate::{
+    context::Stopping,
     fault::{Code, Fault},
     tool::Registry,
     workspace::Workspace,
@@ -47,29 +48,28 @@ pub struct RemoteLimits {
     pub resumable_for: Duration,
 }
 
-/// The two steps of a server's end.
-#[derive(Debug, Clone, Default)]
-pub struct Ending {
-    /// Nothing new; calls under way go on.
-    pub begun: CancellationToken,
-    /// Calls under way are cancelled.
-    pub ended: CancellationToken,
+/// Who sent a request, as the surface has found out.
+#[derive(Clone)]
+pub struct Sender {
+    pub workspace: Workspace,
+    /// Names the request in the log, where its fault is no stranger's to read.
+    pub request_id: String,
 }
 
 /// The MCP server for remote agents.
 pub struct Remote {
     server: Box<dyn Serve>,
     limits: RemoteLimits,
-    ending: Ending,
+    stopping: Stopping,
     sessions: Arc<Sessions>,
     streams: Arc<Streams>,
 }
 
 impl Remote {
     /// One that offers the tools of the registry.
-    pub fn new(registry: Arc<Registry>, limits: RemoteLimits, ending: Ending) -> Remote {
+    pub fn new(registry: Arc<Registry>, limits: RemoteLimits, stopping: Stopping) -> Remote {
         let handler = Remote::handler(registry);
-        Remote::with(move || handler.clone(), limits, ending)
+        Remote::with(move || handler.clone(), limits, stopping)
     }
 
     /// What answers the requests of `new`, for one that wraps it.
@@ -81,14 +81,14 @@ impl Remote {
     pub fn with<H: ServerHandler>(
         make: impl Fn() -> H + Send + Sync + 'static,
         limits: RemoteLimits,
-        ending: Ending,
+        stopping: Stopping,
     ) -> Remote {
         Remote {
             server: Box::new(Maker(Arc::new(make))),
             sessions: Arc::new(Sessions::new(&limits)),
             streams: Arc::new(Streams::new(&limits)),
             limits,
-            ending,
+            stopping,
         }
     }
 
@@ -96,20 +96,16 @@ impl Remote {
     ///
     /// Fails with `not_found` for a session of another user's, as for one that there is not; with `quota_exceeded` and
     /// `busy` where there are too many.
-    pub async fn answer(
-        &self,
-        workspace: Workspace,
-        mut request: Request<Incoming>,
-    ) -> Result<Response<Outgoing>, Fault> {
-        let own = Arc::new(Own { sessions: Arc::clone(&self.sessions), owner: workspace.key().to_owned() });
+    pub async fn answer(&self, sender: Sender, mut request: Request<Incoming>) -> Result<Response<Outgoing>, Fault> {
+        let own = Arc::new(Own { sessions: Arc::clone(&self.sessions), owner: sender.workspace.key().to_owned() });
         match header(&request, HEADER_SESSION_ID) {
             Some(id) => own.touch(id)?,
             None if may_open_session(&request) => own.make_room()?,
             None => {}
         }
-        request.extensions_mut().insert(workspace);
+        request.extensions_mut().insert(sender);
         // A stream for whatever the server may say belongs to no call: it ends as soon as the server begins to.
-        let until = if request.method() == Method::GET { &self.ending.begun } else { &self.ending.ended };
+        let until = if request.method() == Method::GET { &self.stopping.begun } else { &self.stopping.ended };
         let config = StreamableHttpServerConfig::default()
             .with_json_response(true)
             .with_max_request_body_bytes(self.limits.message_bytes)
@@ -121,7 +117,7 @@ impl Remote {
 
     /// Opens an older host's stream of events; `endpoint` makes the address that its messages go to of the stream's id.
     pub fn open(&self, workspace: &Workspace, endpoint: impl FnOnce(&str) -> String) -> Result<Events, Fault> {
-        let (events, transport, gone) = self.streams.open(workspace.key(), self.ending.clone(), endpoint)?;
+        let (events, transport, gone) = self.streams.open(workspace.key(), self.stopping.clone(), endpoint)?;
         tokio::spawn(self.server.serve(transport, gone));
         Ok(events)
     }
@@ -130,9 +126,9 @@ impl Remote {
     ///
     /// Fails with `not_found` for a stream of another user's, as for one that there is not, and with
     /// `invalid_arguments` for what is no message.
-    pub async fn post(&self, workspace: Workspace, id: &str, mut parts: Parts, body: &[u8]) -> Result<(), Fault> {
-        let owner = workspace.key().to_owned();
-        parts.extensions.insert(workspace);
+    pub async fn post(&self, sender: Sender, id: &str, mut parts: Parts, body: &[u8]) -> Result<(), Fault> {
+        let owner = sender.workspace.key().to_owned();
+        parts.extensions.insert(sender);
         self.streams.post(id, &owner, parts, body).await
     }
 }

@@ -80,6 +80,10 @@ impl Site {
         let mut stream = self.connect();
         // A server that refuses early may close while this is written.
         let _ = stream.write_all(&request.bytes(&self.address));
+        if request.method == "HEAD" {
+            let (status, headers) = read_head(&mut BufReader::new(stream));
+            return Response { status, headers, body: Vec::new() };
+        }
         Response::read(&mut stream)
     }
 }
@@ -101,6 +105,21 @@ impl Request {
 
     pub(crate) fn json(self, body: &Value) -> Request {
         self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// A form; files are those with a file name.
+    pub(crate) fn form(self, parts: &[(&str, Option<&str>, &[u8])]) -> Request {
+        let mut body = Vec::new();
+        for (name, file_name, content) in parts {
+            let file_name = file_name.map(|it| format!("; filename=\"{it}\"")).unwrap_or_default();
+            body.extend(
+                format!("--XYZ\r\ncontent-disposition: form-data; name=\"{name}\"{file_name}\r\n\r\n").as_bytes(),
+            );
+            body.extend_from_slice(content);
+            body.extend_from_slice(b"\r\n");
+        }
+        body.extend_from_slice(b"--XYZ--\r\n");
+        self.header("content-type", "multipart/form-data; boundary=XYZ").body(body)
     }
 
     pub(crate) fn body(mut self, body: impl Into<Vec<u8>>) -> Request {
