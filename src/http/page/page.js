@@ -128,8 +128,7 @@ at("entry-form").addEventListener("submit", attempt(async () => {
 }));
 
 at("sign-out").addEventListener("click", attempt(async () => {
-  const refresh_token = sessionStorage.getItem(REFRESH);
-  await ask("/v1/auth/logout", json({ refresh_token })).catch(() => null);
+  await ask("/v1/auth/logout", { method: "POST" }).catch(() => null);
   forget();
   location.reload();
 }));
