@@ -163,6 +163,11 @@ fn read(folder: &Path) -> Result<KeyFile, Fault> {
     serde_json::from_slice(&text).map_err(|_| unusable(folder, "holds no usable keys"))
 }
 
+/// Copies the keys of one data folder into another, where there are any.
+pub fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
+    if from.join(FILE).is_file() { write(to, &read(from)?) } else { Ok(()) }
+}
+
 /// Replaces the file in one step.
 fn write(folder: &Path, file: &KeyFile) -> Result<(), Fault> {
     let text = serde_json::to_vec_pretty(file).map_err(Fault::internal)?;

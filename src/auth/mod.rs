@@ -27,6 +27,7 @@ use crate::{
 
 pub use self::{
     error::{AuthError, FieldError},
+    keys::copy as copy_keys,
     login::TokenPair,
     personal::{NewPersonalToken, PersonalToken},
 };

@@ -3,6 +3,7 @@
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
 mod accounts;
+pub mod backup;
 mod error;
 mod history;
 mod imports;

@@ -11,7 +11,7 @@ const MIGRATIONS: &[&str] =
     &[include_str!("../../migrations/0001_catalog.sql"), include_str!("../../migrations/0002_accounts.sql")];
 
 /// How long a statement waits for another process's transaction.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Creates or upgrades the catalog file, and refuses one that is newer.
 ///

@@ -67,7 +67,7 @@ fn drop_old(conn: &Connection, at: i64) -> Result<(), CatalogError> {
     Ok(())
 }
 
-fn referenced(conn: &Connection) -> Result<HashMap<String, Referenced>, CatalogError> {
+pub(super) fn referenced(conn: &Connection) -> Result<HashMap<String, Referenced>, CatalogError> {
     let mut by_key: HashMap<String, Referenced> = conn
         .prepare("SELECT key FROM users")?
         .query_map([], |row| Ok((row.get(0)?, Referenced::default())))?

@@ -1,5 +1,6 @@
 //! The command line, and the only clap: one file per subcommand, configuration in one struct.
 
+mod backup;
 mod call;
 mod config;
 mod convert;
@@ -59,6 +60,10 @@ enum Command {
     Convert(convert::Args),
     /// Remove sheets for good, with all their versions and files
     Purge(purge::Args),
+    /// Copy the data folder, while others use it
+    Backup(backup::BackupArgs),
+    /// Fill a new data folder from a backup
+    Restore(backup::RestoreArgs),
     /// Accounts of people who use this Quire over HTTP
     #[command(subcommand)]
     User(user::Command),
@@ -92,6 +97,8 @@ impl Cli {
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),
             Command::Convert(args) => on_runtime(convert::run(settings, args)),
             Command::Purge(args) => on_runtime(purge::run(settings, args)),
+            Command::Backup(args) => on_runtime(backup::back_up(settings, args)),
+            Command::Restore(args) => on_runtime(backup::restore(settings, args)),
             Command::User(command) => on_runtime(user::run(settings, command)),
             Command::Token(command) => on_runtime(token::run(settings, command)),
             Command::Doctor(args) => on_runtime(doctor::run(settings, args)),

@@ -12,6 +12,7 @@ mod layers;
 mod mcp;
 mod observe;
 mod origin;
+mod page;
 mod problem;
 mod request_id;
 mod serve;
@@ -73,6 +74,7 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(observe::routes())
         .merge(document::routes())
         .merge(docs::routes())
+        .merge(page::routes())
         .merge(accounts::routes())
         .merge(calls::routes())
         .merge(uploads::routes())

@@ -4,6 +4,7 @@
 //! catalog's transaction that names it. So a crash leaves the old state or the new one, and orphans that a sweep removes.
 //! Results alone are not sealed: they are a cache of an hour.
 
+mod backup;
 mod scratch;
 mod sweep;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::{
     fault::Fault,
 };
 
+pub use backup::Copied;
 pub use scratch::Scratch;
 
 /// A failure of the data folder.

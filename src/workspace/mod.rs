@@ -1,5 +1,6 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod backup;
 mod convert;
 mod export;
 mod file;
@@ -36,6 +37,7 @@ use crate::{
 };
 
 pub use self::{
+    backup::copy_data,
     export::{Delivered, Delivery, Wanted},
     history::Purge,
     import::Imported,

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod backup;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;
