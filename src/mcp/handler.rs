@@ -68,11 +68,7 @@ impl ServerHandler for Handler {
         let outcome = match &self.whose {
             Whose::Local(workspace) => self.registry.call(workspace, &request.name, args, call).await,
             Whose::Senders => {
-<<<<<<< HEAD
-                let sender = Self::sender(&context)?;
-=======
                 let sender = sender(&context)?;
->>>>>>> mcph
                 let outcome = self.registry.call(&sender.workspace, &request.name, args, call).await;
                 outcome.map_err(|fault| logged(&fault, &sender.request_id).redacted(&sender.request_id))
             }
