@@ -21,7 +21,7 @@
 //! | [`tool`] | what a tool is, the registry, schemas, the budget of a reply; knows no particular tool |
 //! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
 //! | [`auth`] | the only argon2 and jsonwebtoken: accounts, passwords, sessions, tokens; whose workspace a caller gets |
-//! | [`mcp`] | the only rmcp: MCP over stdio |
+//! | [`mcp`] | the only rmcp: MCP over stdio, and for `http` over HTTP |
 //! | [`http`] | the only axum: who asks, routes over the registry, problem documents, health |
 //! | [`cli`] | the only clap: one file per subcommand, and the configuration |
 //!
