@@ -206,33 +206,35 @@ impl<'a> Chain<'a> {
     pub(super) fn strict_failure(&mut self) -> Result<Option<Fault>, Fault> {
         let failures = self.failures(|check| check.strict)?;
         Ok(failures.first().map(|bad| {
-            let Unconverted { step, column, to, n_cells, examples } = bad;
-            let examples: Vec<String> = examples.iter().map(|it| format!("`{it}`")).collect();
-            let message = format!("step {step}: {n_cells} cells of `{column}` can't become {to}, such as {}", examples.join(", "));
+            let examples: Vec<String> = bad.examples.iter().map(|it| format!("`{it}`")).collect();
+            let message =
+                format!("step {}: {} can't become {}, such as {}", bad.step, bad.cells(), bad.to, examples.join(", "));
             Fault::new(Code::InvalidArguments, message).hint(
-                "mend them with a step before (`replace`, `parse_numbers`, `parse_dates`, `derive` with round()), or add \
-                 `\"on_error\": \"null\"`",
+                "mend them with a step before (`replace`, `parse_numbers`, `parse_dates`), or add `\"on_error\": \"null\"`",
             )
         }))
     }
 
-    /// Examples of the first ones only.
+    /// Counts over each link at once; examples of the first ones only.
     fn failures(&mut self, is_wanted: impl Fn(&Check) -> bool) -> Result<Vec<Unconverted>, Fault> {
         let checks: Vec<Check> = std::mem::take(&mut self.checks);
+        let wanted: Vec<&Check> = checks.iter().filter(|check| is_wanted(check)).collect();
         let mut found: Vec<Unconverted> = Vec::new();
-        for check in checks.iter().filter(|check| is_wanted(check)) {
-            let Check { link, fails, .. } = check;
-            let n_cells = self.number(&format!("SELECT count(*) FROM {link} WHERE {fails}"))?;
-            if n_cells == 0 {
-                continue;
+        for of_link in wanted.chunk_by(|one, other| one.link == other.link) {
+            let Some(Check { link, .. }) = of_link.first() else { continue };
+            let counts: Vec<String> =
+                of_link.iter().map(|check| format!("count(*) FILTER (WHERE {})", check.fails)).collect();
+            let counts = self.look(&format!("SELECT {} FROM {link}", counts.join(", ")))?;
+            for (check, n_cells) in of_link.iter().zip(counts.iter().flatten().map(Value::as_u64)) {
+                let Some(n_cells @ 1..) = n_cells else { continue };
+                let examples = if found.len() < MAX_UNCONVERTED {
+                    self.examples(link, &ColumnName(&check.column).quoted(), &check.fails)?
+                } else {
+                    Vec::new()
+                };
+                let (column, to) = (check.column.clone(), check.to.clone());
+                found.push(Unconverted { step: check.step, column, to, n_cells, examples });
             }
-            let examples = if found.len() < MAX_UNCONVERTED {
-                self.examples(link, &ColumnName(&check.column).quoted(), fails)?
-            } else {
-                Vec::new()
-            };
-            let (column, to) = (check.column.clone(), check.to.clone());
-            found.push(Unconverted { step: check.step, column, to, n_cells, examples });
         }
         self.checks = checks;
         Ok(found)

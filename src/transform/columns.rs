@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::{
+    cells,
     chain::{Chain, list, new_name, quoted, text_literal},
     numbers::whole,
     step::{Case, OnError},
@@ -238,7 +239,7 @@ pub(super) fn settle(
     let examples: Vec<String> = examples.iter().map(|it| format!("`{it}`")).collect();
     Err(Fault::new(
         Code::InvalidArguments,
-        format!("{n_cells} cells of `{}` can't become {to}, such as {}", column.name, examples.join(", ")),
+        format!("{} can't become {to}, such as {}", cells(n_cells, &column.name), examples.join(", ")),
     )
     .hint("mend them with a step before (`replace`, `derive` with round()), or add `\"on_error\": \"null\"` to make them null"))
 }

@@ -69,6 +69,17 @@ pub struct Unconverted {
     pub examples: Vec<String>,
 }
 
+impl Unconverted {
+    /// Such as "2 cells of `price`".
+    pub fn cells(&self) -> String {
+        cells(self.n_cells, &self.column)
+    }
+}
+
+fn cells(n_cells: u64, column: &str) -> String {
+    format!("{n_cells} {} of `{column}`", if n_cells == 1 { "cell" } else { "cells" })
+}
+
 /// The name of the version file in the folder that a request names.
 pub const TRANSFORMED: &str = "transformed.parquet";
 

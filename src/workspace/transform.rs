@@ -48,14 +48,7 @@ pub(super) const SPILL: &str = "spill";
 pub(super) fn told(transformed: &Transformed) -> Vec<String> {
     let lost = transformed.unconverted.iter().map(|it| {
         let examples: Vec<String> = it.examples.iter().map(|it| format!("`{it}`")).collect();
-        format!(
-            "step {}: {} of `{}` became null, being no {}, such as {}",
-            it.step,
-            if it.n_cells == 1 { "1 cell".to_owned() } else { format!("{} cells", it.n_cells) },
-            it.column,
-            it.to,
-            examples.join(", ")
-        )
+        format!("step {}: {} became null, being no {}, such as {}", it.step, it.cells(), it.to, examples.join(", "))
     });
     lost.chain(transformed.notes.iter().cloned()).take(MAX_TOLD).collect()
 }
