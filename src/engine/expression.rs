@@ -82,7 +82,7 @@ fn look(connection: &Connection, text: &str) -> Result<(Value, Expression), Faul
         return Err(Fault::new(Code::InvalidSql, format!("`{text}` is no expression: {message}"))
             .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT"));
     }
-    let Some(one) = only(&tree).filter(|one| !has_star(one) && !(is_row(one) && is_list(connection, text))) else {
+    let Some(one) = only(&tree).filter(|one| !(has_star(one) || is_row(one) && is_list(connection, text))) else {
         return Err(Fault::new(Code::InvalidSql, format!("`{text}` is more than one expression"))
             .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT"));
     };
@@ -160,17 +160,17 @@ fn function(node: &Value) -> String {
     text_of(node, "function_name").to_ascii_lowercase()
 }
 
-/// Adds the row number to what orders each positional call. Answers whether there was one.
+/// Adds the row number to what orders each positional call, of all parts. Answers whether there was one.
 fn order(node: &mut Value, row: &str) -> bool {
     let name = function(node);
     match node {
-        Value::Array(nodes) => nodes.iter_mut().fold(false, |done, node| order(node, row) || done),
+        Value::Array(nodes) => nodes.iter_mut().filter_map(|node| order(node, row).then_some(())).count() > 0,
         Value::Object(fields) => {
             let class = text(fields, "class").to_owned();
             if class == "SUBQUERY" {
                 return false;
             }
-            let mut done = fields.values_mut().fold(false, |done, node| order(node, row) || done);
+            let mut done = fields.values_mut().filter_map(|node| order(node, row).then_some(())).count() > 0;
             if class == "FUNCTION" && POSITIONAL.contains(&name.as_str()) {
                 order_aggregate(fields, row);
                 done = true;
@@ -191,7 +191,7 @@ fn order_aggregate(fields: &mut Map<String, Value>, row: &str) {
     let own = fields.get("children").and_then(|it| it.get(0)).cloned().filter(|_| is_distinct);
     let orders = fields.get_mut("order_bys").and_then(|it| it.get_mut("orders")).and_then(Value::as_array_mut);
     if let Some(orders) = orders.filter(|orders| orders.is_empty() || !is_distinct) {
-        orders.push(ascending(own.unwrap_or_else(|| column(row))));
+        orders.push(ascending(&own.unwrap_or_else(|| column(row))));
     }
 }
 
@@ -199,14 +199,14 @@ fn order_window(fields: &mut Map<String, Value>, row: &str) {
     let has_frame = !["row_number", "lag", "lead", "ntile"].contains(&text(fields, "function_name"));
     let Some(orders) = fields.get_mut("orders").and_then(Value::as_array_mut) else { return };
     let was_empty = orders.is_empty();
-    orders.push(ascending(column(row)));
+    orders.push(ascending(&column(row)));
     // Without an order of its own its frame is the whole partition, and stays so.
     if was_empty && has_frame && fields.get("end").and_then(Value::as_str) == Some("CURRENT_ROW_RANGE") {
         fields.insert("end".to_owned(), "UNBOUNDED_FOLLOWING".into());
     }
 }
 
-fn ascending(expression: Value) -> Value {
+fn ascending(expression: &Value) -> Value {
     json!({"type": "ASCENDING", "null_order": "ORDER_DEFAULT", "expression": expression})
 }
 

@@ -33,8 +33,8 @@ const MAX_UNCONVERTED: usize = 20;
 /// A conversion that some cells may not survive.
 struct Check {
     step: usize,
-    /// The name of the link whose rows are converted.
-    link: String,
+    /// The place of the link whose rows are converted.
+    link: usize,
     column: String,
     to: String,
     /// True for the cells that don't convert.
@@ -142,6 +142,12 @@ impl<'a> Chain<'a> {
         self.engine.rows(&sql)
     }
 
+    /// Answers of a SELECT over the links up to this one: those behind it need not be checked and bound again.
+    fn look_at(&mut self, link: usize, select: &str) -> Result<Vec<Vec<Value>>, Fault> {
+        let links: Vec<&str> = self.links.iter().take(link + 1).map(String::as_str).collect();
+        self.engine.rows(&format!("WITH {}\n{select}", links.join(",\n")))
+    }
+
     /// The one number that a SELECT answers.
     pub(super) fn number(&mut self, select: &str) -> Result<u64, Fault> {
         let rows = self.look(select)?;
@@ -179,7 +185,7 @@ impl<'a> Chain<'a> {
 
     /// Remembers a conversion of a column of the last link.
     pub(super) fn will_convert(&mut self, column: &Column, to: &str, fails: String, strict: bool) {
-        let link = self.last();
+        let link = self.links.len().saturating_sub(1);
         self.checks.push(Check {
             step: self.position,
             link,
@@ -224,11 +230,11 @@ impl<'a> Chain<'a> {
             let Some(Check { link, .. }) = of_link.first() else { continue };
             let counts: Vec<String> =
                 of_link.iter().map(|check| format!("count(*) FILTER (WHERE {})", check.fails)).collect();
-            let counts = self.look(&format!("SELECT {} FROM {link}", counts.join(", ")))?;
+            let counts = self.look_at(*link, &format!("SELECT {} FROM \"#{link}\" AS this", counts.join(", ")))?;
             for (check, n_cells) in of_link.iter().zip(counts.iter().flatten().map(Value::as_u64)) {
                 let Some(n_cells @ 1..) = n_cells else { continue };
                 let examples = if found.len() < MAX_UNCONVERTED {
-                    self.examples(link, &ColumnName(&check.column).quoted(), &check.fails)?
+                    self.examples(*link, &ColumnName(&check.column).quoted(), &check.fails)?
                 } else {
                     Vec::new()
                 };
@@ -240,11 +246,17 @@ impl<'a> Chain<'a> {
         Ok(found)
     }
 
-    /// Some different cells for which a condition holds.
-    pub(super) fn examples(&mut self, table: &str, cell: &str, condition: &str) -> Result<Vec<String>, Fault> {
-        let rows = self.look(&format!(
-            "SELECT DISTINCT left(CAST({cell} AS VARCHAR), 60) FROM {table} WHERE {condition} ORDER BY 1 LIMIT 3"
-        ))?;
+    /// Some different cells of the last link for which a condition holds.
+    pub(super) fn some_cells(&mut self, cell: &str, condition: &str) -> Result<Vec<String>, Fault> {
+        self.examples(self.links.len().saturating_sub(1), cell, condition)
+    }
+
+    /// Some different cells of a link for which a condition holds.
+    fn examples(&mut self, link: usize, cell: &str, condition: &str) -> Result<Vec<String>, Fault> {
+        let select = format!(
+            "SELECT DISTINCT left(CAST({cell} AS VARCHAR), 60) FROM \"#{link}\" AS this WHERE {condition} ORDER BY 1 LIMIT 3"
+        );
+        let rows = self.look_at(link, &select)?;
         Ok(rows.iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 

@@ -235,7 +235,7 @@ pub(super) fn settle(
     if n_cells == 0 {
         return Ok(());
     }
-    let examples = chain.examples(&last, &quoted(column), &fails)?;
+    let examples = chain.some_cells(&quoted(column), &fails)?;
     let examples: Vec<String> = examples.iter().map(|it| format!("`{it}`")).collect();
     Err(Fault::new(
         Code::InvalidArguments,
