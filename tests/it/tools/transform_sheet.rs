@@ -544,15 +544,15 @@ fn a_column_called_like_the_row_number_is_a_column_like_others() {
 
 #[test]
 fn a_reply_of_many_columns_that_do_not_convert_is_cut_and_the_version_is_told() {
-    let names: Vec<String> = (0..400).map(|number| format!("a_column_with_a_long_name_{number}")).collect();
-    let row = vec!["some text that is no number"; 400].join(",");
+    let names: Vec<String> = (0..200).map(|number| format!("a_column_with_a_long_name_{number}")).collect();
+    let row = vec!["some text that is no number"; 200].join(",");
     let bench = Bench::new().file("sales.csv", format!("{}\n{row}\n{row}\n", names.join(",")));
     let mut client = bench.serve_files();
     let steps = json!([{"op": "cast", "columns": names, "to": "BIGINT", "on_error": "null"}]);
     let done = client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
     assert_eq!(done["version"], 2);
     assert_eq!(done["unconverted"].as_array().unwrap().len(), 20);
-    assert_eq!(done["notes"], json!(["380 more columns have cells that don't convert"]));
+    assert_eq!(done["notes"], json!(["180 more columns have cells that don't convert"]));
 }
 
 #[test]
