@@ -38,6 +38,10 @@ TRANSFORMS = [
     ("group", [{"op": "group", "by": ["customer", "category"], "aggregates": {"n": "count(*)", "total": "sum(price)"}}]),
     ("sort", [{"op": "sort", "by": ["region", "-price"]}]),
     ("dedupe by two columns", [{"op": "dedupe", "columns": ["customer", "category"]}]),
+    ("dedupe by all columns", [{"op": "dedupe"}]),
+    ("fill forward", [{"op": "fill", "columns": ["note"], "method": "forward"}]),
+    ("window by region", [{"op": "window", "column": "running", "expr": "sum(price)", "by": ["region"], "order": ["ordered"]}]),
+    ("join with 500 rows", [{"op": "join", "sheet": "customers", "on": "customer"}]),
 ]
 
 
@@ -218,6 +222,8 @@ def transforms(args, scratch, path):
     sheet = quire.call("import_file", path=str(path))["sheets"][0]["name"]
     version = max((scratch / "transforms").rglob("*.parquet"), key=lambda file: file.stat().st_size)
     raw = duckdb.connect()
+    customers = "(select 'customer ' || range as customer, range % 7 as level from range(500))"
+    quire.call("import_file", content="customer,level\n" + "".join(f"customer {it},{it % 7}\n" for it in range(500)), name="customers.csv")
     for name, steps in TRANSFORMS:
         def ours(steps=steps):
             taken = seconds(lambda: quire.call("transform_sheet", sheet=sheet, steps=steps))
@@ -226,7 +232,7 @@ def transforms(args, scratch, path):
 
         ours()
         sql = next(it["sql"] for it in quire.call("sheet_history", sheet=sheet, sql=True, max_bytes=500_000)["versions"] if "sql" in it)
-        sql = sql.replace(f'"{sheet}"', f"read_parquet('{version}')", 1)
+        sql = sql.replace(f'"{sheet}"', f"read_parquet('{version}')", 1).replace('"customers"', customers)
         copy = f"copy ({sql}) to '{scratch}/raw.parquet' (format parquet, parquet_version v2, compression lz4_raw)"
 
         def theirs(copy=copy):

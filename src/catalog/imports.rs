@@ -212,7 +212,7 @@ fn update_sheet(conn: &Connection, sheet: &Sheet, new: NewSheet) -> Result<(i64,
         None => versions::make_current(conn, sheet.id, reading_id)?,
         Some(Ok(version)) => {
             let reading = versions::newest_reading(conn, sheet.id)?.map(|reading| reading.number);
-            let lineage = Lineage { based_on: reading, reading, steps: sheet.version.steps.clone() };
+            let lineage = Lineage { based_on: reading, reading, steps: version.steps.clone() };
             let id = versions::insert(conn, sheet.id, &version, &lineage)?;
             versions::make_current(conn, sheet.id, id)?;
         }

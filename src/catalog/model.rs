@@ -156,6 +156,18 @@ pub struct NewVersion {
     pub steps: Vec<Json>,
 }
 
+impl NewVersion {
+    /// What was said when it was made.
+    pub fn notes(&self) -> Vec<String> {
+        notes_of(&self.made_by)
+    }
+}
+
+fn notes_of(made_by: &Json) -> Vec<String> {
+    let notes = made_by.get("notes").and_then(Json::as_array);
+    notes.into_iter().flatten().filter_map(Json::as_str).map(str::to_owned).collect()
+}
+
 /// A snapshot of a sheet's rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Version {
@@ -191,6 +203,11 @@ impl Version {
     /// The tool that made it.
     pub fn tool(&self) -> &str {
         self.made_by.get("tool").and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// What was said when it was made.
+    pub fn notes(&self) -> Vec<String> {
+        notes_of(&self.made_by)
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Converted {
 /// Reads all of `source`, types from all rows; writes a version file into the folder `out` if there is one.
 pub fn read(source: &Path, input: Input, out: Option<&Path>, reach: Reach<'_>) -> Result<Converted, Fault> {
     let folders: Vec<&Path> = source.parent().into_iter().chain(out).collect();
-    let engine = Engine::open(reach.budget, &folders, reach.interrupts)?;
+    let engine = Engine::open(reach.budget, &folders, None, reach.interrupts)?;
     let table = match input {
         Input::Parquet => version(source),
         Input::Json => format!(

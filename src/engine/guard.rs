@@ -13,7 +13,6 @@ use std::{
 use duckdb::Connection;
 use serde_json::{Map, Value};
 
-use super::transform::Expression;
 use crate::{
     fault::{Code, Fault},
     name::{SheetName, nearest},
@@ -53,55 +52,8 @@ pub(super) fn check(
     Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used })
 }
 
-/// Checks that a text is one expression: put between parentheses it is all that a SELECT selects, and changes nothing
-/// around it.
-pub(super) fn expression(connection: &Connection, text: &str) -> Result<Expression, Fault> {
-    let tree = parsed(connection, &format!("SELECT ({text}\n) FROM this"))?;
-    let message = tree.get("error_message").and_then(Value::as_str);
-    if let Some(message) = message {
-        return Err(Fault::new(Code::InvalidSql, format!("`{text}` is no expression: {message}"))
-            .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT"));
-    }
-    let node = match tree.get("statements").and_then(Value::as_array).map(Vec::as_slice) {
-        Some([statement]) => statement.get("node"),
-        _ => None,
-    };
-    let list = node.and_then(|node| node.get("select_list")).and_then(Value::as_array).map(Vec::as_slice);
-    let is_plain = |node: &Value| {
-        let empty = |key: &str| node.get(key).is_none_or(|it| it.is_null() || it.as_array().is_some_and(Vec::is_empty));
-        let keys = ["where_clause", "modifiers", "group_expressions", "having", "qualify", "sample"];
-        node.get("type").and_then(Value::as_str) == Some("SELECT_NODE") && keys.iter().all(|key| empty(key))
-    };
-    match (node, list) {
-        (Some(node), Some([one])) if is_plain(node) && !has_star(one) => Ok(Expression { reorders: reorders(one) }),
-        _ => Err(Fault::new(Code::InvalidSql, format!("`{text}` is more than one expression"))
-            .hint("write one DuckDB expression, such as `price * 2`, or use the op `sql` for a whole SELECT")),
-    }
-}
-
-/// Whether it stands for several columns.
-fn has_star(node: &Value) -> bool {
-    match node {
-        Value::Array(nodes) => nodes.iter().any(has_star),
-        // A subquery has columns of its own.
-        Value::Object(fields) if text(fields, "class") == "SUBQUERY" => false,
-        Value::Object(fields) => text(fields, "class") == "STAR" || fields.values().any(has_star),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
-fn reorders(node: &Value) -> bool {
-    match node {
-        Value::Array(nodes) => nodes.iter().any(reorders),
-        Value::Object(fields) => {
-            matches!(text(fields, "class"), "WINDOW" | "SUBQUERY") || fields.values().any(reorders)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-    }
-}
-
 /// DuckDB's own syntax tree of the text.
-fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
+pub(super) fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
     let tree: String = connection
         .query_row("SELECT json_serialize_sql(?::VARCHAR)", [sql], |row| row.get(0))
         .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
@@ -313,7 +265,7 @@ fn refused(message: String) -> Fault {
     Fault::new(Code::SqlRefused, message)
 }
 
-fn text<'a>(fields: &'a Map<String, Value>, key: &str) -> &'a str {
+pub(super) fn text<'a>(fields: &'a Map<String, Value>, key: &str) -> &'a str {
     fields.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 

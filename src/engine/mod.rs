@@ -4,6 +4,7 @@
 
 mod answers;
 pub mod convert;
+pub mod expression;
 mod guard;
 mod interrupt;
 mod json;
@@ -49,9 +50,15 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Opens a database in memory that may read below `folders`, and locks its configuration.
-    pub fn open(budget: &Budget, folders: &[&Path], interrupts: Interrupts) -> Result<Engine, Fault> {
-        let keeper = open_locked(budget, folders)?;
+    /// Opens a database in memory that may read below `folders`, and locks its configuration. What exceeds its memory goes
+    /// into files below the folder `spill`, up to a bound; without one it is a fault.
+    pub fn open(
+        budget: &Budget,
+        folders: &[&Path],
+        spill: Option<&Path>,
+        interrupts: Interrupts,
+    ) -> Result<Engine, Fault> {
+        let keeper = open_locked(budget, folders, spill)?;
         Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts })
     }
 
@@ -91,15 +98,21 @@ impl Engine {
     }
 }
 
-/// An in-memory DuckDB without network, extensions, temporary files or any file but those below `folders`.
-fn open_locked(budget: &Budget, folders: &[&Path]) -> Result<Connection, Fault> {
+/// Bytes on disk that one engine may take for each of its memory.
+const SPILLED_PER_BYTE: u64 = 10;
+
+/// An in-memory DuckDB without network, extensions, temporary files outside `spill`, or any file but those below
+/// `folders`.
+fn open_locked(budget: &Budget, folders: &[&Path], spill: Option<&Path>) -> Result<Connection, Fault> {
     let mut config = Config::default();
+    // Empty rather than not set: DuckDB would add a default one to the folders that may be written.
+    let spill = spill.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
     for (setting, value) in [
         ("autoinstall_known_extensions", "false"),
         ("autoload_known_extensions", "false"),
         ("allow_community_extensions", "false"),
-        // Otherwise DuckDB adds a default one to the folders that may be written.
-        ("temp_directory", ""),
+        ("temp_directory", &spill),
+        ("max_temp_directory_size", &format!("{}B", budget.memory_bytes.saturating_mul(SPILLED_PER_BYTE))),
         ("max_memory", &format!("{}B", budget.memory_bytes)),
     ] {
         config = config.with(setting, value).map_err(fault)?;

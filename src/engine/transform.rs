@@ -1,4 +1,4 @@
-//! What a transform needs of DuckDB: looking at an expression alone, binding SQL for its columns, and writing rows.
+//! What a transform needs of DuckDB: binding SQL for its columns, and writing rows.
 
 use std::path::Path;
 
@@ -15,19 +15,7 @@ use crate::{
     value::Column,
 };
 
-/// An expression that stands alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Expression {
-    /// Whether computing it may change the order of the rows: it has a window or a subquery.
-    pub reorders: bool,
-}
-
 impl Engine {
-    /// Checks that a text is one scalar expression and nothing beside it. Its names are not looked up.
-    pub fn expression(&self, text: &str) -> Result<Expression, Fault> {
-        guard::expression(&self.keeper, text)
-    }
-
     /// The columns of checked SQL, without running it.
     pub fn columns(&mut self, sql: &str) -> Result<Vec<Column>, Fault> {
         let sql = self.allowed(sql)?;
@@ -73,23 +61,35 @@ impl Engine {
 
 /// A select list with a cast for each column whose type a Parquet file does not hold as it is, and what that means.
 ///
-/// Whole numbers beyond 64 bits become `wide`: DuckDB would write them as doubles.
-pub fn storable(columns: &[Column], wide: &str) -> (Vec<String>, Vec<String>) {
+/// Whole numbers beyond 64 bits become `wide`: DuckDB would write them as doubles. Those of `durations` become text.
+pub fn storable(columns: &[Column], wide: &str, durations: &[Column]) -> (Vec<String>, Vec<String>) {
     let mut notes = Vec::new();
     let list = columns.iter().map(|column| {
-        let name = ColumnName(&column.name).quoted();
-        let (kind, stored) = (&column.type_name, stored(&column.type_name, wide));
+        let (name, kind) = (ColumnName(&column.name).quoted(), &column.type_name);
+        if durations.contains(column) {
+            notes.push(format!(
+                "`{}` is kept as text: a file can't hold durations that are negative or finer than milliseconds",
+                column.name
+            ));
+            return format!("CAST({name} AS VARCHAR) AS {name}");
+        }
+        let stored = stored(kind, wide);
         if stored == *kind {
             return name;
         }
         if stored == "VARCHAR" && !kind.starts_with("ENUM") {
             notes.push(format!("`{}` is kept as text: a file can't hold {kind}", column.name));
-        } else if kind.contains("HUGEINT") && wide != "BIGINT" {
+        } else if wide != "BIGINT" {
             notes.push(format!("`{}` is kept as {stored}: it holds numbers beyond 64 bits", column.name));
         }
         format!("CAST({name} AS {stored}) AS {name}")
     });
     (list.collect(), notes)
+}
+
+/// Whether its whole numbers may be beyond 64 bits.
+pub fn is_wide(kind: &str) -> bool {
+    stored(kind, "BIGINT") != stored(kind, "DECIMAL(38,0)")
 }
 
 fn stored(kind: &str, wide: &str) -> String {
@@ -100,8 +100,22 @@ fn stored(kind: &str, wide: &str) -> String {
     {
         return "VARCHAR".to_owned();
     }
-    // As a word of its own: not in the name of a struct's field.
-    if kind == "HUGEINT" || kind.starts_with("HUGEINT[") { kind.replacen("HUGEINT", wide, 1) } else { kind.to_owned() }
+    if kind == "HUGEINT" || kind.starts_with("HUGEINT[") {
+        return kind.replacen("HUGEINT", wide, 1);
+    }
+    // Inside a struct or a map: a type is behind a name or in front of the end, and never inside quotes.
+    let mut whole = String::new();
+    for (part, is_quoted) in kind.split('"').zip([false, true].into_iter().cycle()) {
+        let quote = if is_quoted { "\"" } else { "" };
+        let mut part = part.to_owned();
+        for end in [",", ")", "["] {
+            for start in [" ", "MAP("] {
+                part = part.replace(&format!("{start}HUGEINT{end}"), &format!("{start}{wide}{end}"));
+            }
+        }
+        whole.extend([quote, &part, quote]);
+    }
+    whole
 }
 
 /// Whether DuckDB says that a cell could not be converted.

@@ -92,3 +92,14 @@ pub fn is_comparable(type_name: &str) -> bool {
     !(type_name.ends_with(']')
         || ["STRUCT", "MAP", "UNION", "VARIANT", "GEOMETRY", "JSON", "BLOB"].iter().any(|it| type_name.starts_with(it)))
 }
+
+/// Whether a column of this type holds numbers.
+pub fn is_number(type_name: &str) -> bool {
+    is_whole(type_name) || ["FLOAT", "DOUBLE"].contains(&type_name) || type_name.starts_with("DECIMAL")
+}
+
+/// Whether a column of this type holds whole numbers.
+pub fn is_whole(type_name: &str) -> bool {
+    let whole = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"];
+    whole.contains(&type_name.strip_prefix('U').unwrap_or(type_name))
+}

@@ -1,5 +1,7 @@
 //! Pieces of SQL.
 
+use crate::engine::types;
+
 /// A text as a literal.
 pub(super) fn text(value: &str) -> String {
     format!("'{}'", value.replace('\'', "''"))
@@ -17,10 +19,7 @@ pub(super) fn is_numeric(type_name: &str) -> bool {
 
 /// Whether a column of this type holds numbers.
 pub(super) fn is_number(type_name: &str) -> bool {
-    let whole = ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"];
-    whole.contains(&type_name.trim_start_matches('U'))
-        || ["FLOAT", "DOUBLE"].contains(&type_name)
-        || type_name.starts_with("DECIMAL")
+    types::is_number(type_name)
 }
 
 /// Whether it holds dates or points in time.

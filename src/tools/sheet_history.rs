@@ -62,6 +62,10 @@ struct Entry {
     #[schemars(schema_with = "objects", default)]
     steps: Vec<Value>,
     reading: u64,
+    /// Cells that the steps lost, and the like.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    notes: Vec<String>,
     /// What was run, over the version before.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(default)]
@@ -131,6 +135,7 @@ fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
         made_by: version.tool().to_owned(),
         restored: version.made_by.get("version").and_then(Value::as_u64),
         sql: version.made_by.get("sql").and_then(Value::as_str).filter(|_| with_sql).unwrap_or_default().to_owned(),
+        notes: version.notes(),
         version: version.number,
         n_rows: version.n_rows,
         n_columns: version.columns.len(),

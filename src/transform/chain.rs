@@ -1,17 +1,14 @@
 //! The steps so far, as a chain of named SELECTs, and the columns that they leave.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::Unconverted;
 use crate::{
-    engine::Engine,
+    engine::{Engine, expression::Expression},
     fault::{Code, Fault},
     name::{ColumnName, SheetName, nearest},
     value::Column,
 };
-
-/// The row number that some steps need to keep the rows' order; no column can have this name.
-pub(super) const ROW: &str = "\"#row\"";
 
 pub(super) struct Chain<'a> {
     pub(super) engine: &'a mut Engine,
@@ -24,13 +21,20 @@ pub(super) struct Chain<'a> {
     pub(super) is_dry: bool,
     checks: Vec<Check>,
     pub(super) notes: Vec<String>,
+    /// The fields that the step under way found out for a column.
+    found: Vec<(String, Map<String, Value>)>,
+    /// The steps before it as they are kept: with what they found out.
+    pub(super) kept: Vec<Value>,
 }
+
+/// Most conversions that are told with examples; the others are counted.
+const MAX_UNCONVERTED: usize = 20;
 
 /// A conversion that some cells may not survive.
 struct Check {
     step: usize,
-    /// The name of the link whose rows are converted.
-    link: String,
+    /// The place of the link whose rows are converted.
+    link: usize,
     column: String,
     to: String,
     /// True for the cells that don't convert.
@@ -49,6 +53,8 @@ impl<'a> Chain<'a> {
             is_dry,
             checks: Vec::new(),
             notes: Vec::new(),
+            found: Vec::new(),
+            kept: Vec::new(),
         };
         chain.push(&format!("SELECT * FROM {}", sheet.quoted()))?;
         Ok(chain)
@@ -69,8 +75,35 @@ impl<'a> Chain<'a> {
         Ok(())
     }
 
-    pub(super) fn end_step(&mut self) {
+    /// What a step found out about a column, so that it does the same to other rows.
+    pub(super) fn found(&mut self, column: &Column, fields: Map<String, Value>) {
+        self.found.push((column.name.clone(), fields));
+    }
+
+    /// Ends the step that was given as `step`. It is kept with what it found out, once for all columns that are alike.
+    pub(super) fn end_step(&mut self, step: &Value) {
         self.position += 1;
+        let mut groups: Vec<(Map<String, Value>, Vec<String>)> = Vec::new();
+        for (column, fields) in std::mem::take(&mut self.found) {
+            match groups.iter_mut().find(|(others, _)| *others == fields) {
+                Some((_, columns)) => columns.push(column),
+                None => groups.push((fields, vec![column])),
+            }
+        }
+        for (fields, columns) in &groups {
+            let mut step = step.clone();
+            if let Some(step) = step.as_object_mut() {
+                for alias in ["column", "type"] {
+                    step.remove(alias);
+                }
+                step.insert("columns".to_owned(), json!(columns));
+                step.extend(fields.clone());
+            }
+            self.kept.push(step);
+        }
+        if groups.is_empty() {
+            self.kept.push(step.clone());
+        }
     }
 
     /// The last link, as a table.
@@ -80,7 +113,22 @@ impl<'a> Chain<'a> {
 
     /// The last link with its rows numbered.
     pub(super) fn numbered(&self) -> String {
-        format!("(SELECT *, row_number() OVER () AS {ROW} FROM {}) AS this", self.last())
+        format!("(SELECT *, row_number() OVER () AS {} FROM {}) AS this", self.row(), self.last())
+    }
+
+    /// The name, quoted, of the number of a row, which some steps need to keep the rows' order.
+    pub(super) fn row(&self) -> String {
+        ColumnName(&row_beside(&self.columns)).quoted()
+    }
+
+    /// A user's expression, its calls that depend on the order of the rows following the row number.
+    pub(super) fn ordered(&self, expr: &str) -> Result<Expression, Fault> {
+        self.engine.ordered_expression(expr, &row_beside(&self.columns))
+    }
+
+    /// A table of the last link, its rows numbered where `is_numbered`.
+    pub(super) fn table(&self, is_numbered: bool) -> String {
+        if is_numbered { self.numbered() } else { self.last() }
     }
 
     /// A SELECT over the links, whole.
@@ -92,6 +140,12 @@ impl<'a> Chain<'a> {
     pub(super) fn look(&mut self, select: &str) -> Result<Vec<Vec<Value>>, Fault> {
         let sql = self.over(select);
         self.engine.rows(&sql)
+    }
+
+    /// Answers of a SELECT over the links up to this one: those behind it need not be checked and bound again.
+    fn look_at(&mut self, link: usize, select: &str) -> Result<Vec<Vec<Value>>, Fault> {
+        let links: Vec<&str> = self.links.iter().take(link + 1).map(String::as_str).collect();
+        self.engine.rows(&format!("WITH {}\n{select}", links.join(",\n")))
     }
 
     /// The one number that a SELECT answers.
@@ -131,7 +185,7 @@ impl<'a> Chain<'a> {
 
     /// Remembers a conversion of a column of the last link.
     pub(super) fn will_convert(&mut self, column: &Column, to: &str, fails: String, strict: bool) {
-        let link = self.last();
+        let link = self.links.len().saturating_sub(1);
         self.checks.push(Check {
             step: self.position,
             link,
@@ -145,43 +199,81 @@ impl<'a> Chain<'a> {
     /// The cells that became null, or would not convert.
     pub(super) fn unconverted(&mut self) -> Result<Vec<Unconverted>, Fault> {
         let is_dry = self.is_dry;
-        self.failures(|check| is_dry || !check.strict)
+        let mut found = self.failures(|check| is_dry || !check.strict)?;
+        let n_more = found.len().saturating_sub(MAX_UNCONVERTED);
+        found.truncate(MAX_UNCONVERTED);
+        if n_more > 0 {
+            self.notes.push(format!("{n_more} more columns have cells that don't convert"));
+        }
+        Ok(found)
     }
 
     /// A fault that names the cells for which a strict conversion failed, if that is what happened.
     pub(super) fn strict_failure(&mut self) -> Result<Option<Fault>, Fault> {
         let failures = self.failures(|check| check.strict)?;
         Ok(failures.first().map(|bad| {
-            let Unconverted { step, column, to, n_cells, examples } = bad;
-            let examples: Vec<String> = examples.iter().map(|it| format!("`{it}`")).collect();
-            Fault::new(
-                Code::InvalidArguments,
-                format!("step {step}: {n_cells} cells of `{column}` can't become {to}, such as {}", examples.join(", ")),
+            let examples: Vec<String> = bad.examples.iter().map(|it| format!("`{it}`")).collect();
+            let message =
+                format!("step {}: {} can't become {}, such as {}", bad.step, bad.cells(), bad.to, examples.join(", "));
+            Fault::new(Code::InvalidArguments, message).hint(
+                "mend them with a step before (`replace`, `parse_numbers`, `parse_dates`), or add `\"on_error\": \"null\"`",
             )
-            .hint("mend them with a step before (`replace`, `parse_numbers`, `parse_dates`), or add `\"on_error\": \"null\"`")
         }))
     }
 
+    /// Counts over each link at once; examples of the first ones only.
     fn failures(&mut self, is_wanted: impl Fn(&Check) -> bool) -> Result<Vec<Unconverted>, Fault> {
         let checks: Vec<Check> = std::mem::take(&mut self.checks);
-        let mut found = Vec::new();
-        for check in checks.iter().filter(|check| is_wanted(check)) {
-            let Check { link, fails, .. } = check;
-            let n_cells = self.number(&format!("SELECT count(*) FROM {link} WHERE {fails}"))?;
-            if n_cells == 0 {
-                continue;
+        let wanted: Vec<&Check> = checks.iter().filter(|check| is_wanted(check)).collect();
+        let mut found: Vec<Unconverted> = Vec::new();
+        for of_link in wanted.chunk_by(|one, other| one.link == other.link) {
+            let Some(Check { link, .. }) = of_link.first() else { continue };
+            let counts: Vec<String> =
+                of_link.iter().map(|check| format!("count(*) FILTER (WHERE {})", check.fails)).collect();
+            let counts = self.look_at(*link, &format!("SELECT {} FROM \"#{link}\" AS this", counts.join(", ")))?;
+            for (check, n_cells) in of_link.iter().zip(counts.iter().flatten().map(Value::as_u64)) {
+                let Some(n_cells @ 1..) = n_cells else { continue };
+                let examples = if found.len() < MAX_UNCONVERTED {
+                    self.examples(*link, &ColumnName(&check.column).quoted(), &check.fails)?
+                } else {
+                    Vec::new()
+                };
+                let (column, to) = (check.column.clone(), check.to.clone());
+                found.push(Unconverted { step: check.step, column, to, n_cells, examples });
             }
-            let cell = ColumnName(&check.column).quoted();
-            let examples = self.look(&format!(
-                "SELECT DISTINCT left(CAST({cell} AS VARCHAR), 60) FROM {link} WHERE {fails} ORDER BY 1 LIMIT 3"
-            ))?;
-            let examples = examples.iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect();
-            let (column, to) = (check.column.clone(), check.to.clone());
-            found.push(Unconverted { step: check.step, column, to, n_cells, examples });
         }
         self.checks = checks;
         Ok(found)
     }
+
+    /// Some different cells of the last link for which a condition holds.
+    pub(super) fn some_cells(&mut self, cell: &str, condition: &str) -> Result<Vec<String>, Fault> {
+        self.examples(self.links.len().saturating_sub(1), cell, condition)
+    }
+
+    /// Some different cells of a link for which a condition holds.
+    fn examples(&mut self, link: usize, cell: &str, condition: &str) -> Result<Vec<String>, Fault> {
+        let select = format!(
+            "SELECT DISTINCT left(CAST({cell} AS VARCHAR), 60) FROM \"#{link}\" AS this WHERE {condition} ORDER BY 1 LIMIT 3"
+        );
+        let rows = self.look_at(link, &select)?;
+        Ok(rows.iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
+    /// Computes every cell of a SELECT over the links, so that what would fail fails; answers its number of rows.
+    pub(super) fn compute(&mut self, select: &str) -> Result<u64, Fault> {
+        // DuckDB leaves out what a count alone has no need of.
+        self.number(&format!("SELECT count(*), bit_xor(hash(\"#all\")) FROM ({select}) AS \"#all\""))
+    }
+}
+
+/// A name that none of the columns has.
+pub(super) fn row_beside(columns: &[Column]) -> String {
+    let mut name = "#row".to_owned();
+    while columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {
+        name.push('#');
+    }
+    name
 }
 
 pub(super) fn quoted(column: &Column) -> String {

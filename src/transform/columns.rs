@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 use super::{
-    chain::{Chain, ROW, list, literal, new_name, quoted, text_literal},
-    step::{Case, Method, Mode, OnError, Step},
+    cells,
+    chain::{Chain, list, new_name, quoted, text_literal},
+    numbers::whole,
+    step::{Case, OnError},
 };
 use crate::{
+    engine::types::is_whole,
     fault::{Code, Fault},
     value::Column,
 };
@@ -14,78 +17,72 @@ use crate::{
 /// What `trim` takes away: Unicode's spaces, and the marks that are none to the eye.
 const BLANKS: &str = " \t\n\r\u{b}\u{c}\u{85}\u{a0}\u{1680}\u{2000}\u{2001}\u{2002}\u{2003}\u{2004}\u{2005}\u{2006}\u{2007}\u{2008}\u{2009}\u{200a}\u{200b}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}";
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are another file's")]
-pub(super) fn select(chain: &mut Chain<'_>, step: &Step) -> Result<String, Fault> {
-    let last = chain.last();
-    let sql = match step {
-        Step::Select { columns } => {
-            let chosen = chain.chosen(columns)?;
-            some(&chosen)?;
-            format!("SELECT {} FROM {last}", list(&chosen))
-        }
-        Step::Drop { columns } => {
-            let dropped = chain.chosen(columns)?;
-            let left: Vec<Column> = chain.columns.iter().filter(|it| !dropped.contains(it)).cloned().collect();
-            some(&left)?;
-            format!("SELECT {} FROM {last}", list(&left))
-        }
-        Step::Rename { column, to, columns } => rename(chain, column, to, columns)?,
-        Step::Cast { columns, to, on_error } => cast(chain, columns, to, *on_error)?,
-        Step::Derive { column, expr } => {
-            let reorders = chain.engine.expression(expr)?.reorders;
-            let known = chain.find(column).cloned();
-            let sql = format!("({expr}\n)");
-            let mut items = chain.with(|it| (Some(it) == known.as_ref()).then(|| sql.clone()));
-            if known.is_none() {
-                items = format!("{items}, {sql} AS {}", new_name(column)?);
+pub(super) fn select(chain: &Chain<'_>, columns: &[String]) -> Result<String, Fault> {
+    let chosen = chain.chosen(columns)?;
+    some(&chosen)?;
+    Ok(format!("SELECT {} FROM {}", list(&chosen), chain.last()))
+}
+
+pub(super) fn drop(chain: &Chain<'_>, columns: &[String]) -> Result<String, Fault> {
+    let dropped = chain.chosen(columns)?;
+    let left: Vec<Column> = chain.columns.iter().filter(|it| !dropped.contains(it)).cloned().collect();
+    some(&left)?;
+    Ok(format!("SELECT {} FROM {}", list(&left), chain.last()))
+}
+
+pub(super) fn derive(chain: &mut Chain<'_>, column: &str, expr: &str) -> Result<String, Fault> {
+    let found = chain.ordered(expr)?;
+    let sql = format!("({}\n)", found.sql);
+    let table = chain.table(found.reorders || found.is_numbered);
+    // With a column beside it: alone, an aggregate would make one row of all.
+    if let Some(first) = chain.columns.first() {
+        let beside = chain.over(&format!("SELECT {}, {sql} FROM {table}", quoted(first)));
+        chain.engine.columns(&beside).map_err(|fault| {
+            if !fault.message.contains("GROUP BY") {
+                return fault;
             }
-            if reorders {
-                format!("SELECT {items} FROM {} ORDER BY {ROW}", chain.numbered())
-            } else {
-                format!("SELECT {items} FROM {last}")
-            }
+            Fault::new(Code::InvalidSql, format!("`{expr}` is one value for many rows"))
+                .hint("use the op `window` to have it beside each row, or `group`")
+        })?;
+    }
+    let known = chain.find(column).cloned();
+    let mut items = chain.with(|it| (Some(it) == known.as_ref()).then(|| sql.clone()));
+    if known.is_none() {
+        items = format!("{items}, {sql} AS {}", new_name(column)?);
+    }
+    let order = if found.reorders { format!(" ORDER BY {}", chain.row()) } else { String::new() };
+    Ok(format!("SELECT {items} FROM {table}{order}"))
+}
+
+pub(super) fn trim(
+    chain: &Chain<'_>,
+    columns: &[String],
+    collapse: bool,
+    case: Case,
+    empty_to_null: bool,
+) -> Result<String, Fault> {
+    let mut chosen = chain.chosen(columns)?;
+    if columns.is_empty() {
+        chosen = chain.columns.iter().filter(|column| column.type_name == "VARCHAR").cloned().collect();
+    }
+    let trimmed = |column: &Column| {
+        let mut sql = format!("trim({}, {})", as_text(column), text_literal(BLANKS));
+        if collapse {
+            sql = format!("regexp_replace({sql}, '[\\s\\p{{Z}}]+', ' ', 'g')");
         }
-        Step::Fill { columns, value, method, by } => fill(chain, columns, value.as_ref(), *method, by)?,
-        Step::Replace { columns, from, to, values, mode } => {
-            let chosen = chain.chosen(columns)?;
-            let mut pairs: Vec<(Value, Value)> =
-                values.iter().map(|(from, to)| (Value::String(from.clone()), to.clone())).collect();
-            if let (Some(from), Some(to)) = (from, to) {
-                pairs.push((from.clone(), to.clone()));
-            }
-            let written: Vec<String> =
-                chosen.iter().map(|column| replaced(column, &pairs, *mode)).collect::<Result<_, _>>()?;
-            format!("SELECT {} FROM {last}", items(chain, &chosen, &written))
-        }
-        Step::Trim { columns, collapse, case, empty_to_null } => {
-            let mut chosen = chain.chosen(columns)?;
-            if columns.is_empty() {
-                chosen = chain.columns.iter().filter(|column| column.type_name == "VARCHAR").cloned().collect();
-            }
-            let trimmed = |column: &Column| {
-                let mut sql = format!("trim({}, {})", as_text(column), text_literal(BLANKS));
-                if *collapse {
-                    sql = format!("regexp_replace({sql}, '[\\s\\p{{Z}}]+', ' ', 'g')");
-                }
-                sql = match case {
-                    Case::Keep => sql,
-                    Case::Lower => format!("lower({sql})"),
-                    Case::Upper => format!("upper({sql})"),
-                    Case::Title => format!(
-                        "array_to_string(list_transform(regexp_split_to_array({sql}, ' '), \
-                         lambda w: concat(upper(w[1]), lower(w[2:]))), ' ')"
-                    ),
-                };
-                if *empty_to_null { format!("nullif({sql}, '')") } else { sql }
-            };
-            let written: Vec<String> = chosen.iter().map(trimmed).collect();
-            format!("SELECT {} FROM {last}", items(chain, &chosen, &written))
-        }
-        Step::Split { column, by, into, keep } => split(chain, column, by, into, *keep)?,
-        Step::Merge { columns, by, to, keep } => merge(chain, columns, by, to, *keep)?,
-        _ => return Err(Fault::internal("not a step about columns")),
+        sql = match case {
+            Case::Keep => sql,
+            Case::Lower => format!("lower({sql})"),
+            Case::Upper => format!("upper({sql})"),
+            Case::Title => format!(
+                "array_to_string(list_transform(regexp_split_to_array({sql}, ' '), \
+                 lambda w: concat(upper(w[1]), lower(w[2:]))), ' ')"
+            ),
+        };
+        if empty_to_null { format!("nullif({sql}, '')") } else { sql }
     };
-    Ok(sql)
+    let written: Vec<String> = chosen.iter().map(trimmed).collect();
+    Ok(format!("SELECT {} FROM {}", items(chain, &chosen, &written), chain.last()))
 }
 
 fn some(columns: &[Column]) -> Result<(), Fault> {
@@ -96,11 +93,11 @@ fn some(columns: &[Column]) -> Result<(), Fault> {
 }
 
 /// All columns, the chosen ones as `written`.
-fn items(chain: &Chain<'_>, chosen: &[Column], written: &[String]) -> String {
+pub(super) fn items(chain: &Chain<'_>, chosen: &[Column], written: &[String]) -> String {
     chain.with(|column| chosen.iter().zip(written).find(|(it, _)| *it == column).map(|(_, sql)| sql.clone()))
 }
 
-fn rename(
+pub(super) fn rename(
     chain: &Chain<'_>,
     column: &str,
     to: &str,
@@ -142,7 +139,7 @@ pub(super) fn type_name(name: &str) -> Result<String, Fault> {
     Ok(known.to_owned())
 }
 
-fn cast(chain: &mut Chain<'_>, columns: &[String], to: &str, on_error: OnError) -> Result<String, Fault> {
+pub(super) fn cast(chain: &mut Chain<'_>, columns: &[String], to: &str, on_error: OnError) -> Result<String, Fault> {
     let to = type_name(to)?;
     chain.engine.expression(&format!("CAST(NULL AS {to})")).map_err(|fault| {
         Fault::new(fault.code, format!("`{to}` is no type")).hint("such as BIGINT, DOUBLE, DATE or VARCHAR")
@@ -155,78 +152,22 @@ fn cast(chain: &mut Chain<'_>, columns: &[String], to: &str, on_error: OnError) 
         // A blank cell holds no value: it becomes null rather than a failure.
         let is_text = column.type_name == "VARCHAR" && to != "VARCHAR";
         let cell = if is_text { format!("nullif(trim({name}), '')") } else { name };
-        let lenient = format!("TRY_CAST({cell} AS {to})");
-        chain.will_convert(column, &to, format!("{cell} IS NOT NULL AND {lenient} IS NULL"), strict);
+        let may_round = is_whole(&to) && !is_whole(&column.type_name) && column.type_name != "BOOLEAN";
+        let lenient = if may_round { whole(&cell, &to) } else { format!("TRY_CAST({cell} AS {to})") };
+        let fails = format!("{cell} IS NOT NULL AND {lenient} IS NULL");
+        if may_round {
+            // DuckDB would round where nothing fails.
+            settle(chain, column, &to, fails, on_error)?;
+            written.push(lenient);
+            continue;
+        }
+        chain.will_convert(column, &to, fails, strict);
         written.push(if strict && !chain.is_dry { format!("CAST({cell} AS {to})") } else { lenient });
     }
     Ok(format!("SELECT {} FROM {}", items(chain, &chosen, &written), chain.last()))
 }
 
-fn fill(
-    chain: &Chain<'_>,
-    columns: &[String],
-    value: Option<&Value>,
-    method: Option<Method>,
-    by: &[String],
-) -> Result<String, Fault> {
-    let chosen = chain.chosen(columns)?;
-    let groups = chain.chosen(by)?;
-    let partition = if groups.is_empty() { String::new() } else { format!("PARTITION BY {} ", list(&groups)) };
-    let written = |column: &Column| -> Result<String, Fault> {
-        let name = quoted(column);
-        let over = |call: &str| format!("coalesce({name}, {call}({name}) OVER ({partition}))");
-        Ok(match method {
-            None => format!("coalesce({name}, {})", literal(value.unwrap_or(&Value::Null))?),
-            Some(Method::Forward) => format!(
-                "coalesce({name}, last_value({name} IGNORE NULLS) OVER ({partition}ORDER BY {ROW} \
-                 ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW))"
-            ),
-            Some(Method::Backward) => format!(
-                "coalesce({name}, first_value({name} IGNORE NULLS) OVER ({partition}ORDER BY {ROW} \
-                 ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING))"
-            ),
-            Some(Method::Mean) => over("avg"),
-            Some(Method::Median) => over("median"),
-            Some(Method::Mode) => over("mode"),
-            Some(Method::Min) => over("min"),
-            Some(Method::Max) => over("max"),
-        })
-    };
-    let written: Vec<String> = chosen.iter().map(written).collect::<Result<_, _>>()?;
-    let items = items(chain, &chosen, &written);
-    Ok(match method {
-        None => format!("SELECT {items} FROM {}", chain.last()),
-        Some(_) => format!("SELECT {items} FROM {} ORDER BY {ROW}", chain.numbered()),
-    })
-}
-
-fn replaced(column: &Column, pairs: &[(Value, Value)], mode: Mode) -> Result<String, Fault> {
-    let name = quoted(column);
-    if mode == Mode::Cell {
-        let mut cases = Vec::new();
-        for (from, to) in pairs {
-            let olds: Vec<&Value> = from.as_array().map_or_else(|| vec![from], |items| items.iter().collect());
-            let olds: Vec<String> = olds.into_iter().map(literal).collect::<Result<_, _>>()?;
-            cases.push(format!("WHEN {name} IN ({}) THEN {}", olds.join(", "), literal(to)?));
-        }
-        return Ok(format!("CASE {} ELSE {name} END", cases.join(" ")));
-    }
-    let mut sql = as_text(column);
-    for (from, to) in pairs {
-        let text = |value: &Value| match value {
-            Value::String(text) => text_literal(text),
-            Value::Null => "''".to_owned(),
-            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => text_literal(&value.to_string()),
-        };
-        sql = match mode {
-            Mode::Regex => format!("regexp_replace({sql}, {}, {}, 'g')", text(from), text(to)),
-            Mode::Cell | Mode::Part => format!("replace({sql}, {}, {})", text(from), text(to)),
-        };
-    }
-    Ok(sql)
-}
-
-fn split(chain: &Chain<'_>, column: &str, by: &str, into: &[String], keep: bool) -> Result<String, Fault> {
+pub(super) fn split(chain: &Chain<'_>, column: &str, by: &str, into: &[String], keep: bool) -> Result<String, Fault> {
     let source = chain.column(column)?;
     let parts = format!("string_split({}, {})", as_text(&source), text_literal(by));
     let mut made = Vec::new();
@@ -243,7 +184,7 @@ fn split(chain: &Chain<'_>, column: &str, by: &str, into: &[String], keep: bool)
     Ok(in_place_of(chain, &[source], &made, keep))
 }
 
-fn merge(chain: &Chain<'_>, columns: &[String], by: &str, to: &str, keep: bool) -> Result<String, Fault> {
+pub(super) fn merge(chain: &Chain<'_>, columns: &[String], by: &str, to: &str, keep: bool) -> Result<String, Fault> {
     let chosen = chain.chosen(columns)?;
     some(&chosen)?;
     let texts: Vec<String> = chosen.iter().map(as_text).collect();
@@ -271,7 +212,34 @@ fn in_place_of(chain: &Chain<'_>, old: &[Column], made: &[String], keep: bool) -
     format!("SELECT {} FROM {}", items.join(", "), chain.last())
 }
 
-fn as_text(column: &Column) -> String {
+pub(super) fn as_text(column: &Column) -> String {
     let name = quoted(column);
     if column.type_name == "VARCHAR" { name } else { format!("CAST({name} AS VARCHAR)") }
+}
+
+/// Ends the transform where cells fail and may not, and remembers the conversion.
+pub(super) fn settle(
+    chain: &mut Chain<'_>,
+    column: &Column,
+    to: &str,
+    fails: String,
+    on_error: OnError,
+) -> Result<(), Fault> {
+    let strict = on_error == OnError::Fail;
+    if !strict || chain.is_dry {
+        chain.will_convert(column, to, fails, strict);
+        return Ok(());
+    }
+    let last = chain.last();
+    let n_cells = chain.number(&format!("SELECT count(*) FROM {last} WHERE {fails}"))?;
+    if n_cells == 0 {
+        return Ok(());
+    }
+    let examples = chain.some_cells(&quoted(column), &fails)?;
+    let examples: Vec<String> = examples.iter().map(|it| format!("`{it}`")).collect();
+    Err(Fault::new(
+        Code::InvalidArguments,
+        format!("{} can't become {to}, such as {}", cells(n_cells, &column.name), examples.join(", ")),
+    )
+    .hint("mend them with a step before (`replace`, `derive` with round()), or add `\"on_error\": \"null\"` to make them null"))
 }

@@ -1,8 +1,8 @@
 //! Steps that choose, order and add rows.
 
 use super::{
-    chain::{Chain, ROW, list, quoted},
-    step::{Keep, Step},
+    chain::{Chain, list, quoted},
+    step::Keep,
 };
 use crate::{
     fault::{Code, Fault},
@@ -10,54 +10,56 @@ use crate::{
     value::Column,
 };
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the other steps are another file's")]
-pub(super) fn select(chain: &mut Chain<'_>, step: &Step) -> Result<String, Fault> {
-    let (last, numbered, all) = (chain.last(), chain.numbered(), list(&chain.columns));
-    Ok(match step {
-        Step::Filter { expr } => {
-            if chain.engine.expression(expr)?.reorders {
-                format!("SELECT {all} FROM {numbered} WHERE ({expr}\n) ORDER BY {ROW}")
-            } else {
-                format!("SELECT {all} FROM {last} WHERE ({expr}\n)")
-            }
-        }
-        Step::Dedupe { columns, keep } => {
-            let chosen = chain.chosen(columns)?;
-            if chosen.is_empty() {
-                let which = if *keep == Keep::First { "min" } else { "max" };
-                format!("SELECT {all} FROM {numbered} GROUP BY {all} ORDER BY {which}({ROW})")
-            } else {
-                let order = if *keep == Keep::First { "ASC" } else { "DESC" };
-                let by = list(&chosen);
-                format!(
-                    "SELECT {all} FROM {numbered} \
-                     QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {ROW} {order}) = 1 ORDER BY {ROW}"
-                )
-            }
-        }
-        Step::Sort { by, descending } => {
-            let order = order(chain, by, *descending)?;
-            format!("SELECT {all} FROM {numbered} ORDER BY {order}, {ROW}")
-        }
-        Step::Limit { n, offset } => format!("SELECT * FROM {last} LIMIT {n} OFFSET {offset}"),
-        Step::Sql { sql } => {
-            let sql = sql.trim_end().trim_end_matches(';');
-            // A CTE named `this` lets the SQL have its own beside it.
-            let whole = format!("SELECT * FROM (WITH this AS (SELECT * FROM {last}) SELECT * FROM ({sql}\n))");
-            standing_alone(chain, sql)?;
-            whole
-        }
-        Step::Union { sheet } => {
-            let mut parts = vec![format!("SELECT * FROM {last}")];
-            for name in sheet {
-                let other = other(chain, name)?;
-                note_lone_columns(chain, name, &other);
-                parts.push(format!("SELECT * FROM {}", SheetName::from_title(name).quoted()));
-            }
-            parts.join(" UNION ALL BY NAME ")
-        }
-        _ => return Err(Fault::internal("not a step about rows")),
-    })
+pub(super) fn filter(chain: &mut Chain<'_>, expr: &str) -> Result<String, Fault> {
+    let (all, row) = (list(&chain.columns), chain.row());
+    let expression = chain.engine.expression(expr)?;
+    let (table, order) = if expression.reorders {
+        (chain.numbered(), format!(" ORDER BY {row}"))
+    } else {
+        (chain.last(), String::new())
+    };
+    Ok(format!("SELECT {all} FROM {table} WHERE ({expr}\n){order}"))
+}
+
+pub(super) fn dedupe(chain: &mut Chain<'_>, columns: &[String], keep: Keep) -> Result<String, Fault> {
+    let (numbered, all, row) = (chain.numbered(), list(&chain.columns), chain.row());
+    let chosen = chain.chosen(columns)?;
+    if chosen.is_empty() {
+        let which = if keep == Keep::First { "min" } else { "max" };
+        return Ok(format!("SELECT {all} FROM {numbered} GROUP BY {all} ORDER BY {which}({row})"));
+    }
+    let order = if keep == Keep::First { "ASC" } else { "DESC" };
+    let by = list(&chosen);
+    Ok(format!(
+        "SELECT {all} FROM {numbered} \
+         QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {row} {order}) = 1 ORDER BY {row}"
+    ))
+}
+
+pub(super) fn sort(chain: &mut Chain<'_>, by: &[String], descending: bool) -> Result<String, Fault> {
+    let order = order(chain, by, descending)?;
+    Ok(format!("SELECT {} FROM {} ORDER BY {order}, {}", list(&chain.columns), chain.numbered(), chain.row()))
+}
+
+pub(super) fn limit(chain: &Chain<'_>, n: u64, offset: u64) -> String {
+    format!("SELECT * FROM {} LIMIT {n} OFFSET {offset}", chain.last())
+}
+
+pub(super) fn sql(chain: &mut Chain<'_>, sql: &str) -> Result<String, Fault> {
+    let sql = sql.trim_end().trim_end_matches(';');
+    standing_alone(chain, sql)?;
+    // A CTE named `this` lets the SQL have its own beside it.
+    Ok(format!("SELECT * FROM (WITH this AS (SELECT * FROM {}) SELECT * FROM ({sql}\n))", chain.last()))
+}
+
+pub(super) fn union(chain: &mut Chain<'_>, sheets: &[String]) -> Result<String, Fault> {
+    let mut parts = vec![format!("SELECT * FROM {}", chain.last())];
+    for name in sheets {
+        let other = other(chain, name)?;
+        note_lone_columns(chain, name, &other);
+        parts.push(format!("SELECT * FROM {}", SheetName::from_title(name).quoted()));
+    }
+    Ok(parts.join(" UNION ALL BY NAME "))
 }
 
 /// Fails when a text is not one SELECT by itself, with DuckDB's words for it.

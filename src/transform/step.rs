@@ -108,6 +108,9 @@ pub(super) enum Step {
         to: Option<Moment>,
         #[serde(default)]
         on_error: OnError,
+        /// Whether `format` and `to` are what was found, so that what they would change does not convert.
+        #[serde(default)]
+        found: bool,
     },
     ParseNumbers {
         #[serde(alias = "column", deserialize_with = "names")]
@@ -118,6 +121,9 @@ pub(super) enum Step {
         to: String,
         #[serde(default)]
         on_error: OnError,
+        /// Whether `decimal` and `to` are what was found, so that what they would change does not convert.
+        #[serde(default)]
+        found: bool,
     },
     Dedupe {
         #[serde(default, alias = "column", alias = "by", deserialize_with = "names")]

@@ -129,9 +129,12 @@ impl Child {
             Task::Hypothesis(question) => reply(&hypothesis::run(self.engine()?, &question)?),
             Task::Summary(subject) => reply(&summary::run(self.engine()?, &subject)?),
             Task::Transform { manifest, request } => {
-                let engine = self.engine()?;
+                // An engine of its own: what keeps the rows' order may be more than memory holds.
+                let folders = self.folders();
+                let spill = Some(request.scratch.as_path());
+                let mut engine = Engine::open(&self.confinement.budget, &folders, spill, self.interrupts.clone())?;
                 engine.set_manifest(manifest)?;
-                reply(&transform::run(engine, &request)?)
+                reply(&transform::run(&mut engine, &request)?)
             }
             Task::Import(import) => reply(&self.import(&import)?),
             Task::Raw { import, format, target } => reply(&raw(&import, format, &target)?),
@@ -143,10 +146,13 @@ impl Child {
         let engine = if let Some(engine) = self.engine.take() {
             engine
         } else {
-            let folders: Vec<&Path> = self.confinement.folders.iter().map(AsRef::as_ref).collect();
-            Engine::open(&self.confinement.budget, &folders, self.interrupts.clone())?
+            Engine::open(&self.confinement.budget, &self.folders(), None, self.interrupts.clone())?
         };
         Ok(self.engine.insert(engine))
+    }
+
+    fn folders(&self) -> Vec<&Path> {
+        self.confinement.folders.iter().map(AsRef::as_ref).collect()
     }
 
     fn export(&mut self, manifest: Manifest, order: &export::Order) -> Result<Exported, Fault> {

@@ -282,7 +282,7 @@ impl Inner {
         let format = shown_format(&receipt.format, encoding.clone(), delimiter.clone());
         let n_sheets = receipt.sheets.len();
         let (mut sheets, mut files, mut folders) = (Vec::new(), Vec::new(), Vec::new());
-        let mut n_steps = Vec::new();
+        let mut replayed_steps = Vec::new();
         for ((position, found), replayed) in (0_u32..).zip(receipt.sheets).zip(replays) {
             let Some(version_file) = found.file.clone() else {
                 return Err(Fault::internal(format!("the worker wrote no file for `{}`", found.title)));
@@ -310,7 +310,8 @@ impl Inner {
             let mut new = NewSheet { title, hidden, position, suggested, version, replay: None };
             files.push((version_file, sealed.hash));
             if let Some(Replayed { steps_of, n_steps: n, outcome }) = replayed {
-                n_steps.push((new.title.clone(), n));
+                let told = outcome.as_ref().map(|(version, _)| version.notes()).unwrap_or_default();
+                replayed_steps.push((new.title.clone(), n, told));
                 let outcome = outcome.map(|(version, scratch)| {
                     files.push((scratch.path().join(TRANSFORMED), version.file.clone()));
                     folders.push(scratch);
@@ -328,9 +329,10 @@ impl Inner {
         drop(folders);
         let mut notes = Vec::new();
         let sheets = imported.into_iter().map(|ImportedSheet { sheet, change }| {
-            let steps = n_steps.iter().find(|(title, _)| *title == sheet.title);
-            if let (Some((_, n)), Change::Changed) = (steps, change) {
+            let steps = replayed_steps.iter().find(|(title, ..)| *title == sheet.title);
+            if let (Some((_, n, told)), Change::Changed) = (steps, change) {
                 notes.push(format!("the {n} steps of `{}` were applied to the new rows", sheet.name));
+                notes.extend(told.iter().map(|note| format!("`{}`, {note}", sheet.name)));
             }
             let state = match change {
                 Change::New => "new",

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Workspace;
+use super::{
+    Workspace,
+    transform::{SPILL, told},
+};
 use crate::{
     catalog::{NewSource, NewVersion, Sheet},
     context::Context,
@@ -62,7 +65,8 @@ impl Workspace {
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let steps = sheet.version.steps.clone();
         let out = Some(scratch.path().to_owned());
-        let request = Request { sheet: sheet.name.clone(), steps, out };
+        let spill = scratch.path().join(SPILL);
+        let request = Request { sheet: sheet.name.clone(), steps, scratch: spill, out };
         let transformed = match self.apply(request, raw, &scratch, context).await {
             Ok(transformed) => transformed,
             Err(fault)
@@ -72,6 +76,7 @@ impl Workspace {
             }
             Err(fault) => return Ok(Err(fault.message)),
         };
+        let notes = told(&transformed);
         let Some(file) = transformed.file else { return Err(Fault::internal("a replay without a file")) };
         let sealed = super::blocking(move || {
             let sealed = store::seal(&file)?;
@@ -85,8 +90,8 @@ impl Workspace {
             layout: None,
             file: sealed.hash,
             n_bytes: sealed.n_bytes,
-            made_by: json!({"tool": "transform_sheet", "replayed": true, "sql": transformed.sql}),
-            steps: Vec::new(),
+            made_by: json!({"tool": "transform_sheet", "replayed": true, "sql": transformed.sql, "notes": notes}),
+            steps: transformed.steps,
         };
         Ok(Ok((new, scratch)))
     }

@@ -41,6 +41,20 @@ pub struct TransformDone {
     pub notes: Vec<String>,
 }
 
+/// The folder of a scratch that takes what a transform's memory does not hold.
+pub(super) const SPILL: &str = "spill";
+
+/// What is to be said of a transform to those who see its rows later: cells that became null first.
+pub(super) fn told(transformed: &Transformed) -> Vec<String> {
+    let lost = transformed.unconverted.iter().map(|it| {
+        let examples: Vec<String> = it.examples.iter().map(|it| format!("`{it}`")).collect();
+        format!("step {}: {} became null, being no {}, such as {}", it.step, it.cells(), it.to, examples.join(", "))
+    });
+    lost.chain(transformed.notes.iter().cloned()).take(MAX_TOLD).collect()
+}
+
+const MAX_TOLD: usize = 10;
+
 impl Workspace {
     /// Applies steps to a sheet: a new version, a new sheet, or only a look at what would happen.
     pub async fn transform(&self, call: TransformCall, context: &Context<'_>) -> Result<TransformDone, Fault> {
@@ -70,7 +84,8 @@ impl Workspace {
         }
         let scratch = self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await?;
         let out = (!call.dry_run).then(|| scratch.path().to_owned());
-        let request = Request { sheet: before.name.clone(), steps: steps.clone(), out };
+        let spill = scratch.path().join(SPILL);
+        let request = Request { sheet: before.name.clone(), steps, scratch: spill, out };
         let file = before.version.file.clone();
         let base = self.blocking(move |inner| Ok(inner.dir.version_path(&file))).await?;
         let transformed = self.apply(request, base, &scratch, context).await?;
@@ -78,7 +93,8 @@ impl Workspace {
         let Some(file) = transformed.file.clone() else {
             return Ok(TransformDone { before, after: None, transformed, notes });
         };
-        let mut made_by = json!({"tool": "transform_sheet", "sql": transformed.sql});
+        let mut made_by = json!({"tool": "transform_sheet", "sql": transformed.sql, "notes": told(&transformed)});
+        let steps = transformed.steps.clone();
         if let Some(fields) = made_by.as_object_mut().filter(|_| save_as.is_some()) {
             let (name, number) = (before.name.as_str(), before.version.number);
             fields.insert("from".to_owned(), json!({"sheet": name, "version": number}));

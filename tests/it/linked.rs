@@ -278,3 +278,47 @@ fn reading_again_takes_no_longer_than_a_query_may() {
     client.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
     assert_eq!(client.call("list_sheets", &json!({})).unwrap()["sheets"][0]["n_rows"], 400_000);
 }
+
+#[test]
+fn steps_read_new_rows_as_they_read_the_first_ones() {
+    let steps = json!([
+        {"op": "replace", "columns": ["d", "n"], "from": "x", "to": "", "mode": "part"},
+        {"op": "parse_dates", "columns": ["d"], "on_error": "null"},
+        {"op": "parse_numbers", "columns": ["n"], "on_error": "null"},
+    ]);
+    let bench = Bench::new().file("sales.csv", "d,n\nx13/01/2024,\"x1.234,5\"\nx02/01/2024,\"x2.000\"\n");
+    let mut client = bench.serve_files();
+    client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
+    assert_eq!(reply(&mut client)[0], json!([["2024-01-13", 1234.5], ["2024-01-02", 2000.0]]));
+    bench.write(
+        "sales.csv",
+        "d,n\nx02/01/2024,\"x1,234.5\"\nx03/01/2024,x2.000\nx01/31/2024,x7\nx02/01/2024 10:30,\"x7,25\"\n",
+    );
+    let [rows, notes] = reply(&mut client);
+    // The time would be lost, and the second digit behind the mark: they don't convert.
+    assert_eq!(rows, json!([["2024-01-02", null], ["2024-01-03", 2000.0], [null, 7.0], [null, null]]));
+    assert_eq!(
+        notes,
+        json!([
+            "`$FILES/sales.csv` has changed and was read again: `sales`",
+            "the 3 steps of `sales` were applied to the new rows",
+            "`sales`, step 2: 2 cells of `d` became null, being no DATE, such as `01/31/2024`, `02/01/2024 10:30`",
+            "`sales`, step 3: 2 cells of `n` became null, being no DECIMAL(18,1), such as `1,234.5`, `7,25`",
+        ])
+    );
+    let history = client.call("sheet_history", &json!({"sheet": "sales"})).unwrap();
+    assert_eq!(
+        history["versions"][0]["notes"],
+        json!([
+            "step 2: 2 cells of `d` became null, being no DATE, such as `01/31/2024`, `02/01/2024 10:30`",
+            "step 3: 2 cells of `n` became null, being no DECIMAL(18,1), such as `1,234.5`, `7,25`",
+        ])
+    );
+    assert_eq!(
+        history["versions"][0]["steps"].as_array().unwrap()[1..],
+        [
+            json!({"op": "parse_dates", "columns": ["d"], "on_error": "null", "format": "day_first", "to": "date", "found": true}),
+            json!({"op": "parse_numbers", "columns": ["n"], "on_error": "null", "decimal": ",", "to": "DECIMAL(18,1)", "found": true}),
+        ]
+    );
+}

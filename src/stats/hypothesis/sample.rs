@@ -78,6 +78,8 @@ impl Grouped {
     }
 }
 
+const WHERE: &str = "`where` is one condition of SQL on the sheet's columns, such as `amount > 0 AND region = 'north'`";
+
 impl<'a> Sample<'a> {
     pub(super) fn open(engine: &'a mut Engine, question: &'a Question) -> Result<Sample<'a>, Fault> {
         let sheet = question.sheet.quoted();
@@ -85,6 +87,9 @@ impl<'a> Sample<'a> {
         let rows = if condition.is_empty() {
             sheet
         } else {
+            engine
+                .expression(condition)
+                .map_err(|fault| Fault::new(fault.code, format!("`where`: {}", fault.message)).hint(WHERE))?;
             // The line break ends a comment that the condition may end with.
             format!("(SELECT * FROM {sheet} WHERE ({condition}\n))")
         };
@@ -94,9 +99,7 @@ impl<'a> Sample<'a> {
             if condition.is_empty() || ![Code::InvalidSql, Code::ColumnNotFound].contains(&fault.code) {
                 return fault;
             }
-            Fault::new(fault.code, format!("`where`: {}", fault.message)).hint(
-                "`where` is one condition of SQL on the sheet's columns, such as `amount > 0 AND region = 'north'`",
-            )
+            Fault::new(fault.code, format!("`where`: {}", fault.message)).hint(WHERE)
         })?;
         if sample.n_rows == 0.0 {
             let which = if condition.is_empty() { "the sheet has no rows" } else { "no row meets `where`" };

@@ -235,6 +235,7 @@ fn a_condition_can_read_sheets_only() {
         ("amount > (select max(column0) from read_csv('/etc/passwd'))", "sql_refused"),
         ("amout > 1", "column_not_found"),
         ("1 = 1); drop table small; --", "invalid_sql"),
+        ("true) union all (select * from small where true", "invalid_sql"),
     ] {
         let args = json!({"test": "pearson", "sheet": "small", "columns": ["amount", "price"], "where": condition});
         let fault = client.call("test_hypothesis", &args).unwrap_err();

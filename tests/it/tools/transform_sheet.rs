@@ -444,3 +444,264 @@ fn a_server_killed_at_any_moment_of_a_transform_leaves_the_old_version_or_the_ne
         assert_eq!(client.rows("select count(*), sum(id) from big"), sums);
     }
 }
+
+/// What the steps make of a file called `sales`, all columns and rows.
+#[track_caller]
+fn made(content: &str, steps: &Value) -> [Value; 2] {
+    let bench = Bench::new().file("sales.csv", content);
+    after(&mut bench.serve_files(), steps)
+}
+
+#[test]
+fn an_expression_gives_one_value_per_row_or_is_refused() {
+    let bench = Bench::new().file("sales.csv", "id,v\n1,a\n2,b\n3,c\n");
+    let mut client = bench.serve_files();
+    let alone = json!({"op": "drop", "columns": ["v"]});
+    for (step, message) in [
+        (
+            json!({"op": "derive", "column": "x", "expr": "unnest([1,2,3])"}),
+            "`unnest([1,2,3])` makes several rows of one",
+        ),
+        (
+            json!({"op": "derive", "column": "x", "expr": "generate_subscripts([1,2], 1)"}),
+            "`generate_subscripts([1,2], 1)` makes several rows of one",
+        ),
+        (json!({"op": "derive", "column": "id", "expr": "sum(id)"}), "`sum(id)` is one value for many rows"),
+        (json!({"op": "derive", "column": "x", "expr": "first(id)"}), "`first(id)` is one value for many rows"),
+        (json!({"op": "derive", "column": "x", "expr": "id, id"}), "`id, id` is more than one expression"),
+        (json!({"op": "group", "aggregates": {"x": "unnest([1,2])"}}), "`unnest([1,2])` makes several rows of one"),
+        (
+            json!({"op": "group", "aggregates": {"x": "id"}}),
+            "column \"id\" must appear in the GROUP BY clause or must be part of an aggregate function.",
+        ),
+        (json!({"op": "window", "column": "id", "expr": "1 --"}), "`1 --` is no call that goes over a window"),
+        (
+            json!({"op": "window", "column": "x", "expr": "sum(id) over () + 1"}),
+            "`sum(id) over () + 1` is no call that goes over a window",
+        ),
+    ] {
+        let outcome = client.call("transform_sheet", &json!({"sheet": "sales", "steps": [alone, step]}));
+        assert_eq!(code_of(&outcome), "invalid_sql", "{step}");
+        let message = format!("step 2 (`{}`): {message}", step["op"].as_str().unwrap());
+        assert_eq!(outcome.unwrap_err()["message"], json!(message), "{step}");
+    }
+    let steps = json!([{"op": "derive", "column": "x", "expr": "(id, v)"}, {"op": "derive", "column": "y", "expr": "id -- it"}]);
+    assert_eq!(after(&mut client, &steps)[0], json!(["id", "v", "x", "y"]));
+}
+
+#[test]
+fn what_depends_on_the_order_of_rows_follows_the_sheet() {
+    let rows: String = (0..400_000).map(|row| format!("{row},{},{}\n", row % 7, row % 2)).collect();
+    let bench = Bench::new().file("sales.csv", format!("i,g,k\n{rows}"));
+    let mut client = bench.serve_files();
+    for (steps, sql, rows) in [
+        (
+            json!([{"op": "window", "column": "d", "expr": "i - lag(i)", "by": ["g"]}]),
+            "select min(d), max(d), count(d) from sales",
+            json!([[7, 7, 399_993]]),
+        ),
+        (
+            json!([{"op": "derive", "column": "n", "expr": "row_number() over (partition by g) + first(i) over (partition by g)"}]),
+            "select count(*) from sales where n <> i // 7 + 1 + g",
+            json!([[0]]),
+        ),
+        (
+            json!([{"op": "group", "by": ["g"], "aggregates": {"a": "first(i)", "z": "last(i)", "l": "list(i)[2]", "m": "arg_max(i, k)", "t": "left(string_agg(i, ','), 6)"}}]),
+            "select a, z, l, m, t from sales where g = 3 order by g",
+            json!([[3, 399_997, 10, 3, "3,10,1"]]),
+        ),
+        (
+            json!([{"op": "pivot", "by": ["k"], "column": "g", "values": "i", "aggregate": "first"}]),
+            "from sales",
+            json!([[0, 0, 8, 2, 10, 4, 12, 6], [1, 7, 1, 9, 3, 11, 5, 13]]),
+        ),
+    ] {
+        client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
+        assert_eq!(client.rows(sql), rows, "{steps}");
+        client.call("restore_version", &json!({"sheet": "sales", "version": 1})).unwrap();
+    }
+    let steps = json!([
+        {"op": "limit", "n": 3},
+        {"op": "window", "column": "all", "expr": "string_agg(i, '')"},
+        {"op": "window", "column": "back", "expr": "string_agg(i, '')", "order": ["-i"]},
+    ]);
+    assert_eq!(
+        after(&mut client, &steps)[1],
+        json!([[0, 0, 0, "012", "210"], [1, 1, 1, "012", "21"], [2, 2, 0, "012", "2"]])
+    );
+}
+
+#[test]
+fn a_column_called_like_the_row_number_is_a_column_like_others() {
+    let file = "#row,b\n3,1\n2,1\n1,1\n";
+    assert_eq!(made(file, &json!([{"op": "sort", "by": ["b"]}]))[1], json!([[3, 1], [2, 1], [1, 1]]));
+    assert_eq!(made(file, &json!([{"op": "dedupe", "columns": ["b"], "keep": "last"}]))[1], json!([[1, 1]]));
+    assert_eq!(
+        made(file, &json!([{"op": "join", "sheet": "sales", "on": "#row"}]))[1],
+        json!([[3, 1, 1], [2, 1, 1], [1, 1, 1]])
+    );
+}
+
+#[test]
+fn a_reply_of_many_columns_that_do_not_convert_is_cut_and_the_version_is_told() {
+    let names: Vec<String> = (0..200).map(|number| format!("a_column_with_a_long_name_{number}")).collect();
+    let row = vec!["some text that is no number"; 200].join(",");
+    let bench = Bench::new().file("sales.csv", format!("{}\n{row}\n{row}\n", names.join(",")));
+    let mut client = bench.serve_files();
+    let steps = json!([{"op": "cast", "columns": names, "to": "BIGINT", "on_error": "null"}]);
+    let done = client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
+    assert_eq!(done["version"], 2);
+    assert_eq!(done["unconverted"].as_array().unwrap().len(), 20);
+    assert_eq!(done["notes"], json!(["180 more columns have cells that don't convert"]));
+}
+
+#[test]
+fn a_percent_is_a_hundredth_in_every_type_and_blanks_part_thousands_only() {
+    let file = "k,n\na,12%\nb,7.5%\nc,\"1,200%\"\n";
+    let number = |to: &str, on_error: &str| {
+        let step = json!({"op": "parse_numbers", "columns": ["n"], "to": to, "on_error": on_error});
+        made(file, &json!([step, {"op": "select", "columns": ["n"]}]))[1].clone()
+    };
+    assert_eq!(number("DECIMAL(18,4)", "fail"), json!([[0.12], [0.075], [12.0]]));
+    assert_eq!(number("", "fail"), json!([[0.12], [0.075], [12]]));
+    assert_eq!(number("BIGINT", "null"), json!([[null], [null], [12]]));
+    let forms = "k;n\na;10 20\nb;1 234\nc;€ 1'234.5\nd;- 5\ne;USD 7\nf;(1 000)\ng;5 -\nh;1 2345\n";
+    let step = json!({"op": "parse_numbers", "columns": ["n"], "on_error": "null"});
+    assert_eq!(
+        made(forms, &json!([step, {"op": "select", "columns": ["n"]}]))[1],
+        json!([[null], [1234.0], [1234.5], [-5.0], [7.0], [-1000.0], [-5.0], [null]])
+    );
+}
+
+#[test]
+fn no_step_changes_a_value_without_a_word() {
+    let bench = Bench::new()
+        .file("sales.csv", "id,x,t,year,at\n9007199254740993,1.6,1.6 a,2021,2024-01-01 23:30:00+05:00 a\n,2,2 a,2022,2024-01-01 23:30:00Z a\n")
+        .file("codes.csv", "code,id\n7,a\n");
+    let mut client = bench.serve_files();
+    let bare = json!({"op": "replace", "columns": ["t", "at"], "from": " a", "to": "", "mode": "part"});
+    for (step, message) in [
+        (
+            json!({"op": "cast", "columns": ["x"], "to": "BIGINT"}),
+            "step 2 (`cast`): 1 cell of `x` can't become BIGINT, such as `1.6`",
+        ),
+        (
+            json!({"op": "cast", "columns": ["t"], "to": "BIGINT"}),
+            "step 2 (`cast`): 1 cell of `t` can't become BIGINT, such as `1.6`",
+        ),
+        (
+            json!({"op": "fill", "columns": ["id"], "method": "mean"}),
+            "step 2 (`fill`): `id` holds numbers such as 9007199254740993, which would change beside a mean",
+        ),
+        (
+            json!({"op": "parse_dates", "columns": ["year"]}),
+            "step 2 (`parse_dates`): 2 cells of `year` can't become DATE, such as `2021`, `2022`",
+        ),
+    ] {
+        let outcome = client.call("transform_sheet", &json!({"sheet": "sales", "steps": [bare, step]}));
+        assert_eq!(outcome.unwrap_err()["message"], message, "{step}");
+    }
+    let only = json!({"op": "select", "columns": ["at"]});
+    let steps = json!([bare, only, {"op": "parse_dates", "columns": ["at"]}]);
+    assert_eq!(after(&mut client, &steps)[1], json!([["2024-01-01T18:30:00"], ["2024-01-01T23:30:00"]]));
+    let steps = json!([only, {"op": "derive", "column": "at", "expr": "'007'"}, {"op": "join", "sheet": "codes", "on": {"at": "code"}}]);
+    let done = client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
+    assert_eq!(done["rows"], json!([["007", null], ["007", null]]));
+    assert_eq!(
+        done["notes"],
+        json!([
+            "`at` is VARCHAR and `code` of `codes` BIGINT: compared as texts; `cast` one of them where that is not meant"
+        ])
+    );
+    client.call("restore_version", &json!({"sheet": "sales", "version": 1})).unwrap();
+    let steps = json!([
+        {"op": "select", "columns": ["x"]},
+        {"op": "derive", "column": "span", "expr": "interval '1.234567 seconds'"},
+        {"op": "derive", "column": "big", "expr": "{'n': 170141183460469231731687303715884105727 // 10}"},
+        {"op": "limit", "n": 1},
+    ]);
+    assert_eq!(
+        after(&mut client, &steps)[1],
+        json!([[1.6, "00:00:01.234567", {"n": "17014118346046923173168730371588410572"}]])
+    );
+}
+
+#[test]
+fn a_value_of_another_kind_makes_a_column_of_texts_and_a_failure_names_its_step() {
+    let bench = Bench::new().file("sales.csv", "id,v,d\n1,a,2024-01-31\n2,b,\n");
+    let mut client = bench.serve_files();
+    for (step, rows) in [
+        (
+            json!({"op": "replace", "columns": ["id"], "from": 2, "to": "two"}),
+            json!([["1", "a", "2024-01-31"], ["two", "b", null]]),
+        ),
+        (
+            json!({"op": "replace", "columns": ["v"], "from": 5, "to": "five"}),
+            json!([[1, "a", "2024-01-31"], [2, "b", null]]),
+        ),
+        (json!({"op": "fill", "columns": ["d"], "value": "n/a"}), json!([[1, "a", "2024-01-31"], [2, "b", "n/a"]])),
+        (
+            json!({"op": "fill", "columns": ["d"], "value": "2024-02-01"}),
+            json!([[1, "a", "2024-01-31"], [2, "b", "2024-02-01"]]),
+        ),
+    ] {
+        assert_eq!(after(&mut client, &json!([step]))[1], rows, "{step}");
+    }
+    for (step, message) in [
+        (
+            json!({"op": "replace", "columns": ["v"], "from": "(", "to": "", "mode": "regex"}),
+            "step 2 (`replace`): \"(\" is no regular expression: missing ): (",
+        ),
+        (
+            json!({"op": "derive", "column": "n", "expr": "v::int"}),
+            "step 2 (`derive`): Conversion Error: Could not convert string 'a' to INT32 when casting from source column v",
+        ),
+    ] {
+        let steps = json!([{"op": "drop", "columns": ["d"]}, step, {"op": "drop", "columns": ["id"]}]);
+        for dry_run in [true, false] {
+            let outcome =
+                client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps, "dry_run": dry_run}));
+            assert_eq!(outcome.unwrap_err()["message"], message, "{step}");
+        }
+    }
+}
+
+#[test]
+fn a_pivot_numbers_names_that_differ_by_case_and_unpivoted_numbers_stay_numbers() {
+    let bench = Bench::new().file("sales.csv", "k,g,v\na,x,1\nA,x,2\ng,x,4\n");
+    let mut client = bench.serve_files();
+    let steps = json!([{"op": "pivot", "by": ["g"], "column": "k", "values": "v"}]);
+    let done = client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
+    assert_eq!(
+        [names(&done["columns"]), done["rows"].clone()],
+        [json!(["g", "A", "a_2", "g_2"]), json!([["x", 2, 1, 4]])]
+    );
+    assert_eq!(
+        done["notes"],
+        json!(["columns whose names were taken, but for case, were numbered: `a` to `a_2`, `g` to `g_2`"])
+    );
+    client.call("restore_version", &json!({"sheet": "sales", "version": 1})).unwrap();
+    let steps = json!([
+        {"op": "limit", "n": 1},
+        {"op": "derive", "column": "a", "expr": "v::smallint"}, {"op": "derive", "column": "b", "expr": "v::decimal(9,2)"},
+        {"op": "select", "columns": ["a", "b"]}, {"op": "unpivot", "columns": ["a", "b"]},
+    ]);
+    assert_eq!(after(&mut client, &steps)[1], json!([["a", 1.0], ["b", 1.0]]));
+}
+
+#[test]
+fn steps_that_keep_the_order_of_rows_go_beyond_memory() {
+    let rows: String = (0..500_000_u64)
+        .map(|row| format!("{row},{},{:0>120}\n", row * 7_919 % 400_009, row * 104_729 % 1_000_003))
+        .collect();
+    let bench = Bench::new().file("sales.csv", format!("i,k,t\n{rows}"));
+    drop(bench.serve_files());
+    let mut client = bench.serve_with(&["--memory", "128MB"]);
+    for step in
+        [json!({"op": "sort", "by": ["-k"]}), json!({"op": "fill", "columns": ["t"], "method": "forward", "by": ["k"]})]
+    {
+        let done = client.call("transform_sheet", &json!({"sheet": "sales", "steps": [step]})).unwrap();
+        assert_eq!(done["n_rows"], 500_000, "{step}");
+        client.call("restore_version", &json!({"sheet": "sales", "version": 1})).unwrap();
+    }
+}
