@@ -53,6 +53,10 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64", default)]
     based_on: Option<u64>,
+    /// Sheet that it was saved from, with that one's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Base", default)]
+    from: Option<Base>,
     /// Version that it brought back.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64", default)]
@@ -69,6 +73,12 @@ struct Entry {
     by: String,
     /// UTC.
     created_at: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Base {
+    sheet: String,
+    version: u64,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -114,11 +124,13 @@ impl Tool for SheetHistory {
             let notes = if deleted.is_empty() { vec!["no sheet is deleted".to_owned()] } else { Vec::new() };
             return Ok(History { versions: Vec::new(), deleted, truncated: false, notes });
         }
-        let (sheet, versions) = call.workspace.history(&args.sheet).await?;
+        let found = call.workspace.history(&args.sheet).await?;
+        let (sheet, versions) = (found.sheet, found.versions);
         let mut notes = Vec::new();
         if let Some(at) = sheet.deleted_at {
             notes.push(format!("`{}` was deleted at {}: `restore_version` brings it back", sheet.name, utc(at)));
         }
+        notes.extend(found.base_notes);
         let current = sheet.version.number;
         let versions = versions.into_iter().map(|version| entry(version, current, args.sql)).collect();
         Ok(History { versions, deleted: Vec::new(), truncated: false, notes })
@@ -129,6 +141,7 @@ fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
     Entry {
         current: version.number == current,
         made_by: version.tool().to_owned(),
+        from: version.saved_from().map(|(sheet, version)| Base { sheet: sheet.to_owned(), version }),
         restored: version.made_by.get("version").and_then(Value::as_u64),
         sql: version.made_by.get("sql").and_then(Value::as_str).filter(|_| with_sql).unwrap_or_default().to_owned(),
         version: version.number,

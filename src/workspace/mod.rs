@@ -33,7 +33,7 @@ use crate::{
 
 pub use self::{
     export::{Delivered, Delivery, Wanted},
-    history::Purge,
+    history::{History, Purge},
     import::Imported,
     read::{Described, Listing, Part, QueryAnswer},
     stats::{HypothesisRequest, Summarized},

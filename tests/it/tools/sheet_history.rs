@@ -63,6 +63,8 @@ fn deleted_sheets_are_listed_under_the_name_that_restores_them() {
     client.check(
         "restore_version",
         json!({"sheet": "sales#1"}),
-        json!({"sheet": "sales_2", "version": 1, "restored": 1, "n_rows": 1}),
+        json!({"sheet": "sales_2", "version": 1, "restored": 1, "n_rows": 1, "notes": [
+            "`sales_2` keeps these rows: its file was imported again since, and that sheet follows the file's changes",
+        ]}),
     );
 }
