@@ -46,13 +46,20 @@ pub struct Engine {
     /// Sheets that have a view, and the file that it reads.
     views: BTreeMap<SheetName, PathBuf>,
     interrupts: Interrupts,
+    memory_bytes: u64,
 }
 
 impl Engine {
     /// Opens a database in memory that may read below `folders`, and locks its configuration.
     pub fn open(budget: &Budget, folders: &[&Path], interrupts: Interrupts) -> Result<Engine, Fault> {
         let keeper = open_locked(budget, folders)?;
-        Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts })
+        let memory_bytes = budget.memory_bytes;
+        Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts, memory_bytes })
+    }
+
+    /// What DuckDB may use.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
     }
 
     /// Replaces what the workspace holds: each sheet's name and version file.

@@ -7,7 +7,10 @@ use crate::{
     fault::{Code, Fault},
     name::{nearest, words},
     value::Column,
-    worker::task::{Manifest, Task},
+    worker::{
+        pool::CallLimits,
+        task::{Manifest, Task},
+    },
 };
 
 use super::{Inner, Workspace, results::SpillFile};
@@ -182,6 +185,15 @@ impl Workspace {
         task: Task,
         context: &Context<'_>,
     ) -> Result<T, Fault> {
+        self.run_within(task, &self.query_limits(&context.cancel)).await
+    }
+
+    /// The same for as long as `call` allows.
+    pub(super) async fn run_within<T: serde::de::DeserializeOwned>(
+        &self,
+        task: Task,
+        call: &CallLimits,
+    ) -> Result<T, Fault> {
         let generation = self.blocking(|inner| Ok(inner.house.catalog.generation(inner.user.id)?)).await?;
         let manifest = || {
             self.blocking(|inner| {
@@ -189,8 +201,7 @@ impl Workspace {
                 Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect::<Manifest>())
             })
         };
-        let call = self.query_limits(&context.cancel);
-        self.inner.house.pool.query(&self.home(), generation, manifest, task, &call).await
+        self.inner.house.pool.query(&self.home(), generation, manifest, task, call).await
     }
 }
 
