@@ -1,5 +1,7 @@
 //! `sheet_history`: how a sheet came to be what it is.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -61,7 +63,7 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64", default)]
     restored: Option<u64>,
-    /// All steps from the file's rows (version `reading`) to these, for `transform_sheet`.
+    /// Steps on the rows of `based_on`, for `transform_sheet`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "objects", default)]
     steps: Vec<Value>,
@@ -132,9 +134,23 @@ impl Tool for SheetHistory {
         }
         notes.extend(found.base_notes);
         let current = sheet.version.number;
-        let versions = versions.into_iter().map(|version| entry(version, current, args.sql)).collect();
+        let steps_of: HashMap<u64, Vec<Value>> =
+            versions.iter().map(|version| (version.number, version.steps.clone())).collect();
+        let versions = versions.into_iter().map(|version| {
+            let before = version.based_on.and_then(|number| steps_of.get(&number)).map_or(&[][..], Vec::as_slice);
+            Entry { steps: own_steps(&version, before), ..entry(version, current, args.sql) }
+        });
+        let versions = versions.collect();
         Ok(History { versions, deleted: Vec::new(), truncated: false, notes })
     }
+}
+
+/// The steps that a version adds to those of the version that it builds on.
+fn own_steps(version: &Version, before: &[Value]) -> Vec<Value> {
+    if version.tool() == "restore_version" {
+        return Vec::new();
+    }
+    version.steps.strip_prefix(before).unwrap_or(&version.steps).to_vec()
 }
 
 fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
@@ -148,7 +164,7 @@ fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
         n_rows: version.n_rows,
         n_columns: version.columns.len(),
         based_on: version.based_on,
-        steps: version.steps,
+        steps: Vec::new(),
         reading: version.reading,
         by: version.author,
         created_at: utc(version.created_at),
