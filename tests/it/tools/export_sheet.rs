@@ -110,7 +110,7 @@ fn what_csv_and_xlsx_cannot_say_is_noted() {
         json!([
             "values that are in the workbook as text, since it has no such number, date or time (beyond 15 digits, before \
              1900, finer than milliseconds, durations with months): 3, such as `123456789012345678` in row 1 of `big`",
-            "1 rows have no value at all; most readers skip them; such as row 2",
+            "rows without any value, which most readers skip: 1, such as row 2",
         ])
     );
 }
