@@ -1,6 +1,6 @@
 //! Names of sheets and columns: parsed once, valid ever after.
 
-use std::{borrow::Borrow, fmt};
+use std::{borrow::Borrow, collections::HashSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -208,6 +208,12 @@ impl ColumnName<'_> {
     pub fn quoted(&self) -> String {
         quote(self.0)
     }
+}
+
+/// The words of a text in lower case: whatever sheets a statement of SQL may name are among them.
+pub fn words(text: &str) -> HashSet<String> {
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    words.map(str::to_lowercase).collect()
 }
 
 /// Of `names`, the ones most like `wanted`, best first, at most three: for "did you mean".

@@ -25,6 +25,10 @@ pub enum CatalogError {
     Conflict { sheet: SheetName, based_on: u64, current: u64 },
     #[error("no sheet is named `{name}`")]
     SheetNotFound { name: String, nearest: Vec<String> },
+    #[error("the sheet `{0}` was deleted")]
+    SheetDeleted(String),
+    #[error("the sheet `{sheet}` has no version before version {number}")]
+    NothingBefore { sheet: SheetName, number: u64, deleted: Option<String> },
     #[error("the sheet `{sheet}` has no version {number}")]
     VersionNotFound { sheet: SheetName, number: u64 },
     #[error("there is a sheet named `{0}` already")]
@@ -89,6 +93,13 @@ impl From<CatalogError> for Fault {
                     let names: Vec<String> = nearest.iter().map(|name| format!("`{name}`")).collect();
                     format!("did you mean {}?", names.join(" or "))
                 })
+            }
+            CatalogError::SheetDeleted(name) => Fault::new(Code::SheetNotFound, message)
+                .hint(format!("`restore_version` with sheet `{name}` brings it back")),
+            CatalogError::NothingBefore { deleted: Some(handle), .. } => Fault::new(Code::SheetNotFound, message)
+                .hint(format!("a deleted sheet of this name is kept: `restore_version` brings it back as `{handle}`")),
+            CatalogError::NothingBefore { deleted: None, .. } => {
+                Fault::new(Code::SheetNotFound, message).hint("`sheet_history` lists the versions that are kept")
             }
             CatalogError::VersionNotFound { .. } => Fault::new(Code::SheetNotFound, message)
                 .hint("`sheet_history` lists the versions that are kept: the newest 20"),

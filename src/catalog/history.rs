@@ -6,6 +6,7 @@ use super::{
     Catalog, CatalogError, LoggedQuery, NewQuery, NewResult, Publish, StoredResult, UserId, from_json, immediate, now,
     to_json,
 };
+use crate::name::words;
 
 /// How long a result can be read, in milliseconds.
 const RESULT_LIFE: i64 = 60 * 60 * 1000;
@@ -66,14 +67,25 @@ impl Catalog {
         found.ok_or_else(|| CatalogError::ResultNotFound(id.to_owned()))
     }
 
-    /// Writes a call into the log.
+    /// Writes a call into the log, with the live sheets that its SQL names.
     pub fn log_query(&self, user: UserId, query: &NewQuery<'_>) -> Result<(), CatalogError> {
+        let words: Vec<String> = query.sql.map(words).unwrap_or_default().into_iter().collect();
         self.casual()
             .prepare_cached(
-                "INSERT INTO queries (user_id, at, tool, sql, outcome, n_rows, milliseconds)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO queries (user_id, at, tool, sql, outcome, n_rows, milliseconds, sheets)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, json_group_array(id) FROM sheets
+                 WHERE user_id = ?1 AND deleted_at IS NULL AND name IN (SELECT value FROM json_each(?8))",
             )?
-            .execute((user.0, now(), query.tool, query.sql, query.outcome, query.n_rows, query.milliseconds))?;
+            .execute((
+                user.0,
+                now(),
+                query.tool,
+                query.sql,
+                query.outcome,
+                query.n_rows,
+                query.milliseconds,
+                to_json(&words)?,
+            ))?;
         Ok(())
     }
 

@@ -104,6 +104,15 @@ pub struct LinkedSource {
     pub held: Vec<(SheetName, String)>,
 }
 
+/// A sheet that a transform saved, and what it was made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outdated {
+    pub name: SheetName,
+    pub base: SheetName,
+    /// The version of the base that it was made from.
+    pub made_from: u64,
+}
+
 /// A table found in a source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewSheet {
@@ -200,6 +209,12 @@ impl Version {
         self.reading == self.number
     }
 
+    /// The sheet and its version that this was saved from, where it was.
+    pub fn saved_from(&self) -> Option<(&str, u64)> {
+        let from = self.made_by.get("from")?;
+        Some((from.get("sheet")?.as_str()?, from.get("version")?.as_u64()?))
+    }
+
     /// The tool that made it.
     pub fn tool(&self) -> &str {
         self.made_by.get("tool").and_then(Json::as_str).unwrap_or_default()
@@ -233,6 +248,26 @@ pub struct DeletedSheet {
     pub n_rows: u64,
     /// Unix milliseconds.
     pub deleted_at: i64,
+}
+
+/// A sheet with an old version's rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restored {
+    pub sheet: Sheet,
+    /// The version whose rows are back.
+    pub number: u64,
+    /// Nothing was done where that was the current one of a live sheet.
+    pub is_change: bool,
+    /// Whether the sheet's file is followed by another sheet by now, and no longer by this one.
+    pub is_parted: bool,
+}
+
+/// What is gone for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Purged {
+    pub names: Vec<String>,
+    /// Sheets that had one of these names before, were deleted, and can still be restored: as `name#id`.
+    pub kept: Vec<String>,
 }
 
 /// What an import did to a sheet.

@@ -3,8 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::{
-    Catalog, CatalogError, DeletedSheet, Identity, LinkedSource, Manifest, Sheet, SheetPage, Source, UserId, Version,
-    from_json, immediate, now,
+    Catalog, CatalogError, DeletedSheet, Identity, LinkedSource, Manifest, Outdated, Sheet, SheetPage, Source, UserId,
+    Version, from_json, immediate, now,
 };
 use crate::name::{SheetName, nearest};
 
@@ -130,6 +130,25 @@ impl Catalog {
         Ok(deleted.collect())
     }
 
+    /// The live sheets that were made from a sheet whose rows were read again since; cheap enough to ask before every
+    /// query.
+    pub fn outdated(&self, user: UserId) -> Result<Vec<Outdated>, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare_cached(
+            "SELECT s.name, b.name, r.made_by ->> '$.from.version' AS made_from
+             FROM sources o JOIN sheets s ON s.source_id = o.id JOIN versions v ON v.id = s.version_id
+             JOIN versions r ON r.sheet_id = s.id AND r.number = v.reading
+             JOIN sheets b ON b.user_id = s.user_id AND b.name = r.made_by ->> '$.from.sheet'
+             JOIN versions c ON c.id = b.version_id
+             WHERE o.user_id = ?1 AND o.kind = 'sheet' AND s.deleted_at IS NULL AND b.deleted_at IS NULL
+             AND c.reading > made_from ORDER BY s.name",
+        )?;
+        let of_row =
+            |row: &Row<'_>| Ok(Outdated { name: name_of(row, 0)?, base: name_of(row, 1)?, made_from: row.get(2)? });
+        let outdated = statement.query_map([user.0], of_row)?.collect::<Result<_, _>>()?;
+        Ok(outdated)
+    }
+
     /// Takes a sheet out of the workspace; its name is free at once, its rows are swept after 30 days.
     pub fn delete_sheet(&self, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
         let mut conn = self.durable();
@@ -174,7 +193,7 @@ pub(super) fn names(conn: &Connection, user: UserId) -> Result<Vec<String>, Cata
 /// The live sheet of this name, else the deleted one of this name or `name#id`, the last deleted first.
 pub(super) fn find(conn: &Connection, user: UserId, handle: &str) -> Result<Sheet, CatalogError> {
     let not_found = match by_name(conn, user, handle) {
-        Err(error @ CatalogError::SheetNotFound { .. }) => error,
+        Err(error @ (CatalogError::SheetNotFound { .. } | CatalogError::SheetDeleted(_))) => error,
         other => return other,
     };
     let deleted = conn
@@ -194,9 +213,24 @@ pub(super) fn by_name(conn: &Connection, user: UserId, name: &str) -> Result<She
     if let Some(sheet) = found {
         return Ok(sheet);
     }
+    if deleted_handle(conn, user, name)?.is_some() {
+        return Err(CatalogError::SheetDeleted(name.to_lowercase()));
+    }
     let names = names(conn, user)?;
     let nearest = nearest(name, names.iter().map(String::as_str)).into_iter().map(str::to_owned).collect();
     Err(CatalogError::SheetNotFound { name: name.to_owned(), nearest })
+}
+
+/// `name#id` of the sheet of this name that was deleted last.
+pub(super) fn deleted_handle(conn: &Connection, user: UserId, name: &str) -> Result<Option<String>, CatalogError> {
+    let handle = conn
+        .prepare_cached(
+            "SELECT name || '#' || id FROM sheets WHERE user_id = ?1 AND name = ?2 AND deleted_at IS NOT NULL
+             ORDER BY deleted_at DESC, id DESC LIMIT 1",
+        )?
+        .query_row((user.0, name.to_lowercase()), |row| row.get(0))
+        .optional()?;
+    Ok(handle)
 }
 
 fn generation_of(conn: &Connection, user: UserId) -> Result<u64, CatalogError> {

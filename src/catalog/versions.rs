@@ -4,8 +4,8 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::{Value as Json, json};
 
 use super::{
-    Catalog, CatalogError, Identity, NewVersion, Publish, Sheet, UserId, Version, immediate, imports, now, sheets,
-    to_json,
+    Catalog, CatalogError, Identity, NewVersion, Publish, Restored, Sheet, UserId, Version, immediate, imports, now,
+    sheets, to_json,
 };
 use crate::name::SheetName;
 
@@ -86,22 +86,32 @@ impl Catalog {
 
     /// Makes the rows of version `number` the current ones again, as a new version; a deleted sheet lives again first.
     ///
-    /// Without a number: the version before the current one, or a deleted sheet as it was. Answers the number of the
-    /// version whose rows are back.
-    pub fn restore(&self, user: UserId, handle: &str, number: Option<u64>) -> Result<(Sheet, u64), CatalogError> {
+    /// Without a number: the version before the current one, or a deleted sheet as it was. Where another sheet has come
+    /// from the deleted one's file since, that one stays linked to it.
+    pub fn restore(&self, user: UserId, handle: &str, number: Option<u64>) -> Result<Restored, CatalogError> {
         let mut conn = self.durable();
         let tx = immediate(&mut conn)?;
         let sheet = sheets::find(&tx, user, handle)?;
+        let has_successor = sheet.deleted_at.is_some() && has_successor(&tx, &sheet)?;
+        if has_successor {
+            part_from_source(&tx, &sheet)?;
+        }
         if sheet.deleted_at.is_some() {
             let name = imports::free_name(&tx, user, &sheet.name)?;
             tx.execute("UPDATE sheets SET deleted_at = NULL, name = ?2 WHERE id = ?1", (sheet.id, name.as_str()))?;
         }
         let current = &sheet.version;
+        let deleted = sheets::deleted_handle(&tx, user, sheet.name.as_str())?;
         let number = match number {
             Some(number) => number,
             None if sheet.deleted_at.is_some() => current.number,
-            None => current.based_on.unwrap_or(current.number),
+            None => before(&tx, &sheet)?.ok_or_else(|| CatalogError::NothingBefore {
+                sheet: sheet.name.clone(),
+                number: current.number,
+                deleted: deleted.clone(),
+            })?,
         };
+        let is_change = number != current.number || sheet.deleted_at.is_some();
         if number != current.number {
             let old = version(&tx, sheet.id, number)?
                 .ok_or_else(|| CatalogError::VersionNotFound { sheet: sheet.name.clone(), number })?;
@@ -123,8 +133,38 @@ impl Catalog {
         sheets::bump_generation(&tx, user)?;
         let sheet = sheets::by_id(&tx, user, sheet.id)?;
         tx.commit()?;
-        Ok((sheet, number))
+        Ok(Restored { sheet, number, is_change, is_parted: has_successor })
     }
+}
+
+/// The number of the version that was current before. Rows that steps were replayed on came with their reading.
+fn before(conn: &Connection, sheet: &Sheet) -> Result<Option<u64>, CatalogError> {
+    let current = &sheet.version;
+    if current.made_by.get("replayed").is_none() {
+        return Ok(current.based_on);
+    }
+    Ok(version(conn, sheet.id, current.reading)?.map_or(current.based_on, |reading| reading.based_on))
+}
+
+/// Whether a live sheet is the same table of the same source.
+fn has_successor(conn: &Connection, sheet: &Sheet) -> Result<bool, CatalogError> {
+    if matches!(sheet.source.identity, Identity::Sheet(_)) {
+        return Ok(false);
+    }
+    let sql = "SELECT EXISTS (SELECT 1 FROM sheets WHERE source_id = ?1 AND title = ?2 AND deleted_at IS NULL)";
+    Ok(conn.prepare_cached(sql)?.query_row((sheet.source.id, &sheet.title), |row| row.get(0))?)
+}
+
+/// Gives a sheet a source of its own, which no import finds.
+fn part_from_source(conn: &Connection, sheet: &Sheet) -> Result<(), CatalogError> {
+    conn.execute(
+        "INSERT INTO sources (user_id, kind, identity, sha256, n_bytes, format, options, issues, linked, created_at,
+         updated_at) SELECT user_id, 'name', identity || ' (earlier, sheet ' || ?2 || ')', '', n_bytes, format, options,
+         issues, 0, created_at, updated_at FROM sources WHERE id = ?1",
+        (sheet.source.id, sheet.id),
+    )?;
+    conn.execute("UPDATE sheets SET source_id = ?2 WHERE id = ?1", (sheet.id, conn.last_insert_rowid()))?;
+    Ok(())
 }
 
 pub(super) fn check_current(sheet: &Sheet, based_on: u64) -> Result<(), CatalogError> {
@@ -168,7 +208,15 @@ pub(super) fn insert(
 }
 
 pub(super) fn make_current(conn: &Connection, sheet_id: i64, version_id: i64) -> Result<(), CatalogError> {
-    conn.execute("UPDATE sheets SET version_id = ?2, held = NULL WHERE id = ?1", (sheet_id, version_id))?;
+    // What was held back stays so until the rows come from the newest reading.
+    conn.execute(
+        "UPDATE sheets SET version_id = ?2, held = CASE
+             WHEN (SELECT reading FROM versions WHERE id = ?2) < (
+                 SELECT max(number) FROM versions WHERE sheet_id = ?1 AND reading = number)
+             THEN held END
+         WHERE id = ?1",
+        (sheet_id, version_id),
+    )?;
     Ok(())
 }
 

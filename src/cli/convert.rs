@@ -1,6 +1,9 @@
 //! `quire convert`: a file's table in another format, to standard output.
 
-use std::{io, path::PathBuf};
+use std::{
+    io::{self, IsTerminal as _},
+    path::PathBuf,
+};
 
 use clap::ValueEnum;
 
@@ -8,7 +11,11 @@ use super::{
     config::Settings,
     terminal::{Bar, context},
 };
-use crate::{export, fault::Fault, ingest::Options};
+use crate::{
+    export,
+    fault::{Code, Fault},
+    ingest::Options,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -20,7 +27,7 @@ pub(super) struct Args {
     /// Every row of the file's main table, cells as the text they were
     #[arg(long)]
     raw: bool,
-    /// Of a workbook: this worksheet [default: the one with the most rows]
+    /// Of a workbook: this worksheet [default: all to xlsx, else the one with the most rows]
     #[arg(long)]
     sheet: Option<String>,
 }
@@ -41,6 +48,13 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
         Format::Parquet => export::Format::Parquet,
         Format::Xlsx => export::Format::Xlsx,
     };
+    if !format.is_text() && io::stdout().is_terminal() {
+        return Err(Fault::new(
+            Code::InvalidArguments,
+            format!("a file of {} is no text for a terminal", format.name()),
+        )
+        .hint("send it to a file, such as `> out.xlsx`"));
+    }
     let options = Options { sheet: args.sheet, ..Options::default() };
     let bar = Bar::default();
     let progress = |share: f64, words: &str| bar.show(share, words);

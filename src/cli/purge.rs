@@ -31,7 +31,14 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let what = if args.deleted { Purge::Deleted } else { Purge::Sheets(args.sheets) };
     let purged = house.local()?.purge(what).await?;
     if settings.json {
-        return print_json(&serde_json::json!({"purged": purged}));
+        return print_json(&serde_json::json!({"purged": purged.names, "kept": purged.kept}));
     }
-    purged.iter().try_for_each(|name| print_line(&format!("{name} is gone for good")))
+    if purged.names.is_empty() {
+        return print_line("nothing to purge: no sheet is deleted");
+    }
+    purged.names.iter().try_for_each(|name| print_line(&format!("{name} is gone for good")))?;
+    let also = |handle: &String| {
+        print_line(&format!("{handle}, deleted earlier, can still be restored: purge it too if it is to go"))
+    };
+    purged.kept.iter().try_for_each(also)
 }

@@ -35,10 +35,7 @@ pub fn read(source: &Path, input: Input, out: Option<&Path>, reach: Reach<'_>) -
     let engine = Engine::open(reach.budget, &folders, None, reach.interrupts)?;
     let table = match input {
         Input::Parquet => version(source),
-        Input::Json => format!(
-            "read_json({}, sample_size=-1, maximum_object_size=67108864, hive_partitioning=false)",
-            pattern(source)
-        ),
+        Input::Json => json_table(source),
     };
     let found = engine.columns_of(&format!("SELECT * FROM {table}")).map_err(unreadable)?;
     check_limit("columns of a sheet", "--max-columns", count(found.len()), reach.limits.columns.into())?;
@@ -122,6 +119,13 @@ fn count(n: usize) -> u64 {
 
 impl Engine {
     /// Names and types of what a SELECT of ours answers.
+    /// The columns of a file of JSON as an import has them.
+    pub fn json_columns(&self, file: &Path) -> Result<Vec<Column>, Fault> {
+        let table = json_table(file);
+        let found = self.columns_of(&format!("SELECT * FROM {table}"))?;
+        self.columns_of(&format!("SELECT {} FROM {table}", kept(&found)))
+    }
+
     fn columns_of(&self, select: &str) -> Result<Vec<Column>, Fault> {
         let described_rows = self.run(&format!("DESCRIBE {select}"), &UNBOUNDED)?.rows;
         Ok(described_rows.iter().filter_map(|row| described(row.get())).collect())
@@ -141,3 +145,7 @@ pub(super) fn described(row: &str) -> Option<Column> {
 
 /// For statements of ours whose answers are small.
 pub(super) const UNBOUNDED: PageRequest = PageRequest { max_rows: u64::MAX, max_bytes: usize::MAX, spill: None };
+
+fn json_table(file: &Path) -> String {
+    format!("read_json({}, sample_size=-1, maximum_object_size=67108864, hive_partitioning=false)", pattern(file))
+}

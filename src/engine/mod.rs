@@ -47,6 +47,7 @@ pub struct Engine {
     /// Sheets that have a view, and the file that it reads.
     views: BTreeMap<SheetName, PathBuf>,
     interrupts: Interrupts,
+    memory_bytes: u64,
 }
 
 impl Engine {
@@ -59,7 +60,13 @@ impl Engine {
         interrupts: Interrupts,
     ) -> Result<Engine, Fault> {
         let keeper = open_locked(budget, folders, spill)?;
-        Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts })
+        let memory_bytes = budget.memory_bytes;
+        Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts, memory_bytes })
+    }
+
+    /// What DuckDB may use.
+    pub fn memory_bytes(&self) -> u64 {
+        self.memory_bytes
     }
 
     /// Replaces what the workspace holds: each sheet's name and version file.

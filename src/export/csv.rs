@@ -1,8 +1,8 @@
 //! CSV as RFC 4180 has it, in UTF-8; formulas neutralised.
 
 use super::{
-    Format, Order, Table, Written, distinct_names,
-    findings::{Findings, Place, carries},
+    Order, Table, Written, distinct_names,
+    findings::{Findings, Place},
     output::Output,
     share,
 };
@@ -49,8 +49,8 @@ struct Writer<'a> {
     progress: &'a mut dyn FnMut(f64),
     columns: Vec<Column>,
     names: Vec<String>,
-    /// For columns of text: what a reader of types would take them for.
-    reread: Vec<Option<Reread>>,
+    /// What a reader of types would take the columns for.
+    reread: Vec<Reread>,
     n_rows: u64,
     line: String,
     value: String,
@@ -61,7 +61,7 @@ impl Sink for Writer<'_> {
         self.names = distinct_names(columns);
         self.findings.renamed(columns, &self.names);
         self.columns = columns.to_vec();
-        self.reread = columns.iter().map(|column| (column.type_name == "VARCHAR").then(Reread::default)).collect();
+        self.reread = columns.iter().map(|_| Reread::default()).collect();
         for (col_idx, name) in self.names.iter().enumerate() {
             if col_idx > 0 {
                 self.line.push(',');
@@ -99,9 +99,7 @@ impl Sink for Writer<'_> {
                 match cell {
                     Cell::Null => {}
                     Cell::Text(text) => {
-                        if let Some(reread) = reread {
-                            reread.add(text);
-                        }
+                        reread.add(text);
                         push_text(&mut self.line, text, place, self.order.keep_formulas, self.findings);
                     }
                     Cell::Boolean(_)
@@ -120,7 +118,9 @@ impl Sink for Writer<'_> {
                         }
                         self.value.clear();
                         values.write_json(&mut self.value, row_idx);
-                        push_field(&mut self.line, unquoted(&self.value));
+                        let value = unquoted(&self.value);
+                        reread.add(value);
+                        push_field(&mut self.line, value);
                     }
                 }
             }
@@ -143,15 +143,20 @@ impl Writer<'_> {
     fn finish(self) -> Result<Written, Fault> {
         self.output.finish()?;
         for ((column, name), reread) in self.columns.iter().zip(&self.names).zip(&self.reread) {
-            let again = reread.as_ref().and_then(Reread::other_than_text);
-            if let Some(again) = again {
-                self.findings.retyped(name, &column.type_name, &again.to_string());
-            } else if !carries(Format::Csv, &column.type_name) {
-                self.findings.retyped(name, &column.type_name, "VARCHAR");
+            let again = reread.other_than_text().map_or_else(|| "VARCHAR".to_owned(), |it| it.to_string());
+            // More digits before the point than there were change no value.
+            let is_wider = scale_of(&again).is_some() && scale_of(&again) == scale_of(&column.type_name);
+            if again != column.type_name && !is_wider {
+                self.findings.retyped(name, &column.type_name, &again);
             }
         }
         Ok(Written::new(&self.table.title, self.n_rows, &self.columns))
     }
+}
+
+/// Of a decimal, the digits behind the point.
+fn scale_of(type_name: &str) -> Option<&str> {
+    type_name.strip_prefix("DECIMAL(")?.split_once(',').map(|(_, scale)| scale)
 }
 
 fn push_text(line: &mut String, text: &str, place: Place<'_>, keep_formulas: bool, findings: &mut Findings) {
@@ -170,8 +175,9 @@ fn push_text(line: &mut String, text: &str, place: Place<'_>, keep_formulas: boo
     }
 }
 
-/// Whether a spreadsheet may take the text for a formula: OWASP's list of first characters, without plain numbers and
-/// dashes, which do no harm.
+/// Whether a spreadsheet may take the text for a formula: OWASP's list of first characters, without numbers, phone
+/// numbers and dashes. Those hold digits and what separates them, in which there is no name, call or operator: whatever
+/// takes them for a formula finds a number in it, or none.
 fn is_formula(text: &str) -> bool {
     let Some(first) = text.chars().next() else { return false };
     match first {
@@ -179,8 +185,10 @@ fn is_formula(text: &str) -> bool {
         '+' | '-' => {
             let rest = text.trim_start_matches(['+', '-']);
             let is_number = text.len() == rest.len() + 1
-                && rest.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-                && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b',');
+                && rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '.' | '('))
+                && rest
+                    .chars()
+                    .all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | ' ' | '(' | ')' | '\u{a0}' | '%'));
             !is_number && !rest.is_empty()
         }
         _ => false,
@@ -216,10 +224,41 @@ mod tests {
 
     #[test]
     fn what_starts_like_a_formula_is_one_unless_it_is_a_plain_number_or_a_dash() {
-        for text in ["=1", "+1+1", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\u{FF1D}1", "-cmd", "--1", "+49 151", "-(1)"] {
+        for text in [
+            "=1",
+            "+1+1",
+            "-1+1",
+            "@SUM(1)",
+            "\t=1",
+            "\r=1",
+            "\u{FF1D}1",
+            "-cmd",
+            "--1",
+            "-1+2",
+            "+1*2",
+            "-2-3",
+            "+A1",
+            "-1e5",
+            "+(A1)",
+        ] {
             assert!(is_formula(text), "{text:?}");
         }
-        for text in ["", "a=1", "-", "--", "-1", "-1.5", "+4915112345", "-1,000.50", "'=1", " x"] {
+        for text in [
+            "",
+            "a=1",
+            "-",
+            "--",
+            "-1",
+            "-1.5",
+            "+4915112345",
+            "-1,000.50",
+            "+44 123",
+            "+1 (415) 555",
+            "-(1)",
+            "-5%",
+            "'=1",
+            " x",
+        ] {
             assert!(!is_formula(text), "{text:?}");
         }
     }

@@ -1,6 +1,5 @@
 //! What the writers met that the file can't say, or says in another way: counted, with a first example.
 
-use super::Format;
 use crate::value::Column;
 
 /// Something that happened to a number of cells.
@@ -30,7 +29,14 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     fn with(&self, value: &str) -> String {
         let value: String = value.chars().take(40).collect();
-        format!("such as `{value}` in row {} of `{}`", self.row_number, self.column)
+        format!("such as `{value}` in {}", self.shown())
+    }
+
+    fn shown(&self) -> String {
+        match self.row_number {
+            0 => format!("the name of `{}`", self.column),
+            row_number => format!("row {row_number} of `{}`", self.column),
+        }
     }
 }
 
@@ -57,7 +63,7 @@ impl Findings {
     }
 
     pub(super) fn empty_text(&mut self, place: Place<'_>) {
-        self.empty_texts.add(|| place.with(""));
+        self.empty_texts.add(|| format!("such as {}", place.shown()));
     }
 
     /// A row without any value.
@@ -95,8 +101,8 @@ impl Findings {
 
     /// In words, for the reply.
     pub(super) fn notes(&self) -> Vec<String> {
-        let counted = |tally: &Tally, words: &str| {
-            (tally.count > 0).then(|| format!("{} {words}; {}", tally.count, tally.example))
+        let counted = |tally: &Tally, what: &str| {
+            (tally.count > 0).then(|| format!("{what}: {}, {}", tally.count, tally.example))
         };
         let listed = |items: &[String], words: &str| {
             let shown: Vec<&str> = items.iter().take(10).map(String::as_str).collect();
@@ -107,35 +113,35 @@ impl Findings {
         let notes = [
             counted(
                 &self.neutralised,
-                "cells start like a formula (=, +, -, @) and have an apostrophe before them, so that no spreadsheet \
-                 runs them; `keep_formulas` writes them as they are",
+                "cells that start like a formula (=, +, -, @) have an apostrophe before them, so that no spreadsheet runs \
+                 them; `keep_formulas` writes them as they are",
             ),
             counted(
                 &self.kept_formulas,
-                "cells start like a formula (=, +, -, @), and a spreadsheet that opens the file may run them",
+                "cells that start like a formula (=, +, -, @), which a spreadsheet that opens the file may run",
             ),
             counted(
                 &self.as_text,
-                "values are in the workbook as text, since it has no such number, date or time (beyond 15 digits, \
+                "values that are in the workbook as text, since it has no such number, date or time (beyond 15 digits, \
                  before 1900, finer than milliseconds, durations with months)",
             ),
-            counted(&self.not_finite, "cells are NaN or infinite, and written as text"),
-            counted(&self.empty_texts, "cells are empty texts; most readers take them for cells without a value"),
-            counted(&self.blank_rows, "rows have no value at all; most readers skip them"),
+            counted(
+                &self.not_finite,
+                "cells that are NaN or infinite, written as text; read again, they have no value",
+            ),
+            counted(&self.empty_texts, "empty texts, which most readers take for cells without a value"),
+            counted(&self.blank_rows, "rows without any value, which most readers skip"),
             listed(&self.retyped, "the file can't tell these columns' types; read again, they come"),
             listed(&self.renamed, "columns of the same name were renamed"),
-            listed(&self.cut_titles, "names of worksheets were cut to 31 characters"),
+            listed(&self.cut_titles, "worksheets have other names, which Excel takes"),
         ];
         notes.into_iter().flatten().collect()
     }
 }
 
-/// The types that a file's columns can have when it is read again.
-pub(super) fn carries(format: Format, type_name: &str) -> bool {
+/// The types that a workbook's columns can have when it is read again.
+pub(super) fn is_carried(type_name: &str) -> bool {
     let simple = ["BOOLEAN", "BIGINT", "DOUBLE", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "VARCHAR"];
-    let whole = ["TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT"];
-    simple.contains(&type_name)
-        || whole.contains(&type_name)
-        || type_name.starts_with("DECIMAL")
-        || (type_name == "INTERVAL" && format == Format::Xlsx)
+    let whole = ["TINYINT", "SMALLINT", "INTEGER", "UTINYINT", "USMALLINT", "UINTEGER", "FLOAT", "INTERVAL"];
+    simple.contains(&type_name) || whole.contains(&type_name) || type_name.starts_with("DECIMAL")
 }

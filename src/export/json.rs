@@ -24,6 +24,7 @@ pub(super) fn write(
         findings,
         progress,
         columns: Vec::new(),
+        names: Vec::new(),
         keys: Vec::new(),
         n_rows: 0,
         line: String::new(),
@@ -31,7 +32,18 @@ pub(super) fn write(
     engine.stream(&table.source, &mut writer)?;
     writer.output.write(if writer.n_rows == 0 { "[]\n" } else { "\n]\n" })?;
     let written = Written::new(&table.title, writer.n_rows, &writer.columns);
+    let (columns, names) = (writer.columns, writer.names);
     writer.output.finish()?;
+    if written.n_rows > 0
+        && order.max_bytes.is_none_or(|limit| order.target.metadata().is_ok_and(|it| it.len() <= limit))
+    {
+        // What the import makes of it is what it makes of it.
+        for ((column, name), again) in columns.iter().zip(&names).zip(engine.json_columns(&order.target)?) {
+            if again.type_name != column.type_name {
+                findings.retyped(name, &column.type_name, &again.type_name);
+            }
+        }
+    }
     Ok(written)
 }
 
@@ -41,6 +53,7 @@ struct Writer<'a> {
     findings: &'a mut Findings,
     progress: &'a mut dyn FnMut(f64),
     columns: Vec<Column>,
+    names: Vec<String>,
     /// Each as JSON, with its colon.
     keys: Vec<String>,
     n_rows: u64,
@@ -52,9 +65,10 @@ impl Sink for Writer<'_> {
         let names = distinct_names(columns);
         self.findings.renamed(columns, &names);
         self.columns = columns.to_vec();
-        for name in names {
-            self.keys.push(serde_json::to_string(&name).map_err(Fault::internal)? + ":");
+        for name in &names {
+            self.keys.push(serde_json::to_string(name).map_err(Fault::internal)? + ":");
         }
+        self.names = names;
         Ok(())
     }
 

@@ -185,7 +185,7 @@ struct Removal {
 #[utoipa::path(
     delete, path = "/v1/sheets/{name}", tag = "sheets",
     params(("name" = String, Path, description = "A sheet's name; to purge a deleted one, `name` or `name#id`"), Removal),
-    responses((status = 200, description = "What `delete_sheet` replies; of a purge, the names in `purged`", body = Value)),
+    responses((status = 200, description = "What `delete_sheet` replies; of a purge, the names in `purged`, and in `kept` deleted sheets of these names that can still be restored", body = Value)),
 )]
 async fn delete(
     State(app): State<Arc<App>>,
@@ -201,7 +201,8 @@ async fn delete(
     let outcome = visitor.workspace.purge(Purge::Sheets(vec![name])).await;
     let code = outcome.as_ref().map_or_else(|fault| fault.code.name(), |_| "ok");
     visitor.workspace.record("purge", None, code, None, started.elapsed()).await;
-    Ok(Json(json!({"purged": outcome?})))
+    let purged = outcome?;
+    Ok(Json(json!({"purged": purged.names, "kept": purged.kept})))
 }
 
 #[derive(Deserialize, IntoParams)]

@@ -12,6 +12,13 @@ pub(super) fn double(value: f64) -> String {
     format!("CAST({value:e} AS DOUBLE)")
 }
 
+/// The column as its distance from the mean, in units of its reach: neither do large values take its digits, nor do its
+/// products leave the range of doubles.
+pub(super) fn centred(column: &str, mean: f64, min: f64, max: f64) -> String {
+    let reach = (max - mean).max(mean - min);
+    format!("({column} - {}) / {}", double(mean), double(reach))
+}
+
 /// Whether a column of this type can be computed with; booleans count as 0 and 1.
 pub(super) fn is_numeric(type_name: &str) -> bool {
     is_number(type_name) || type_name == "BOOLEAN"
@@ -20,6 +27,11 @@ pub(super) fn is_numeric(type_name: &str) -> bool {
 /// Whether a column of this type holds numbers.
 pub(super) fn is_number(type_name: &str) -> bool {
     types::is_number(type_name)
+}
+
+/// Whether it holds whole numbers.
+pub(super) fn is_whole(type_name: &str) -> bool {
+    ["TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"].contains(&type_name.trim_start_matches('U'))
 }
 
 /// Whether it holds dates or points in time.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    catalog::Version,
     fault::Fault,
     ingest::receipt::Issue,
     tool::{Call, Effect, Tool, reply::Reply},
@@ -122,6 +123,11 @@ impl Tool for DescribeSheet {
             values: profile.is_complete.then(|| profile.values.clone()),
             examples: (!profile.is_complete).then_some(profile.values),
         });
+        let reading = described.versions.iter().find(|version| version.number == sheet.version.reading);
+        let source = match reading.and_then(Version::saved_from) {
+            Some((base, number)) => format!("made from version {number} of `{base}`"),
+            None => sheet.source.shown(),
+        };
         let versions = described.versions.into_iter().take(N_VERSIONS).map(|version| Snapshot {
             version: version.number,
             n_rows: version.n_rows,
@@ -136,7 +142,7 @@ impl Tool for DescribeSheet {
             header_rows: sheet.version.layout.map(|layout| layout.header_rows).unwrap_or_default(),
             version: sheet.version.number,
             issues: sheet.version.issues,
-            source: sheet.source.shown(),
+            source,
             title: sheet.title,
             versions: versions.collect(),
             truncated: false,

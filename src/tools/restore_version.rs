@@ -29,6 +29,9 @@ pub(super) struct Restored {
     /// The version whose rows it has.
     restored: u64,
     n_rows: u64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    notes: Vec<String>,
 }
 
 impl Reply for Restored {
@@ -49,8 +52,19 @@ impl Tool for RestoreVersion {
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Restored, Fault> {
         let number = (args.version > 0).then_some(args.version);
-        let (sheet, restored) = call.workspace.restore(&args.sheet, number).await?;
-        let n_rows = sheet.version.n_rows;
-        Ok(Restored { sheet: sheet.name.to_string(), version: sheet.version.number, restored, n_rows })
+        let done = call.workspace.restore(&args.sheet, number).await?;
+        let sheet = done.sheet;
+        let mut notes = Vec::new();
+        if !done.is_change {
+            notes.push(format!("version {} was the current one already: nothing was done", done.number));
+        }
+        if done.is_parted {
+            notes.push(format!(
+                "`{}` keeps these rows: its file was imported again since, and that sheet follows the file's changes",
+                sheet.name
+            ));
+        }
+        let (version, restored, n_rows) = (sheet.version.number, done.number, sheet.version.n_rows);
+        Ok(Restored { sheet: sheet.name.to_string(), version, restored, n_rows, notes })
     }
 }

@@ -1,5 +1,7 @@
 //! `sheet_history`: how a sheet came to be what it is.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -53,11 +55,15 @@ struct Entry {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64", default)]
     based_on: Option<u64>,
+    /// Sheet that it was saved from, with that one's version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Base", default)]
+    from: Option<Base>,
     /// Version that it brought back.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64", default)]
     restored: Option<u64>,
-    /// All steps from the file's rows (version `reading`) to these, for `transform_sheet`.
+    /// Steps on the rows of `based_on`, for `transform_sheet`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "objects", default)]
     steps: Vec<Value>,
@@ -73,6 +79,12 @@ struct Entry {
     by: String,
     /// UTC.
     created_at: String,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct Base {
+    sheet: String,
+    version: u64,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -118,21 +130,38 @@ impl Tool for SheetHistory {
             let notes = if deleted.is_empty() { vec!["no sheet is deleted".to_owned()] } else { Vec::new() };
             return Ok(History { versions: Vec::new(), deleted, truncated: false, notes });
         }
-        let (sheet, versions) = call.workspace.history(&args.sheet).await?;
+        let found = call.workspace.history(&args.sheet).await?;
+        let (sheet, versions) = (found.sheet, found.versions);
         let mut notes = Vec::new();
         if let Some(at) = sheet.deleted_at {
             notes.push(format!("`{}` was deleted at {}: `restore_version` brings it back", sheet.name, utc(at)));
         }
+        notes.extend(found.base_notes);
         let current = sheet.version.number;
-        let versions = versions.into_iter().map(|version| entry(version, current, args.sql)).collect();
+        let steps_of: HashMap<u64, Vec<Value>> =
+            versions.iter().map(|version| (version.number, version.steps.clone())).collect();
+        let versions = versions.into_iter().map(|version| {
+            let before = version.based_on.and_then(|number| steps_of.get(&number)).map_or(&[][..], Vec::as_slice);
+            Entry { steps: own_steps(&version, before), ..entry(version, current, args.sql) }
+        });
+        let versions = versions.collect();
         Ok(History { versions, deleted: Vec::new(), truncated: false, notes })
     }
+}
+
+/// The steps that a version adds to those of the version that it builds on.
+fn own_steps(version: &Version, before: &[Value]) -> Vec<Value> {
+    if version.tool() == "restore_version" {
+        return Vec::new();
+    }
+    version.steps.strip_prefix(before).unwrap_or(&version.steps).to_vec()
 }
 
 fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
     Entry {
         current: version.number == current,
         made_by: version.tool().to_owned(),
+        from: version.saved_from().map(|(sheet, version)| Base { sheet: sheet.to_owned(), version }),
         restored: version.made_by.get("version").and_then(Value::as_u64),
         sql: version.made_by.get("sql").and_then(Value::as_str).filter(|_| with_sql).unwrap_or_default().to_owned(),
         notes: version.notes(),
@@ -140,7 +169,7 @@ fn entry(version: Version, current: u64, with_sql: bool) -> Entry {
         n_rows: version.n_rows,
         n_columns: version.columns.len(),
         based_on: version.based_on,
-        steps: version.steps,
+        steps: Vec::new(),
         reading: version.reading,
         by: version.author,
         created_at: utc(version.created_at),

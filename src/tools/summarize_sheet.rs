@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    engine::types::is_comparable,
     fault::Fault,
     stats::summary::{ColumnSummary, Correlation, Detail, Finding},
     tool::{Call, Effect, Tool, reply::Reply},
@@ -77,8 +78,19 @@ impl Tool for SummarizeSheet {
         let found = call.workspace.summarize(&args.sheet, &args.columns, args.detail, &call.context).await?;
         let (version, summary) = (found.sheet.version, found.summary);
         let mut notes = found.notes;
-        if summary.n_duplicate_rows.is_none() && args.detail == Detail::Brief {
-            notes.push("duplicate rows of a sheet this large are counted with `detail` full".to_owned());
+        let odd = summary.columns.iter().find(|column| !is_comparable(&column.type_name));
+        match (summary.n_duplicate_rows, odd) {
+            (Some(_), _) => {}
+            (None, Some(odd)) => {
+                notes
+                    .push(format!("duplicate rows are not counted: `{}` is {}, not compared", odd.name, odd.type_name));
+            }
+            (None, None) if args.detail == Detail::Brief => {
+                notes.push("duplicate rows of a sheet this large are counted with `detail` full".to_owned());
+            }
+            (None, None) => {
+                notes.push("duplicate rows are not counted: that takes more memory than there is".to_owned());
+            }
         }
         Ok(SummaryReply {
             name: found.sheet.name.to_string(),

@@ -8,7 +8,10 @@ use crate::{
     engine::rows,
     export::{Exported, Format, Order, Table},
     fault::{Code, Fault},
-    ingest::{Options, receipt::Receipt},
+    ingest::{
+        Options,
+        receipt::{Receipt, SheetReceipt},
+    },
     store::Scratch,
     worker::task::{ImportTask, Manifest, Task},
 };
@@ -62,17 +65,31 @@ impl Workspace {
             return Ok(Converted { file: target, notes: Vec::new(), _scratch: scratch });
         }
         let receipt: Receipt = self.read(Task::Import(import), vec![folder.clone()], context).await?;
-        let main = receipt.sheets.into_iter().max_by_key(|sheet| sheet.n_rows);
-        let table = main.and_then(|sheet| {
-            Some(Table { title: sheet.title, source: rows::Source::File(sheet.file?), n_rows: Some(sheet.n_rows) })
-        });
-        let table = table.ok_or_else(|| {
-            Fault::new(Code::UnreadableFile, "the file holds no table").hint("`quire inspect` shows how it is read")
-        })?;
+        let mut notes = Vec::new();
+        let mut tables: Vec<Table> = receipt.sheets.into_iter().filter_map(table_of).collect();
+        if format != Format::Xlsx && tables.len() > 1 {
+            let titles: Vec<String> = tables.iter().map(|table| format!("`{}`", table.title)).collect();
+            tables.sort_by_key(|table| std::cmp::Reverse(table.n_rows));
+            tables.truncate(1);
+            let written = tables.first().map_or("", |table| table.title.as_str());
+            notes.push(format!(
+                "the file has the tables {}, and this holds only `{written}`: name another with `--sheet`, or convert `--to xlsx`",
+                titles.join(", ")
+            ));
+        }
+        if tables.is_empty() {
+            return Err(Fault::new(Code::UnreadableFile, "the file holds no table")
+                .hint("`quire inspect` shows how it is read"));
+        }
         // A script that converts wants the values as they are.
-        let order = Order { tables: vec![table], format, target: target.clone(), keep_formulas: true, max_bytes: None };
+        let order = Order { tables, format, target: target.clone(), keep_formulas: true, max_bytes: None };
         let task = Task::Export { manifest: Manifest::new(), order };
         let exported: Exported = self.read(task, vec![folder], context).await?;
-        Ok(Converted { file: target, notes: exported.notes, _scratch: scratch })
+        notes.extend(exported.notes);
+        Ok(Converted { file: target, notes, _scratch: scratch })
     }
+}
+
+fn table_of(sheet: SheetReceipt) -> Option<Table> {
+    Some(Table { title: sheet.title, source: rows::Source::File(sheet.file?), n_rows: Some(sheet.n_rows) })
 }

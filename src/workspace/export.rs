@@ -8,6 +8,7 @@ use crate::{
     engine::rows::Source,
     export::{Exported, Format, Order, Table},
     fault::{Code, Fault},
+    name::words,
     worker::{
         pool::CallLimits,
         task::{Manifest, Task},
@@ -118,7 +119,7 @@ impl Workspace {
         let names = match wanted {
             Wanted::Sheets(names) => names,
             Wanted::Sql(sql) => {
-                let mentioned = sql.to_lowercase();
+                let mentioned = words(&sql);
                 let notes = self.refresh(&|name| mentioned.contains(name), context).await;
                 let table = Table { title: "query".to_owned(), source: Source::Sql(sql), n_rows: None };
                 return Ok((vec![table], notes));

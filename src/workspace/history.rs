@@ -1,19 +1,24 @@
 //! How a sheet came to be what it is, and the way back.
 
-use super::Workspace;
+use super::{Inner, Workspace};
 use crate::{
-    catalog::{DeletedSheet, LoggedQuery, Sheet, Version, now},
+    catalog::{CatalogError, DeletedSheet, LoggedQuery, Purged, Restored, Sheet, Version, now},
     fault::Fault,
 };
 
 impl Workspace {
-    /// A sheet, live or deleted, with all its versions, newest first.
-    pub async fn history(&self, handle: &str) -> Result<(Sheet, Vec<Version>), Fault> {
+    /// A sheet, live or deleted, and how it came to be what it is.
+    pub async fn history(&self, handle: &str) -> Result<History, Fault> {
         let handle = handle.to_owned();
         self.blocking(move |inner| {
             let sheet = inner.house.catalog.sheet_or_deleted(inner.user.id, &handle)?;
             let versions = inner.house.catalog.versions(inner.user.id, sheet.id)?;
-            Ok((sheet, versions))
+            let reading = versions.iter().find(|version| version.number == sheet.version.reading);
+            let base_notes = match reading.and_then(Version::saved_from) {
+                Some((base, made_from)) => base_note(inner, base, made_from)?.into_iter().collect(),
+                None => Vec::new(),
+            };
+            Ok(History { sheet, versions, base_notes })
         })
         .await
     }
@@ -28,15 +33,14 @@ impl Workspace {
         self.blocking(move |inner| Ok(inner.house.catalog.deleted_sheets(inner.user.id)?)).await
     }
 
-    /// Makes an old version the current one again; a deleted sheet lives again. Answers the number of the version whose
-    /// rows are back.
-    pub async fn restore(&self, handle: &str, number: Option<u64>) -> Result<(Sheet, u64), Fault> {
+    /// Makes an old version the current one again; a deleted sheet lives again.
+    pub async fn restore(&self, handle: &str, number: Option<u64>) -> Result<Restored, Fault> {
         let handle = handle.to_owned();
         self.blocking(move |inner| Ok(inner.house.catalog.restore(inner.user.id, &handle, number)?)).await
     }
 
-    /// Removes sheets for good: their rows, versions, files, and what is kept of queries. Answers their names.
-    pub async fn purge(&self, what: Purge) -> Result<Vec<String>, Fault> {
+    /// Removes sheets for good: their rows, versions, files, and what is kept of queries.
+    pub async fn purge(&self, what: Purge) -> Result<Purged, Fault> {
         self.blocking(move |inner| {
             let catalog = &inner.house.catalog;
             let handles = match what {
@@ -47,10 +51,35 @@ impl Workspace {
             };
             let purged = catalog.purge(inner.user.id, &handles)?;
             inner.house.store.sweep(catalog, now())?;
+            catalog.compact()?;
             Ok(purged)
         })
         .await
     }
+}
+
+/// What to say of the sheet that another was saved from, where it has changed since.
+fn base_note(inner: &Inner, base: &str, made_from: u64) -> Result<Option<String>, Fault> {
+    match inner.house.catalog.sheet(inner.user.id, base) {
+        Ok(sheet) if sheet.version.number == made_from => Ok(None),
+        Ok(sheet) => {
+            let now = sheet.version.number;
+            Ok(Some(format!("it was saved from version {made_from} of `{base}`, which is at version {now} now")))
+        }
+        Err(CatalogError::SheetNotFound { .. } | CatalogError::SheetDeleted(_)) => {
+            Ok(Some(format!("it was saved from version {made_from} of `{base}`, which is deleted")))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A sheet with its versions.
+pub struct History {
+    pub sheet: Sheet,
+    /// Newest first.
+    pub versions: Vec<Version>,
+    /// About the sheet that this one was saved from.
+    pub base_notes: Vec<String>,
 }
 
 /// What to remove for good.

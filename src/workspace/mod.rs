@@ -39,7 +39,7 @@ use crate::{
 pub use self::{
     backup::copy_data,
     export::{Delivered, Delivery, Wanted},
-    history::Purge,
+    history::{History, Purge},
     import::Imported,
     quota::{Gauges, Quotas, UploadSlot},
     read::{Described, Listing, Part, QueryAnswer},

@@ -1,13 +1,16 @@
 //! Reading sheets: query, preview, describe, list, delete.
 
 use crate::{
-    catalog::{Sheet, Version},
+    catalog::{CatalogError, Sheet, Version},
     context::Context,
     engine::{Page, PageRequest, profile::ColumnProfile},
     fault::{Code, Fault},
-    name::nearest,
+    name::{nearest, words},
     value::Column,
-    worker::task::{Manifest, Task},
+    worker::{
+        pool::CallLimits,
+        task::{Manifest, Task},
+    },
 };
 
 use super::{Inner, Workspace, results::SpillFile};
@@ -54,14 +57,17 @@ impl Workspace {
         max_bytes: usize,
         context: &Context<'_>,
     ) -> Result<QueryAnswer, Fault> {
-        let mentioned = sql.to_lowercase();
+        let mentioned = words(sql);
         let notes = self.refresh(&|name| mentioned.contains(name), context).await;
         let (id, spill) = self.blocking(Inner::new_spill).await?;
         let file = SpillFile(spill.file.clone());
         let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes, &notes), spill: Some(spill) };
         let page: Result<Page, Fault> = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await;
         // A file that has changed may be why the SQL no longer fits it.
-        let page = page.map_err(|fault| with_notes(fault, &notes))?;
+        let page = match page {
+            Ok(page) => page,
+            Err(fault) => return Err(with_notes(self.or_deleted(fault).await, &notes)),
+        };
         if page.spilled.is_none() {
             return Ok(QueryAnswer { page, result: String::new(), notes });
         }
@@ -71,6 +77,19 @@ impl Workspace {
             Ok(QueryAnswer { page, result: id, notes })
         })
         .await
+    }
+
+    /// A fault that a sheet is not there says so where it was deleted.
+    async fn or_deleted(&self, fault: Fault) -> Fault {
+        let Some(name) = fault.message.split('`').nth(1).filter(|_| fault.code == Code::SheetNotFound) else {
+            return fault;
+        };
+        let name = name.to_owned();
+        let found = self.blocking(move |inner| Ok(inner.house.catalog.sheet(inner.user.id, &name).err())).await;
+        match found {
+            Ok(Some(why @ CatalogError::SheetDeleted(_))) => why.into(),
+            _ => fault,
+        }
     }
 
     /// A page of a sheet's rows in the file's order; all columns where `columns` is empty.
@@ -166,6 +185,15 @@ impl Workspace {
         task: Task,
         context: &Context<'_>,
     ) -> Result<T, Fault> {
+        self.run_within(task, &self.query_limits(&context.cancel)).await
+    }
+
+    /// The same for as long as `call` allows.
+    pub(super) async fn run_within<T: serde::de::DeserializeOwned>(
+        &self,
+        task: Task,
+        call: &CallLimits,
+    ) -> Result<T, Fault> {
         let generation = self.blocking(|inner| Ok(inner.house.catalog.generation(inner.user.id)?)).await?;
         let manifest = || {
             self.blocking(|inner| {
@@ -173,8 +201,7 @@ impl Workspace {
                 Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect::<Manifest>())
             })
         };
-        let call = self.query_limits(&context.cancel);
-        self.inner.house.pool.query(&self.home(), generation, manifest, task, &call).await
+        self.inner.house.pool.query(&self.home(), generation, manifest, task, call).await
     }
 }
 

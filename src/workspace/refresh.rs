@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Workspace;
 use crate::{
-    catalog::{Identity, LinkedSource, Sheet},
+    catalog::{Identity, LinkedSource, Outdated, Sheet},
     context::Context,
     fault::{Code, Fault},
     ingest::Options,
@@ -47,11 +47,12 @@ impl Workspace {
         };
         let end = Instant::now() + self.limits().query_timeout;
         let (mut notes, mut out_of_reach, mut held, mut is_first) = (Vec::new(), Vec::new(), Vec::new(), true);
-        for source in linked {
+        for mut source in linked {
             let path = PathBuf::from(&source.path);
             if !source.sheets.iter().any(|name| is_wanted(name.as_str())) {
                 continue;
             }
+            source.held.retain(|(name, _)| is_wanted(name.as_str()));
             if context.cancel.is_cancelled() {
                 break;
             }
@@ -98,7 +99,24 @@ impl Workspace {
             notes.push(format!("{n_more} more linked files were read again, or could not be"));
         }
         notes.extend(held);
+        notes.extend(self.outdated(is_wanted).await);
         notes
+    }
+
+    /// What to say of sheets that were saved from rows which were read again since.
+    async fn outdated(&self, is_wanted: &(dyn Fn(&str) -> bool + Send + Sync)) -> Vec<String> {
+        let outdated = self.blocking(|inner| Ok(inner.house.catalog.outdated(inner.user.id)?)).await;
+        let wanted = outdated.unwrap_or_default().into_iter().filter(|it| is_wanted(it.name.as_str()));
+        let note = |it: Outdated| {
+            format!(
+                "`{name}` is as of version {} of `{base}`, whose file was read again since: make it anew from `{base}` \
+                 with the steps that `sheet_history` has",
+                it.made_from,
+                name = it.name,
+                base = it.base
+            )
+        };
+        wanted.take(MAX_NOTES).map(note).collect()
     }
 
     /// Why a linked file may not be read by this process, if that is so: a link may have taken its place, or that of a

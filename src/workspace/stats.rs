@@ -8,7 +8,7 @@ use crate::{
         hypothesis::{Outcome, Question, Test},
         summary::{Detail, Subject, Summary},
     },
-    worker::task::Task,
+    worker::{pool::CallLimits, task::Task},
 };
 
 use super::{Workspace, read::chosen};
@@ -84,7 +84,12 @@ impl Workspace {
             }
         }
         let subject = Subject { sheet: sheet.name.clone(), columns, is_whole, n_rows: sheet.version.n_rows, detail };
-        let summary: Summary = self.run(Task::Summary(Box::new(subject)), context).await?;
+        let call = CallLimits {
+            deadline: self.limits().import_timeout,
+            too_slow: "name fewer `columns`, or start Quire with a higher `--import-timeout`",
+            cancel: context.cancel.clone(),
+        };
+        let summary: Summary = self.run_within(Task::Summary(Box::new(subject)), &call).await?;
         if is_whole {
             let body = serde_json::to_string(&summary).map_err(Fault::internal)?;
             self.blocking(move |inner| Ok(inner.house.catalog.put_profile(version_id, kind, &body)?)).await?;

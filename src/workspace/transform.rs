@@ -1,6 +1,6 @@
 //! New versions of a sheet by steps.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use crate::{
     catalog::{NewVersion, Sheet},
     context::Context,
     fault::{Code, Fault},
-    name::SheetName,
+    name::{SheetName, words},
     store::{self, Scratch},
     transform::{self, Request, Transformed},
     worker::{
@@ -70,7 +70,10 @@ impl Workspace {
         }
         transform::check(&steps)?;
         // The sheets that the steps read are to be fresh too.
-        let mentioned = Json::from(steps.clone()).to_string().to_lowercase();
+        let mut mentioned = HashSet::new();
+        for step in &steps {
+            add_words(step, &mut mentioned);
+        }
         let wanted = call.sheet.to_lowercase();
         let mut notes = self.refresh(&|name| name == wanted || mentioned.contains(name), context).await;
         let name = call.sheet.clone();
@@ -107,7 +110,8 @@ impl Workspace {
                 let new = NewVersion {
                     n_rows,
                     columns,
-                    issues: before.version.issues.clone(),
+                    // What was met when a file was read is told with the sheet that was read from it.
+                    issues: if save_as.is_some() { Vec::new() } else { before.version.issues.clone() },
                     layout: None,
                     file: sealed.hash.clone(),
                     n_bytes: sealed.n_bytes,
@@ -172,5 +176,15 @@ impl Workspace {
             .pool
             .import(self.home_with(folders), Task::Transform { manifest, request }, &call, &progress)
             .await
+    }
+}
+
+/// The words of all texts in a step.
+fn add_words(step: &Json, found: &mut HashSet<String>) {
+    match step {
+        Json::String(text) => found.extend(words(text)),
+        Json::Array(items) => items.iter().for_each(|item| add_words(item, found)),
+        Json::Object(fields) => fields.values().for_each(|field| add_words(field, found)),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }

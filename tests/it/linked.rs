@@ -110,7 +110,10 @@ fn the_steps_of_a_sheet_are_applied_to_the_new_rows_of_its_file() {
         json!(made),
         json!([[4, "transform_sheet", 2], [3, "import_file", 3], [2, "transform_sheet", 1], [1, "import_file", 2]])
     );
+    // Undo brings back what was current before the file changed, not the rows as read in between.
     client.call("restore_version", &json!({"sheet": "sales"})).unwrap();
+    assert_eq!(reply(&mut client)[0], json!([[2, "b"]]));
+    client.call("restore_version", &json!({"sheet": "sales", "version": 3})).unwrap();
     assert_eq!(reply(&mut client)[0], json!([[1, "a"], [2, "b"], [3, "c"]]));
 }
 
@@ -125,10 +128,64 @@ fn where_a_step_fails_on_the_new_rows_the_last_version_stays_and_every_reply_say
     let read = "`$FILES/sales.csv` has changed and was read again: `sales`";
     assert_eq!(reply(&mut client), [json!([[1], [2]]), json!([read, held])]);
     assert_eq!(reply(&mut client), [json!([[1], [2]]), json!([held])]);
+    // Work on the rows as they are hides nothing; the newest rows, brought by hand, end it.
+    client.call("transform_sheet", &json!({"sheet": "sales", "steps": [{"op": "limit", "n": 1}]})).unwrap();
+    assert_eq!(reply(&mut client), [json!([[1]]), json!([held])]);
+    client.call("restore_version", &json!({"sheet": "sales"})).unwrap();
+    assert_eq!(reply(&mut client), [json!([[1], [2]]), json!([held])]);
+    let newest = client.call("restore_version", &json!({"sheet": "sales", "version": 3})).unwrap();
+    assert_eq!(newest["n_rows"], 1);
+    assert_eq!(reply(&mut client), [json!([[5, "a"]]), json!(null)]);
+    client.call("restore_version", &json!({"sheet": "sales", "version": 2})).unwrap();
     // A file that fits again mends it.
     bench.write("sales.csv", "n,k\n7,a\n");
     assert_eq!(reply(&mut client)[0], json!([[7]]));
     assert_eq!(reply(&mut client), [json!([[7]]), json!(null)]);
+}
+
+#[test]
+fn what_is_said_of_a_sheet_is_said_only_where_it_is_used() {
+    let bench = Bench::new().file("l.csv", "n,k\n1,a\n").file("sales.csv", "n,l_key\n1,lll\n");
+    let mut client = bench.serve_files();
+    client.call("transform_sheet", &json!({"sheet": "l", "steps": [{"op": "drop", "columns": ["k"]}]})).unwrap();
+    bench.write("l.csv", "n,kind\n5,a\n");
+    assert!(client.call("query", &json!({"sql": "from l"})).unwrap()["notes"].is_array());
+    for (tool, args) in [
+        ("query", json!({"sql": "select n, l_key from sales where l_key = 'lll' limit 1"})),
+        ("transform_sheet", json!({"sheet": "sales", "steps": [{"op": "rename", "columns": {"l_key": "all"}}]})),
+    ] {
+        assert_eq!(client.call(tool, &args).unwrap()["notes"], json!(null), "{tool}");
+    }
+    let joined = json!({"sheet": "sales", "dry_run": true, "steps": [{"op": "sql", "sql": "select n from this join\nl using (n)"}]});
+    let notes = client.call("transform_sheet", &joined).unwrap()["notes"].to_string();
+    assert!(notes.contains("`l` is as of an earlier reading"), "{notes}");
+}
+
+#[test]
+fn a_sheet_saved_from_another_says_when_that_one_was_read_again() {
+    let bench = Bench::new().file("z.csv", "n,d\n1,1\n2,x\n");
+    let mut client = bench.serve_files();
+    let saved = json!({"sheet": "z", "steps": [{"op": "filter", "expr": "n > 1"}], "save_as": "z2"});
+    client.call("transform_sheet", &saved).unwrap();
+    let made = |client: &mut crate::harness::Client<'_>| {
+        let described = client.call("describe_sheet", &json!({"sheet": "z2"})).unwrap();
+        [described["source"].clone(), described["issues"].clone(), described["notes"].clone()]
+    };
+    let source = json!("made from version 1 of `z`");
+    assert_eq!(made(&mut client), [source.clone(), json!([]), json!(null)]);
+    client.call("transform_sheet", &json!({"sheet": "z2", "steps": [{"op": "limit", "n": 1}]})).unwrap();
+    let history = client.call("sheet_history", &json!({"sheet": "z2"})).unwrap();
+    assert_eq!(history["versions"][1]["from"], json!({"sheet": "z", "version": 1}));
+    assert_eq!(history["notes"], json!(null));
+    bench.write("z.csv", "n,d\n3,1\n4,2\n");
+    assert_eq!(client.rows("select n from z"), json!([[3], [4]]));
+    let note = "`z2` is as of version 1 of `z`, whose file was read again since: make it anew from `z` with the steps that \
+                `sheet_history` has";
+    assert_eq!(made(&mut client), [source, json!([]), json!([note])]);
+    assert_eq!(client.call("query", &json!({"sql": "from z2"})).unwrap()["notes"], json!([note]));
+    assert_eq!(client.call("query", &json!({"sql": "from z"})).unwrap()["notes"], json!(null));
+    let history = client.call("sheet_history", &json!({"sheet": "z2"})).unwrap();
+    assert_eq!(history["notes"], json!(["it was saved from version 1 of `z`, which is at version 2 now"]));
 }
 
 #[test]

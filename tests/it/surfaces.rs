@@ -271,6 +271,20 @@ fn a_file_is_inspected_and_converted_without_being_imported() {
 }
 
 #[test]
+fn a_workbook_is_converted_whole_or_says_what_is_left_out() {
+    let bench = Bench::new().file("book.xlsx", crate::tools::import_file::two_sheets());
+    let mut command = bench.command(&["convert", bench.path("book.xlsx").to_str().unwrap(), "--to", "xlsx"]);
+    let output = command.output().unwrap();
+    assert!(output.status.success());
+    bench.write("again.xlsx", output.stdout);
+    let again = bench.call("import_file", &json!({"path": "$FILES/again.xlsx"})).unwrap();
+    let names: Vec<&str> = again["sheets"].as_array().unwrap().iter().map(|it| it["name"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+    let ended = bench.run(&["convert", "$FILES/book.xlsx", "--to", "csv"]);
+    assert!(ended.err.contains("holds only") && ended.err.contains("--sheet"), "{}", ended.err);
+}
+
+#[test]
 fn importing_several_files_goes_on_after_a_bad_one_and_says_so() {
     let bench = bench().file("a.csv", "n\n1\n").file("empty.csv", "");
     let ended = bench.run(&["import", "$FILES/a.csv", "$FILES/empty.csv", "$FILES/sales.csv"]);

@@ -7,8 +7,8 @@ mod titles;
 use rust_xlsxwriter::{DocProperties, Workbook, Worksheet, XlsxError};
 
 use super::{
-    Format, Order, Table, Written, distinct_names,
-    findings::{Findings, Place, carries},
+    Order, Table, Written, distinct_names,
+    findings::{Findings, Place, is_carried},
     output, share,
 };
 use crate::{
@@ -205,9 +205,11 @@ impl Writer<'_> {
         if self.n_rows > 0 && !self.columns.is_empty() {
             self.sheet.autofilter(0, 0, last_row, last_column).map_err(fault)?;
         }
-        for (column, name) in self.columns.iter().zip(&self.names) {
-            if !carries(Format::Xlsx, &column.type_name) {
+        for ((column, name), comes_back) in self.columns.iter().zip(&self.names).zip(&self.come_back) {
+            if !is_carried(&column.type_name) {
                 self.findings.retyped(name, &column.type_name, "VARCHAR");
+            } else if !comes_back && column.type_name.starts_with("DECIMAL") {
+                self.findings.retyped(name, &column.type_name, "DOUBLE");
             }
         }
         Ok(Written::new(title, self.n_rows, &self.columns))

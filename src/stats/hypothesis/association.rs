@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     fault::Fault,
-    stats::{dist, number, shown},
+    stats::{dist, number, shown, sql},
 };
 
 const TWO: &str = "two numeric `columns`";
@@ -69,14 +69,26 @@ fn test(sample: &Sample<'_>, method: &str, name: &str, r: f64, n: f64) -> Outcom
 
 /// Rows, and the correlation of `v0` and `v1`.
 fn correlation(sample: &mut Sample<'_>, pairs: &str, names: [&str; 2]) -> Result<(f64, f64), Fault> {
-    let row =
-        sample.single(&format!("SELECT count(*), corr(v0, v1), min(v0) = max(v0), min(v1) = max(v1) FROM {pairs}"))?;
-    let n = number(row.first());
+    let row = sample
+        .single(&format!("SELECT count(*), favg(v0), favg(v1), min(v0), max(v0), min(v1), max(v1) FROM {pairs}"))?;
+    let figure = |idx: usize| number(row.get(idx));
+    let n = figure(0);
     must_have(n, 3.0, &format!("`{}` with `{}`", names[0], names[1]))?;
-    for (name, is_constant) in names.iter().zip(row.iter().skip(2)) {
-        if is_constant.as_bool() == Some(true) {
+    let (means, bounds) = ([figure(1), figure(2)], [(figure(3), figure(4)), (figure(5), figure(6))]);
+    let mut centred = Vec::new();
+    for (idx, ((name, mean), (low, high))) in (0..).zip(names.iter().zip(means).zip(bounds)) {
+        if low >= high {
             return Err(constant(name));
         }
+        centred.push(sql::centred(&format!("v{idx}"), mean, low, high));
     }
-    Ok((n, number(row.get(1)).clamp(-1.0, 1.0)))
+    let sums = "count(*), fsum(d0), fsum(d1), fsum(d0 * d0), fsum(d1 * d1), fsum(d0 * d1)";
+    let row = sample.single(&format!(
+        "SELECT {sums} FROM (SELECT {} FROM {pairs})",
+        (0..).zip(&centred).map(|(idx, it): (usize, _)| format!("{it} AS d{idx}")).collect::<Vec<_>>().join(", ")
+    ))?;
+    let figure = |idx: usize| number(row.get(idx));
+    let (a, b) = (figure(1), figure(2));
+    let (of_a, of_b, of_both) = (figure(3) - a * a / n, figure(4) - b * b / n, figure(5) - a * b / n);
+    Ok((n, (of_both / (of_a.sqrt() * of_b.sqrt())).clamp(-1.0, 1.0)))
 }

@@ -20,7 +20,7 @@ pub(super) fn welch(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     if error == 0.0 {
         return Err(constant(&a.name));
     }
-    let difference = a.mean - b.mean;
+    let difference = a.over(b);
     let df = (part_a + part_b).powi(2) / (part_a.powi(2) / (a.n - 1.0) + part_b.powi(2) / (b.n - 1.0));
     let t = difference / error;
     let pooled = ((a.variance * (a.n - 1.0) + b.variance * (b.n - 1.0)) / (a.n + b.n - 2.0)).sqrt();
@@ -76,10 +76,11 @@ fn of_one(sample: &Sample<'_>, values: &Values, mean: f64, method: &str) -> Resu
         return Err(constant(&values.name));
     }
     let (df, error) = (values.n - 1.0, (values.variance / values.n).sqrt());
-    let t = (values.mean - mean) / error;
+    let difference = values.over_number(mean);
+    let t = difference / error;
     let mut outcome = Outcome::new(sample, method, ("t", t), dist::t_two_sided(t, df))
         .estimate(format!("mean of {}", values.name), values.mean, dist::t_quantile_975(df) * error)
-        .effect("Cohen's d", (values.mean - mean) / values.variance.sqrt());
+        .effect("Cohen's d", difference / values.variance.sqrt());
     outcome.groups = vec![values.group()];
     Ok(with_df(outcome, &[df]))
 }
@@ -93,8 +94,10 @@ pub(super) fn anova(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
         return Err(unfit(format!("{n} values in {n_groups} groups are too few"))
             .hint("at least one group needs two values: group by a column with fewer values"));
     }
-    let grand = groups.iter().map(|group| group.n * group.mean).sum::<f64>() / n;
-    let between: f64 = groups.iter().map(|group| group.n * (group.mean - grand).powi(2)).sum();
+    // From the first group's mean on, or large values would take the digits.
+    let Some(first) = groups.first() else { return Err(Fault::internal("no group")) };
+    let grand = groups.iter().map(|group| group.n * group.over(first)).sum::<f64>() / n;
+    let between: f64 = groups.iter().map(|group| group.n * (group.over(first) - grand).powi(2)).sum();
     let within: f64 = groups.iter().filter(|group| group.n > 1.0).map(|group| group.variance * (group.n - 1.0)).sum();
     if within == 0.0 {
         return Err(unfit("within every group all values are equal, so F has no value")

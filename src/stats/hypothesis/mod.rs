@@ -140,21 +140,29 @@ pub struct Coefficient {
 /// Fails with `invalid_arguments` where the columns don't fit the test, or their values can't be tested.
 pub fn run(engine: &mut Engine, question: &Question) -> Result<Outcome, Fault> {
     let mut sample = Sample::open(engine, question)?;
-    match question.test {
-        Test::Pearson => association::pearson(&mut sample),
-        Test::Spearman => association::spearman(&mut sample),
-        Test::TWelch => means::welch(&mut sample),
-        Test::TPaired => means::paired(&mut sample),
-        Test::TOneSample => means::one_sample(&mut sample),
-        Test::MannWhitney => ranks::mann_whitney(&mut sample),
-        Test::Anova => means::anova(&mut sample),
-        Test::KruskalWallis => ranks::kruskal_wallis(&mut sample),
-        Test::ChiSquare => counts::independence(&mut sample),
-        Test::GoodnessOfFit => counts::goodness_of_fit(&mut sample),
-        Test::KolmogorovSmirnov => kolmogorov::two_sample(&mut sample),
-        Test::ShapiroWilk => normality::shapiro_wilk(&mut sample),
-        Test::DagostinoPearson => normality::dagostino_pearson(&mut sample),
-        Test::LinearRegression => regression::linear(&mut sample),
+    let outcome = computed(&mut sample, question.test)?;
+    if outcome.statistic.is_finite() {
+        return Ok(outcome);
+    }
+    Err(sample::too_large("the numbers, or their differences,"))
+}
+
+fn computed(sample: &mut Sample<'_>, test: Test) -> Result<Outcome, Fault> {
+    match test {
+        Test::Pearson => association::pearson(sample),
+        Test::Spearman => association::spearman(sample),
+        Test::TWelch => means::welch(sample),
+        Test::TPaired => means::paired(sample),
+        Test::TOneSample => means::one_sample(sample),
+        Test::MannWhitney => ranks::mann_whitney(sample),
+        Test::Anova => means::anova(sample),
+        Test::KruskalWallis => ranks::kruskal_wallis(sample),
+        Test::ChiSquare => counts::independence(sample),
+        Test::GoodnessOfFit => counts::goodness_of_fit(sample),
+        Test::KolmogorovSmirnov => kolmogorov::two_sample(sample),
+        Test::ShapiroWilk => normality::shapiro_wilk(sample),
+        Test::DagostinoPearson => normality::dagostino_pearson(sample),
+        Test::LinearRegression => regression::linear(sample),
     }
 }
 

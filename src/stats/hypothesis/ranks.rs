@@ -37,7 +37,7 @@ fn rank_sums(sample: &mut Sample<'_>, grouped: &Grouped) -> Result<(Vec<f64>, f6
 /// The smaller sample up to which, without ties, the exact distribution is used; as in `SciPy`.
 const EXACT: f64 = 8.0;
 /// Beyond this the exact distribution's table would be large.
-const EXACT_OTHER: f64 = 2_000.0;
+const EXACT_OTHER: f64 = 1_000_000.0;
 
 pub(super) fn mann_whitney(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let grouped = sample.grouped(2, 2, TWO_SAMPLES)?;
@@ -79,8 +79,9 @@ pub(super) fn mann_whitney(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
 /// The probability that U is `u` or more, without ties: the share of the ways to order the two samples.
 fn exact_upper(n_a: u64, n_b: u64, u: u64) -> f64 {
     let (small, large) = (n_a.min(n_b), n_a.max(n_b));
-    // Gaussian binomial coefficient, as a polynomial: times (1 - q^(large + i)), divided by (1 - q^i).
-    let n_terms = usize::try_from(small * large).unwrap_or(usize::MAX).saturating_add(1);
+    // Gaussian binomial coefficient, as a polynomial: times (1 - q^(large + i)), divided by (1 - q^i). It reads the same
+    // from both ends, and of its terms from the low end on each needs only those before it.
+    let n_terms = usize::try_from((small * large).saturating_sub(u)).unwrap_or(usize::MAX).saturating_add(1);
     let mut ways = vec![0.0; n_terms];
     if let Some(first) = ways.first_mut() {
         *first = 1.0;
@@ -102,8 +103,7 @@ fn exact_upper(n_a: u64, n_b: u64, u: u64) -> f64 {
             }
         }
     }
-    let skipped = usize::try_from(u).unwrap_or(usize::MAX);
-    ways.iter().skip(skipped).sum::<f64>() / total
+    ways.iter().sum::<f64>() / total
 }
 
 pub(super) fn kruskal_wallis(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {

@@ -23,7 +23,12 @@ struct Moments {
     /// Roots of the sums of squares about the mean.
     spreads: Vec<f64>,
     correlations: Matrix,
+    /// A subquery of the columns as `v0`, `v1`, …, each less its mean and divided by its spread.
+    rows: String,
 }
+
+/// The share of the variance below which what is left is the rounding of the numbers.
+const NOTHING_LEFT: f64 = 1e-26;
 
 pub(super) fn linear(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let columns: Vec<&Column> = sample.question.columns.iter().collect();
@@ -40,20 +45,25 @@ pub(super) fn linear(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     let n_predictors = real(u64::try_from(predictors.len()).unwrap_or(u64::MAX));
     let n = moments.n;
     must_have(n, n_predictors + 2.0, "the regression")?;
-    let (intercept_free, inverse, explained) = fit(&moments, predictors)?;
+    let (mut betas, inverse) = fit(&moments, predictors)?;
+    // Of nearly dependent predictors the products have lost digits, which what is left over has.
+    for _ in 0..2 {
+        let (_, off) = residuals(sample, &moments, &betas, &inverse)?;
+        betas.iter_mut().zip(off).for_each(|(beta, off)| *beta += off);
+    }
+    let (unexplained, _) = residuals(sample, &moments, &betas, &inverse)?;
     let [spread, predictor_spreads @ ..] = moments.spreads.as_slice() else { return Err(no_outcome()) };
     let [mean, predictor_means @ ..] = moments.means.as_slice() else { return Err(no_outcome()) };
     let (df_model, df_rest) = (n_predictors, n - n_predictors - 1.0);
-    let r2 = explained.clamp(0.0, 1.0);
-    let rest = (1.0 - explained).max(0.0) * spread * spread;
-    let variance = rest / df_rest;
-    let f = (r2 / df_model) / ((1.0 - explained).max(0.0) / df_rest);
-    if !f.is_finite() {
+    let r2 = (1.0 - unexplained).clamp(0.0, 1.0);
+    let variance = unexplained / df_rest * spread * spread;
+    let f = (r2 / df_model) / (unexplained / df_rest);
+    if unexplained <= NOTHING_LEFT {
         return Err(unfit(format!("`{}` is an exact linear function of the predictors", outcome_column.name))
             .hint("leave out the predictor that it is computed from"));
     }
     let slopes: Vec<f64> =
-        intercept_free.iter().zip(predictor_spreads).map(|(beta, predictor)| beta * spread / predictor).collect();
+        betas.iter().zip(predictor_spreads).map(|(beta, predictor)| beta * spread / predictor).collect();
     // The intercept's variance: of the mean, and of the slopes at the predictors' means.
     let at_means: Vec<f64> =
         predictor_means.iter().zip(predictor_spreads).map(|(mean, spread)| mean / spread).collect();
@@ -100,8 +110,8 @@ pub(super) fn linear(sample: &mut Sample<'_>) -> Result<Outcome, Fault> {
     Ok(with_df(sample.fill(outcome, n), &[df_model, df_rest]))
 }
 
-/// Standardised coefficients, the inverse of the predictors' correlations, and the share of variance explained.
-fn fit(moments: &Moments, predictors: &[&Column]) -> Result<(Vec<f64>, Matrix, f64), Fault> {
+/// Standardised coefficients, and the inverse of the predictors' correlations.
+fn fit(moments: &Moments, predictors: &[&Column]) -> Result<(Vec<f64>, Matrix), Fault> {
     let n_predictors = predictors.len();
     let mut between = Matrix::zero(n_predictors);
     for row_idx in 0..n_predictors {
@@ -117,8 +127,7 @@ fn fit(moments: &Moments, predictors: &[&Column]) -> Result<(Vec<f64>, Matrix, f
     let betas: Vec<f64> = (0..n_predictors)
         .map(|row_idx| (0..).zip(&with_outcome).map(|(col_idx, r)| inverse.at(row_idx, col_idx) * r).sum())
         .collect();
-    let explained = betas.iter().zip(&with_outcome).map(|(beta, r)| beta * r).sum();
-    Ok((betas, inverse, explained))
+    Ok((betas, inverse))
 }
 
 fn moments(sample: &mut Sample<'_>, columns: &[&Column]) -> Result<Moments, Fault> {
@@ -126,37 +135,72 @@ fn moments(sample: &mut Sample<'_>, columns: &[&Column]) -> Result<Moments, Faul
     let names: Vec<String> = (0..columns.len()).map(|idx| format!("v{idx}")).collect();
     let list = |each: &dyn Fn(&String) -> String| names.iter().map(each).collect::<Vec<_>>().join(", ");
     let first = sample.single(&format!(
-        "SELECT count(*), {}, {} FROM {rows}",
-        list(&|name| format!("avg({name})")),
-        list(&|name| format!("min({name}) = max({name})"))
+        "SELECT count(*), {}, {}, {} FROM {rows}",
+        list(&|name| format!("favg({name})")),
+        list(&|name| format!("min({name})")),
+        list(&|name| format!("max({name})"))
     ))?;
     let n = number(first.first());
     must_have(n, 3.0, "the regression")?;
-    let means: Vec<f64> = first.iter().skip(1).take(columns.len()).map(|cell| number(Some(cell))).collect();
-    let constants = first.iter().skip(1 + columns.len());
-    if let Some((column, _)) = columns.iter().zip(constants).find(|(_, cell)| cell.as_bool() == Some(true)) {
-        return Err(constant(&column.name));
+    let figures = |which: usize| -> Vec<f64> {
+        first.iter().skip(1 + which * columns.len()).take(columns.len()).map(|cell| number(Some(cell))).collect()
+    };
+    let (means, lows, highs) = (figures(0), figures(1), figures(2));
+    let mut centred = Vec::new();
+    let mut reaches = Vec::new();
+    for ((column, name), (mean, (low, high))) in
+        columns.iter().zip(&names).zip(means.iter().zip(lows.iter().zip(&highs)))
+    {
+        if low >= high {
+            return Err(constant(&column.name));
+        }
+        centred.push(format!("{} AS {name}", sql::centred(name, *mean, *low, *high)));
+        reaches.push((high - mean).max(mean - low));
     }
-    // About the means, or large values would take the digits.
-    let centred: Vec<String> =
-        names.iter().zip(&means).map(|(name, mean)| format!("{name} - {} AS {name}", sql::double(*mean))).collect();
+    let centred = format!("(SELECT {} FROM {rows})", centred.join(", "));
     let pairs: Vec<(usize, usize)> = (0..columns.len()).flat_map(|a| (a..columns.len()).map(move |b| (a, b))).collect();
-    let products: Vec<String> = pairs.iter().map(|(a, b)| format!("sum(v{a} * v{b})")).collect();
-    let second: Vec<Value> =
-        sample.single(&format!("SELECT {} FROM (SELECT {} FROM {rows})", products.join(", "), centred.join(", ")))?;
+    let products: Vec<String> = pairs.iter().map(|(a, b)| format!("fsum(v{a} * v{b})")).collect();
+    let second: Vec<Value> = sample.single(&format!("SELECT {} FROM {centred}", products.join(", ")))?;
     let mut sums = Matrix::zero(columns.len());
     for ((a, b), cell) in pairs.iter().zip(&second) {
         sums.set(*a, *b, number(Some(cell)));
         sums.set(*b, *a, number(Some(cell)));
     }
-    let spreads: Vec<f64> = (0..columns.len()).map(|idx| sums.at(idx, idx).sqrt()).collect();
-    for (row_idx, a) in spreads.iter().enumerate() {
-        for (col_idx, b) in spreads.iter().enumerate() {
+    let roots: Vec<f64> = (0..columns.len()).map(|idx| sums.at(idx, idx).sqrt()).collect();
+    for (row_idx, a) in roots.iter().enumerate() {
+        for (col_idx, b) in roots.iter().enumerate() {
             let correlation = if row_idx == col_idx { 1.0 } else { sums.at(row_idx, col_idx) / (a * b) };
             sums.set(row_idx, col_idx, correlation);
         }
     }
-    Ok(Moments { n, means, spreads, correlations: sums })
+    let standardised: Vec<String> =
+        names.iter().zip(&roots).map(|(name, root)| format!("{name} / {} AS {name}", sql::double(*root))).collect();
+    let rows = format!("(SELECT {} FROM {centred})", standardised.join(", "));
+    let spreads = roots.iter().zip(&reaches).map(|(root, reach)| root * reach).collect();
+    Ok(Moments { n, means, spreads, correlations: sums, rows })
+}
+
+/// What the coefficients leave: the share of the variance, and how much each coefficient is still off by.
+fn residuals(
+    sample: &mut Sample<'_>,
+    moments: &Moments,
+    betas: &[f64],
+    inverse: &Matrix,
+) -> Result<(f64, Vec<f64>), Fault> {
+    let fitted: Vec<String> =
+        (1..).zip(betas).map(|(idx, beta): (usize, _)| format!("v{idx} * {}", sql::double(*beta))).collect();
+    let sums: Vec<String> = (1..=betas.len()).map(|idx| format!("fsum(e * v{idx})")).collect();
+    let row = sample.single(&format!(
+        "SELECT fsum(e), fsum(e * e), {} FROM (SELECT *, v0 - ({}) AS e FROM {})",
+        sums.join(", "),
+        fitted.join(" + "),
+        moments.rows
+    ))?;
+    let figure = |idx: usize| number(row.get(idx));
+    let off = (0..betas.len())
+        .map(|row_idx| (0..betas.len()).map(|col_idx| inverse.at(row_idx, col_idx) * figure(2 + col_idx)).sum())
+        .collect();
+    Ok(((figure(1) - figure(0) * figure(0) / moments.n).max(0.0), off))
 }
 
 fn no_outcome() -> Fault {

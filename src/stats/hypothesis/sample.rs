@@ -32,6 +32,8 @@ pub(super) struct Values {
     pub(super) name: String,
     pub(super) n: f64,
     pub(super) mean: f64,
+    /// What the mean is more than `mean`, beyond a double's digits.
+    rest: f64,
     pub(super) variance: f64,
     pub(super) median: f64,
     pub(super) min: f64,
@@ -41,6 +43,15 @@ pub(super) struct Values {
 impl Values {
     pub(super) fn is_constant(&self) -> bool {
         self.min >= self.max
+    }
+
+    /// How much the mean is over that of `other`, or over a number: exact also where both are large.
+    pub(super) fn over(&self, other: &Values) -> f64 {
+        (self.mean - other.mean) + (self.rest - other.rest)
+    }
+
+    pub(super) fn over_number(&self, number: f64) -> f64 {
+        (self.mean - number) + self.rest
     }
 
     /// As the reply shows it.
@@ -218,21 +229,33 @@ impl<'a> Sample<'a> {
     }
 
     fn values(&mut self, sql: &str) -> Result<Vec<Values>, Fault> {
+        // About the means, or large values would take the digits.
         let answers = self.answers(&format!(
-            "SELECT g, count(*), avg(v), var_samp(v), median(v), min(v), max(v) FROM {sql} GROUP BY g ORDER BY g"
+            "WITH _d AS {sql}, _m AS (SELECT g, favg(v) AS m FROM _d GROUP BY g) \
+             SELECT g, count(*), any_value(m), fsum(v - m), fsum((v - m) * (v - m)), median(v), min(v), max(v) \
+             FROM _d JOIN _m USING (g) GROUP BY g ORDER BY g"
         ))?;
-        Ok(answers
+        let groups: Vec<Values> = answers
             .iter()
-            .map(|row| Values {
-                name: row.first().and_then(Value::as_str).unwrap_or_default().to_owned(),
-                n: number(row.get(1)),
-                mean: number(row.get(2)),
-                variance: number(row.get(3)),
-                median: number(row.get(4)),
-                min: number(row.get(5)),
-                max: number(row.get(6)),
+            .map(|row| {
+                let (n, sum, squares) = (number(row.get(1)), number(row.get(3)), number(row.get(4)));
+                Values {
+                    name: row.first().and_then(Value::as_str).unwrap_or_default().to_owned(),
+                    n,
+                    mean: number(row.get(2)),
+                    rest: sum / n,
+                    // Of a single value there is none.
+                    variance: if n > 1.0 { (squares - sum * sum / n) / (n - 1.0) } else { f64::NAN },
+                    median: number(row.get(5)),
+                    min: number(row.get(6)),
+                    max: number(row.get(7)),
+                }
             })
-            .collect())
+            .collect();
+        match groups.iter().find(|it| !it.mean.is_finite() || (it.n > 1.0 && !it.variance.is_finite())) {
+            Some(group) => Err(too_large(&format!("the values of `{}`", group.name))),
+            None => Ok(groups),
+        }
     }
 
     /// Values of a subquery's column `v`, all one group.
@@ -259,6 +282,12 @@ impl<'a> Sample<'a> {
 /// A fault of arguments or values that a test can't take.
 pub(super) fn unfit(message: impl Into<String>) -> Fault {
     Fault::new(Code::InvalidArguments, message)
+}
+
+/// A fault of numbers whose squares are no doubles.
+pub(super) fn too_large(what: &str) -> Fault {
+    unfit(format!("{what} are too large to compute with"))
+        .hint("divide the columns by a larger unit first: `transform_sheet` with `derive`")
 }
 
 /// Fails where fewer than `least` values are there to test.

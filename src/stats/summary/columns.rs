@@ -20,8 +20,12 @@ use crate::{
 pub(super) struct Measured {
     pub(super) summary: ColumnSummary,
     pub(super) kind: Kind,
-    /// Values that are not null.
+    /// Values that are not null, and those of them that are finite: all but NaN and infinities.
     pub(super) n_set: u64,
+    pub(super) n_finite: u64,
+    /// Different texts, and their bytes together: estimates.
+    pub(super) n_different_texts: f64,
+    pub(super) n_text_bytes: f64,
     /// Texts that read as numbers, that are empty or blank, that stand for nothing (`n/a`), with blanks around them.
     pub(super) n_numeric_texts: u64,
     pub(super) n_blank: u64,
@@ -29,7 +33,7 @@ pub(super) struct Measured {
     pub(super) n_untrimmed: u64,
     /// Different texts once case and blanks around are ignored.
     pub(super) n_folded: u64,
-    /// The sum of squares about the mean.
+    /// The sum of squares about the mean, in units of `scale` squared.
     pub(super) squares: f64,
 }
 
@@ -75,9 +79,39 @@ impl Measured {
         finite(&self.summary.name, &self.summary.type_name)
     }
 
-    /// Finite numbers.
-    pub(super) fn n_finite(&self) -> u64 {
-        self.n_set.saturating_sub(self.summary.n_not_finite.unwrap_or_default())
+    /// The column, null where it is not finite.
+    pub(super) fn usable(&self) -> String {
+        let name = self.quoted();
+        let may_be_odd = self.kind == Kind::Moment || is_float(&self.summary.type_name);
+        if may_be_odd { format!("CASE WHEN isfinite({name}) THEN {name} END") } else { name }
+    }
+
+    /// The condition that a row has a value which is finite.
+    pub(super) fn is_usable(&self) -> String {
+        let name = self.quoted();
+        if self.summary.n_not_finite.is_some() {
+            format!("{name} IS NOT NULL AND isfinite({name})")
+        } else {
+            format!("{name} IS NOT NULL")
+        }
+    }
+
+    /// Takes note of how many values are finite.
+    pub(super) fn odd_beside(&mut self, n_finite: u64) {
+        let n_odd = self.n_set.saturating_sub(n_finite);
+        self.n_finite = n_finite;
+        self.summary.n_not_finite = (n_odd > 0).then_some(n_odd);
+    }
+
+    /// Whether all finite values are one and the same.
+    pub(super) fn is_constant(&self) -> bool {
+        self.summary.min == self.summary.max
+    }
+
+    /// What numbers are divided by before they are multiplied, where their products would leave the range of doubles.
+    pub(super) fn scale(&self) -> Option<f64> {
+        let reach = number(Some(&self.summary.min)).abs().max(number(Some(&self.summary.max)).abs());
+        (reach > 0.0 && !(1e-90..1e90).contains(&reach)).then_some(reach)
     }
 
     /// Bounds beyond which a number is an outlier, where the quartiles differ.
@@ -117,18 +151,22 @@ impl Measured {
 }
 
 /// To so many significant digits.
-fn rounded(x: f64, n_digits: usize) -> f64 {
+pub(super) fn rounded(x: f64, n_digits: usize) -> f64 {
     let n_decimals = n_digits.saturating_sub(1);
     format!("{x:.n_decimals$e}").parse().unwrap_or(x)
 }
 
 pub(super) fn finite(name: &str, type_name: &str) -> String {
     let name = ColumnName(name).quoted();
-    if ["FLOAT", "DOUBLE"].contains(&type_name) {
+    if is_float(type_name) {
         format!("CASE WHEN isfinite({name}) THEN CAST({name} AS DOUBLE) END")
     } else {
         format!("CAST({name} AS DOUBLE)")
     }
+}
+
+fn is_float(type_name: &str) -> bool {
+    ["FLOAT", "DOUBLE"].contains(&type_name)
 }
 
 /// Everything about columns that does not need two of them.
@@ -148,7 +186,7 @@ pub(super) fn measure(engine: &mut Engine, subject: &Subject) -> Result<Vec<Meas
 const MANY: u64 = 200_000;
 
 fn span(engine: &mut Engine, subject: &Subject, column: &mut Measured) -> Result<(), Fault> {
-    if column.n_set == 0 {
+    if column.n_finite == 0 {
         return Ok(());
     }
     let (name, sheet) = (column.quoted(), subject.sheet.quoted());

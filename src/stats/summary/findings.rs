@@ -5,7 +5,10 @@ use super::{
     columns::{Kind, Measured},
     scan::quoted,
 };
-use crate::stats::{real, shown};
+use crate::stats::{
+    real, shown,
+    sql::{is_whole, text},
+};
 
 /// Findings with how much they matter: the larger, the earlier.
 struct Report<'a> {
@@ -33,16 +36,31 @@ pub(super) fn of(
             Kind::Plain | Kind::Opaque => {}
         }
     }
-    for pair in correlations.iter().filter(|it| it.r.abs() >= 0.98).take(5) {
+    let telling = correlations.iter().filter(|it| it.r.abs() >= 0.98 && it.n_pairs >= TELLING_PAIRS);
+    for pair in telling.take(5) {
         let [a, b] = &pair.columns;
+        let numbers =
+            |name: &String| measured.iter().find(|it| it.name() == name).map_or_else(|| quoted(name), comparable);
         report.add(
             2.0,
             format!("`{a}` and `{b}` say almost the same: r = {}", shown(pair.r)),
-            format!("SELECT corr({}, {}) AS r FROM {}", quoted(a), quoted(b), subject.sheet.quoted()),
+            format!("SELECT corr({}, {}) AS r FROM {}", numbers(a), numbers(b), subject.sheet.quoted()),
         );
     }
     report.found.sort_by(|a, b| b.0.total_cmp(&a.0));
     report.found.into_iter().map(|(_, finding)| finding).collect()
+}
+
+/// Fewer pairs lie on a line by chance.
+const TELLING_PAIRS: u64 = 10;
+
+/// A column's numbers for a query: NaN is above everything in DuckDB's order, and very large numbers have no products.
+fn comparable(column: &Measured) -> String {
+    let numbers = if column.summary.n_not_finite.is_some() { column.finite() } else { column.quoted() };
+    match column.scale() {
+        Some(scale) => format!("{} / {}", column.finite(), literal(scale)),
+        None => numbers,
+    }
 }
 
 impl Report<'_> {
@@ -100,7 +118,7 @@ impl Report<'_> {
     fn repeats(&mut self, column: &Measured) {
         let (name, n_set) = (column.name(), column.n_set);
         let Some(n_distinct) = column.summary.n_distinct else { return };
-        if n_distinct == 1 && n_set > 1 {
+        if n_distinct == 1 && n_set > 1 && column.summary.n_not_finite.is_none() {
             self.counts(
                 2.5,
                 format!("`{name}` has one value only"),
@@ -108,8 +126,8 @@ impl Report<'_> {
                 &format!("{} IS NOT NULL", column.quoted()),
             );
         }
-        let n_repeated = n_set.saturating_sub(n_distinct);
-        let looks_like_key = column.kind == Kind::Text || column.summary.type_name.ends_with("INT");
+        let n_repeated = column.n_finite.saturating_sub(n_distinct);
+        let looks_like_key = column.kind == Kind::Text || is_whole(&column.summary.type_name);
         if looks_like_key && n_set >= 50 && n_repeated > 0 && real(n_repeated) <= 0.01 * real(n_set) {
             let query = format!(
                 "SELECT {quoted}, count(*) AS n FROM {} WHERE {quoted} IS NOT NULL GROUP BY 1 HAVING count(*) > 1 ORDER BY 2 DESC LIMIT 20",
@@ -132,7 +150,7 @@ impl Report<'_> {
             );
         }
         if let (Some(n), Some((low, high))) = (column.summary.n_outliers.filter(|n| *n > 0), column.fences()) {
-            let share = real(n) / real(column.n_finite().max(1));
+            let share = real(n) / real(column.n_finite.max(1));
             let query = format!(
                 "SELECT * FROM {} WHERE {numbers} < {low_sql} OR {numbers} > {high_sql} ORDER BY abs({numbers} - {middle}) DESC LIMIT 20",
                 self.subject.sheet.quoted(),
@@ -153,14 +171,22 @@ impl Report<'_> {
             && *n < column.n_set
         {
             let percent = shown((1000.0 * real(*n) / real(column.n_set)).round() / 10.0);
+            let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            // Beyond 2^53 a number comes as text; and a `FLOAT` is not the double of the same digits.
+            let type_name = &column.summary.type_name;
+            let value = if value.is_string() || type_name == "FLOAT" {
+                format!("CAST({} AS {type_name})", text(&shown))
+            } else {
+                shown.clone()
+            };
             self.rows(
                 2.1,
-                format!("`{name}` is {value} in {percent}% of its rows"),
+                format!("`{name}` is {shown} in {percent}% of its rows"),
                 &format!("{} <> {value}", column.quoted()),
             );
         }
         if let Some(n) = column.summary.n_negative.filter(|n| *n > 0)
-            && real(n) <= 0.02 * real(column.n_finite())
+            && real(n) <= 0.02 * real(column.n_finite)
         {
             self.rows(4.0, format!("`{name}` is negative in {} only", n_of(n, "row")), &format!("{numbers} < 0"));
         }
@@ -219,6 +245,9 @@ impl Report<'_> {
 
     fn moments(&mut self, column: &Measured) {
         let (name, quoted) = (column.name(), column.quoted());
+        if let Some(n) = column.summary.n_not_finite {
+            self.rows(5.0, format!("`{name}` is infinite in {}", n_of(n, "row")), &format!("NOT isfinite({quoted})"));
+        }
         let year =
             |text: &serde_json::Value| text.as_str().and_then(|it| it.get(..4)).and_then(|it| it.parse::<u32>().ok());
         let is_odd = |year: Option<u32>| year.is_some_and(|it| !(1900..=2100).contains(&it));
@@ -233,8 +262,9 @@ impl Report<'_> {
         if missing > 0 && real(missing) <= 0.2 * span {
             let sheet = self.subject.sheet.quoted();
             let query = format!(
-                "SELECT day FROM (SELECT unnest(generate_series(min({quoted}), max({quoted}), INTERVAL 1 DAY)) AS day FROM {sheet}) \
-                 WHERE CAST(day AS DATE) NOT IN (SELECT {quoted} FROM {sheet} WHERE {quoted} IS NOT NULL) ORDER BY day LIMIT 20"
+                "SELECT day FROM (SELECT unnest(generate_series(min({usable}), max({usable}), INTERVAL 1 DAY)) AS day FROM {sheet}) \
+                 WHERE CAST(day AS DATE) NOT IN (SELECT {quoted} FROM {sheet} WHERE {quoted} IS NOT NULL) ORDER BY day LIMIT 20",
+                usable = if column.summary.n_not_finite.is_some() { column.usable() } else { quoted.clone() },
             );
             self.add(3.2, format!("`{name}` has no row for {missing} of its {} days", span + 1.0), query);
         }
@@ -248,5 +278,5 @@ fn n_of(n: u64, what: &str) -> String {
 
 /// A number in SQL for people: as short as it can be and still the same double.
 fn literal(x: f64) -> String {
-    if x.abs() < 1e15 { x.to_string() } else { format!("{x:e}") }
+    if x == 0.0 || (1e-10..1e15).contains(&x.abs()) { x.to_string() } else { format!("{x:e}") }
 }

@@ -74,6 +74,9 @@ pub struct Finding {
 pub struct Correlation {
     pub columns: [String; 2],
     pub r: f64,
+    /// Rows where both are set.
+    #[serde(skip)]
+    n_pairs: u64,
 }
 
 /// One column over all rows; what its type has no use for is absent.
@@ -124,7 +127,7 @@ pub struct ColumnSummary {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     pub n_negative: Option<u64>,
-    /// NaN and infinities: in no other statistic.
+    /// NaN and infinities, also of dates: in no other statistic.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "u64")]
     pub n_not_finite: Option<u64>,
@@ -164,7 +167,10 @@ pub fn run(engine: &mut Engine, subject: &Subject) -> Result<Summary, Fault> {
     let strong = correlations.into_iter().filter(|it| is_full || it.r.abs() >= 0.3);
     Ok(Summary {
         findings: findings.into_iter().take(if is_full { 60 } else { 10 }).collect(),
-        correlations: strong.take(if is_full { 200 } else { 8 }).collect(),
+        correlations: strong
+            .map(|it| Correlation { r: if is_full { it.r } else { columns::rounded(it.r, 8) }, ..it })
+            .take(if is_full { 200 } else { 8 })
+            .collect(),
         candidate_keys: keys,
         n_duplicate_rows,
         columns: measured.into_iter().map(|it| it.shown(subject.detail)).collect(),

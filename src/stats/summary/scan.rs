@@ -20,7 +20,7 @@ const QUARTILES_AT_ONCE: usize = 4;
 /// Numeric columns that are correlated with each other.
 const MAX_CORRELATED: usize = 40;
 /// Products of columns per statement.
-const PAIRS_AT_ONCE: usize = 200;
+const PAIRS_AT_ONCE: usize = 100;
 const N_BINS: usize = 20;
 const N_BINS_REAL: f64 = 20.0;
 
@@ -30,16 +30,29 @@ pub(super) fn first(engine: &mut Engine, subject: &Subject) -> Result<Vec<Measur
     for columns in measured.chunks_mut(COLUMNS_AT_ONCE) {
         let mut list = Vec::new();
         for column in columns.iter() {
-            let (name, numbers) = (column.quoted(), column.finite());
+            let (name, usable, numbers) = (column.quoted(), column.usable(), column.finite());
             list.push(format!("count({name})"));
             match column.kind {
                 Kind::Number => list.extend([
+                    format!("min({usable})"),
+                    format!("max({usable})"),
+                    format!("count({usable})"),
+                    format!("avg({numbers})"),
+                ]),
+                Kind::Moment => list.extend([
+                    format!("min({usable})"),
+                    format!("max({usable})"),
+                    format!("count({usable})"),
+                    "NULL".to_owned(),
+                ]),
+                // How much memory the counting of the values will take.
+                Kind::Text => list.extend([
                     format!("min({name})"),
                     format!("max({name})"),
-                    format!("avg({numbers})"),
-                    format!("count({numbers})"),
+                    format!("approx_count_distinct({name})"),
+                    format!("avg(strlen({name}))"),
                 ]),
-                Kind::Text | Kind::Moment | Kind::Plain => {
+                Kind::Plain => {
                     list.extend([format!("min({name})"), format!("max({name})"), "NULL".to_owned(), "NULL".to_owned()]);
                 }
                 Kind::Opaque => list.extend(["NULL"; 4].map(str::to_owned)),
@@ -52,11 +65,18 @@ pub(super) fn first(engine: &mut Engine, subject: &Subject) -> Result<Vec<Measur
             column.n_set = whole(number(Some(&next())));
             column.summary.n_null = subject.n_rows.saturating_sub(column.n_set);
             (column.summary.min, column.summary.max) = (next(), next());
-            let (mean, n_finite) = (number(Some(&next())), next());
-            if column.kind == Kind::Number {
-                column.summary.mean = mean.is_finite().then_some(mean);
-                let n_odd = column.n_set.saturating_sub(whole(number(Some(&n_finite))));
-                column.summary.n_not_finite = (n_odd > 0).then_some(n_odd);
+            let (third, fourth) = (number(Some(&next())), number(Some(&next())));
+            column.n_finite = column.n_set;
+            match column.kind {
+                Kind::Number => {
+                    column.odd_beside(whole(third));
+                    // A sum of many equal decimals is not exactly that many times one.
+                    let mean = if column.is_constant() { number(Some(&column.summary.min)) } else { fourth };
+                    column.summary.mean = mean.is_finite().then_some(mean);
+                }
+                Kind::Moment => column.odd_beside(whole(third)),
+                Kind::Text => (column.n_different_texts, column.n_text_bytes) = (third, third * fourth),
+                Kind::Plain | Kind::Opaque => {}
             }
         }
     }
@@ -66,7 +86,7 @@ pub(super) fn first(engine: &mut Engine, subject: &Subject) -> Result<Vec<Measur
 /// Exact quartiles, interpolated between values.
 pub(super) fn quartiles(engine: &mut Engine, subject: &Subject, measured: &mut [Measured]) -> Result<(), Fault> {
     let mut numeric: Vec<&mut Measured> =
-        measured.iter_mut().filter(|it| it.kind == Kind::Number && it.n_finite() > 0).collect();
+        measured.iter_mut().filter(|it| it.kind == Kind::Number && it.n_finite > 0).collect();
     for columns in numeric.chunks_mut(QUARTILES_AT_ONCE) {
         let list: Vec<String> =
             columns.iter().map(|column| format!("quantile_cont({}, [0.25, 0.5, 0.75])", column.finite())).collect();
@@ -91,7 +111,7 @@ pub(super) fn second(
 ) -> Result<Vec<Correlation>, Fault> {
     let is_full = subject.detail == Detail::Full;
     let mut numeric: Vec<&mut Measured> =
-        measured.iter_mut().filter(|it| it.kind == Kind::Number && it.n_finite() > 0).collect();
+        measured.iter_mut().filter(|it| it.kind == Kind::Number && it.summary.mean.is_some()).collect();
     for columns in numeric.chunks_mut(COLUMNS_AT_ONCE) {
         spreads(engine, subject, columns)?;
     }
@@ -111,8 +131,14 @@ fn deviations(subject: &Subject, columns: &[&mut Measured]) -> String {
     let list: Vec<String> = (0..)
         .zip(columns)
         .map(|(idx, column)| {
-            let (numbers, mean) = (column.finite(), double(column.summary.mean.unwrap_or_default()));
-            format!("{numbers} AS x{idx}, {numbers} - {mean} AS d{idx}")
+            let (numbers, mean) = (column.finite(), column.summary.mean.unwrap_or_default());
+            match column.scale() {
+                Some(scale) => {
+                    let (mean, scale) = (double(mean / scale), double(scale));
+                    format!("{numbers} AS x{idx}, {numbers} / {scale} - {mean} AS d{idx}")
+                }
+                None => format!("{numbers} AS x{idx}, {numbers} - {mean} AS d{idx}", mean = double(mean)),
+            }
         })
         .collect();
     format!("(SELECT {} FROM {})", list.join(", "), subject.sheet.quoted())
@@ -133,11 +159,13 @@ fn spreads(engine: &mut Engine, subject: &Subject, columns: &mut [&mut Measured]
     let mut cells = answers.into_iter().flatten();
     for column in columns {
         let mut next = || number(Some(&cells.next().unwrap_or(Value::Null)));
-        let n = real(column.n_finite());
+        let n = real(column.n_finite);
         let (squares, cubes) = (next(), next());
+        // Deviations that are nothing but the rounding of the mean are none.
+        let squares = if column.is_constant() { 0.0 } else { squares };
         column.squares = squares;
         if n >= 2.0 {
-            column.summary.sd = Some((squares / (n - 1.0)).sqrt());
+            column.summary.sd = Some((squares / (n - 1.0)).sqrt() * column.scale().unwrap_or(1.0));
         }
         if n >= 3.0 && squares > 0.0 {
             let of_population = (cubes / n) / (squares / n).powf(1.5);
@@ -200,29 +228,39 @@ fn correlations(engine: &mut Engine, subject: &Subject, columns: &[&mut Measured
     let source = deviations(subject, columns);
     let mut found = Vec::new();
     for pairs in pairs.chunks(PAIRS_AT_ONCE) {
-        let list: Vec<String> = pairs
-            .iter()
-            .map(|(a, b)| {
-                let whole =
-                    [a, b].iter().all(|idx| columns.get(**idx).is_some_and(|it| it.n_finite() == subject.n_rows));
-                // Without nulls the deviations are already from the right means, and their products say it all.
-                if whole { format!("sum(d{a} * d{b})") } else { format!("corr(d{a}, d{b})") }
-            })
-            .collect();
+        let list: Vec<String> = pairs.iter().map(|(a, b)| pair_of(subject, columns, *a, *b)).collect();
         let answers = engine.answers(&format!("SELECT {} FROM {source}", list.join(", ")))?;
-        for ((a, b), cell) in pairs.iter().zip(answers.into_iter().flatten()) {
+        let mut cells = answers.into_iter().flatten();
+        for (a, b) in pairs {
+            let (raw, n_pairs) = (number(cells.next().as_ref()), number(cells.next().as_ref()));
             let (Some(a), Some(b)) = (columns.get(*a), columns.get(*b)) else { continue };
-            let is_whole = a.n_finite() == subject.n_rows && b.n_finite() == subject.n_rows;
-            let raw = number(Some(&cell));
+            let is_whole = a.n_finite == subject.n_rows && b.n_finite == subject.n_rows;
             let r = if is_whole { raw / (a.squares.sqrt() * b.squares.sqrt()) } else { raw };
             if r.is_finite() {
                 let columns = [a.name().to_owned(), b.name().to_owned()];
-                found.push(Correlation { columns, r: r.clamp(-1.0, 1.0) });
+                found.push(Correlation { columns, r: r.clamp(-1.0, 1.0), n_pairs: whole(n_pairs) });
             }
         }
     }
     found.sort_by(|a, b| b.r.abs().total_cmp(&a.r.abs()));
     Ok(found)
+}
+
+/// What `r` of two columns comes from, and the number of rows where both are set.
+fn pair_of(subject: &Subject, columns: &[&mut Measured], a: usize, b: usize) -> String {
+    // Without nulls the deviations are already from the right means, and their products say it all.
+    if [a, b].iter().all(|idx| columns.get(*idx).is_some_and(|it| it.n_finite == subject.n_rows)) {
+        return format!("sum(d{a} * d{b}), count(*)");
+    }
+    let varies = |x: usize, y: usize| {
+        let both = format!("FILTER (d{y} IS NOT NULL)");
+        format!("min(d{x}) {both} < max(d{x}) {both}")
+    };
+    format!(
+        "CASE WHEN {} AND {} THEN corr(d{a}, d{b}) END, count(*) FILTER (d{a} IS NOT NULL AND d{b} IS NOT NULL)",
+        varies(a, b),
+        varies(b, a)
+    )
 }
 
 /// A column as SQL names it.

@@ -21,10 +21,18 @@ fn a_deleted_sheet_is_gone_and_its_file_stays_and_can_be_imported_again() {
         json!({"sql": "from sales"}),
         fault(
             "sheet_not_found",
-            "no sheet is named `sales`",
-            "call `list_sheets` for the names, or `import_file` to add a file; SQL reads sheets only",
+            "the sheet `sales` was deleted",
+            "`restore_version` with sheet `sales` brings it back",
         ),
     );
+    for (tool, args) in [
+        ("describe_sheet", json!({"sheet": "Sales"})),
+        ("preview_rows", json!({"sheet": "sales"})),
+        ("transform_sheet", json!({"sheet": "sales", "steps": [{"op": "limit", "n": 1}]})),
+    ] {
+        let fault = client.call(tool, &args).unwrap_err();
+        assert_eq!(fault["message"], "the sheet `sales` was deleted", "{tool}");
+    }
     assert!(bench.path("sales.csv").exists());
     let again = client.call("import_file", &json!({"path": "$FILES/sales.csv"})).unwrap();
     assert_eq!([&again["sheets"][0]["name"], &again["sheets"][0]["state"]], ["sales", "new"]);

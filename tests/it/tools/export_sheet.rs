@@ -48,7 +48,8 @@ fn every_type_is_written_to_csv_and_json_as_replies_write_it() {
     );
     assert_eq!(
         csv["notes"],
-        json!(["the file can't tell these columns' types; read again, they come: `span` (INTERVAL) as VARCHAR"])
+        json!(["the file can't tell these columns' types; read again, they come: `ratio` (DOUBLE) as DECIMAL(18,1), \
+                `span` (INTERVAL) as VARCHAR"])
     );
     let reply = client.call("export_sheet", &json!({"sql": TYPED, "format": "json"})).unwrap();
     let rows: Value = serde_json::from_str(reply["content"].as_str().unwrap()).unwrap();
@@ -93,10 +94,11 @@ fn what_csv_and_xlsx_cannot_say_is_noted() {
     assert_eq!(
         reply["notes"],
         json!([
-            "1 cells are NaN or infinite, and written as text; such as `NaN` in row 3 of `number`",
-            "1 cells are empty texts; most readers take them for cells without a value; such as `` in row 1 of `gap`",
+            "cells that are NaN or infinite, written as text; read again, they have no value: 1, such as `NaN` in row 3 of \
+             `number`",
+            "empty texts, which most readers take for cells without a value: 1, such as row 1 of `gap`",
             "the file can't tell these columns' types; read again, they come: `digits` (VARCHAR) as BIGINT, \
-             `list` (INTEGER[]) as VARCHAR",
+             `list` (INTEGER[]) as VARCHAR, `a_2` (INTEGER) as BIGINT",
             "columns of the same name were renamed: `a` to `a_2`",
         ])
     );
@@ -106,9 +108,9 @@ fn what_csv_and_xlsx_cannot_say_is_noted() {
     assert_eq!(
         reply["notes"],
         json!([
-            "3 values are in the workbook as text, since it has no such number, date or time (beyond 15 digits, before \
-             1900, finer than milliseconds, durations with months); such as `123456789012345678` in row 1 of `big`",
-            "1 rows have no value at all; most readers skip them; such as row 2",
+            "values that are in the workbook as text, since it has no such number, date or time (beyond 15 digits, before \
+             1900, finer than milliseconds, durations with months): 3, such as `123456789012345678` in row 1 of `big`",
+            "rows without any value, which most readers skip: 1, such as row 2",
         ])
     );
 }
@@ -492,4 +494,43 @@ fn a_csv_file_that_is_imported_again_has_the_same_values() {
         let again = client.call("query", &json!({"sql": format!("select n, {} from back", casts.join(", "))})).unwrap();
         assert_eq!(before, json!([again["columns"], again["rows"]]), "{exported}\n{table:?}");
     });
+}
+
+/// What the notes of an export say of types.
+fn retyped(client: &mut crate::harness::Client<'_>, format: &str, values: &str) -> String {
+    let args = json!({"sql": format!("select a, 'some words' as k from (values ({values})) t(a), range(3)"), "path": "$FILES/again.".to_owned() + format,
+                      "overwrite": true});
+    let reply = client.call("export_sheet", &args).unwrap();
+    let imported = client.call("import_file", &json!({"path": "$FILES/again.".to_owned() + format})).unwrap();
+    let found = at(&imported, "/sheets/0/columns/0/type").as_str().unwrap().to_owned();
+    client.call("delete_sheet", &json!({"sheet": "again"})).unwrap();
+    let notes = reply["notes"].to_string();
+    let noted = notes.split("as ").last().unwrap_or_default().trim_end_matches(['"', ']']).to_owned();
+    if !notes.contains("read again, they come: ") {
+        assert!(!notes.contains("types"), "{notes}");
+        return found;
+    }
+    assert_eq!(noted, found, "{values} in {format}: {notes}");
+    format!("! {found}")
+}
+
+#[test]
+fn every_type_that_is_lost_is_noted() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    for (values, csv, json) in [
+        ("1::bigint", "BIGINT", "BIGINT"),
+        ("9007199254740993::bigint", "BIGINT", "! VARCHAR"),
+        ("1::smallint", "! BIGINT", "! BIGINT"),
+        ("2::double", "! BIGINT", "! BIGINT"),
+        ("1.5::decimal(18,2)", "DECIMAL(18,2)", "! DOUBLE"),
+        ("12345678901234567890.12::decimal(38,2)", "! DOUBLE", "! VARCHAR"),
+        ("timestamptz '2024-01-31 08:30:00+00'", "TIMESTAMP WITH TIME ZONE", "! TIMESTAMP"),
+        ("date '2024-01-31'", "DATE", "DATE"),
+        ("interval '2 days'", "! VARCHAR", "! VARCHAR"),
+        ("'x'", "VARCHAR", "VARCHAR"),
+    ] {
+        let found = ["csv", "json"].map(|format| retyped(&mut client, format, values));
+        assert_eq!(found, [csv, json], "{values}");
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::harness::{Bench, code_of, fault};
 
 /// A workbook: `Sales` with two rows, `Costs` hidden with one, and an empty sheet.
-pub(super) fn two_sheets() -> Vec<u8> {
+pub(crate) fn two_sheets() -> Vec<u8> {
     let mut book = Workbook::new();
     let sales = book.add_worksheet().set_name("Sales").unwrap();
     sales.write_row(0, 0, ["item", "price"]).unwrap();

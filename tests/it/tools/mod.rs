@@ -3,7 +3,7 @@
 mod delete_sheet;
 mod describe_sheet;
 mod export_sheet;
-mod import_file;
+pub(crate) mod import_file;
 mod list_sheets;
 mod preview_rows;
 mod query;

@@ -242,3 +242,89 @@ fn a_condition_can_read_sheets_only() {
         assert_eq!(fault["code"], code, "{condition}: {fault}");
     }
 }
+
+#[test]
+fn large_numbers_lose_no_digits() {
+    // Multiples of 1/1024: a billion more of each is exact, and changes no difference.
+    let mut rows = String::from("g,small,large,twin,large_twin\n");
+    for i in 0..400_u32 {
+        let noise = f64::from(i * 7919 % 101) / 1024.0;
+        let (small, twin) = (noise + f64::from(i % 2) / 256.0, 3.0 * noise + f64::from(i * 31 % 17) / 1024.0);
+        let g = if i % 2 == 0 { "a" } else { "b" };
+        writeln!(rows, "{g},{small:.10},{:.10},{twin:.10},{:.10}", 1e9 + small, 1e9 + twin).unwrap();
+    }
+    let bench = Bench::new().file("far.csv", rows);
+    let mut client = bench.serve_files();
+    for (test, near, far, by) in [
+        ("t_welch", json!(["small"]), json!(["large"]), "g"),
+        ("anova", json!(["small"]), json!(["large"]), "g"),
+        ("t_paired", json!(["small", "twin"]), json!(["large", "large_twin"]), ""),
+        ("pearson", json!(["small", "twin"]), json!(["large", "large_twin"]), ""),
+        ("linear_regression", json!(["twin", "small"]), json!(["large_twin", "large"]), ""),
+    ] {
+        let [near, far] = [near, far].map(|columns| {
+            let args = json!({"test": test, "sheet": "far", "columns": columns, "group_by": by});
+            let reply = client.call("test_hypothesis", &args).unwrap();
+            [&reply["statistic"], &reply["p_value"]].map(|it| it.as_f64().unwrap())
+        });
+        for (near, far) in near.into_iter().zip(far) {
+            assert!((near - far).abs() <= 1e-9 * near.abs(), "{test}: {near} and {far}");
+        }
+    }
+}
+
+#[test]
+fn a_regression_that_fits_nearly_has_all_its_digits() {
+    let xs: Vec<f64> = (0..1000_u32).map(|i| f64::from(i) / 8.0).collect();
+    let noise = |i: u32| (f64::from(i * 7919 % 1009) - 504.0) / 524_288.0;
+    let ys: Vec<f64> = (0..).zip(&xs).map(|(i, x)| 3.0 * x + 1.0 + noise(i)).collect();
+    let rows: String = xs.iter().zip(&ys).map(|(x, y)| format!("{x},{y}\n")).collect();
+    let bench = Bench::new().file("fit.csv", format!("x,y\n{rows}"));
+    let mut client = bench.serve_files();
+    let args = json!({"test": "linear_regression", "sheet": "fit", "columns": ["y", "x"]});
+    let found = client.call("test_hypothesis", &args).unwrap()["statistic"].as_f64().unwrap();
+    // The same of the noise about the line, which is small and so loses nothing.
+    let n = 1000.0;
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / n;
+    let es: Vec<f64> = (0..1000).map(noise).collect();
+    let (x_mean, e_mean) = (mean(&xs), mean(&es));
+    let sxx: f64 = xs.iter().map(|x| (x - x_mean).powi(2)).sum();
+    let sxe: f64 = xs.iter().zip(&es).map(|(x, e)| (x - x_mean) * (e - e_mean)).sum();
+    let off = sxe / sxx;
+    let rest: f64 = xs.iter().zip(&es).map(|(x, e)| (e - e_mean - off * (x - x_mean)).powi(2)).sum();
+    let f = (3.0 + off).powi(2) * sxx / (rest / (n - 2.0));
+    assert!((found - f).abs() <= 1e-8 * f, "{found} and {f}");
+}
+
+#[test]
+fn huge_numbers_are_tested_or_refused_in_words() {
+    let rows: String = (1..40).map(|i| format!("{i}e300,{}e300,{}\n", i * i, i % 7)).collect();
+    let bench = Bench::new().file("huge.csv", format!("a,b,c\n{rows}"));
+    let mut client = bench.serve_files();
+    let mut call =
+        |test: &str| client.call("test_hypothesis", &json!({"test": test, "sheet": "huge", "columns": ["a", "b"]}));
+    let r = call("pearson").unwrap()["statistic"].as_f64().unwrap();
+    assert!((0.96..0.98).contains(&r), "{r}");
+    let fault = call("t_paired").unwrap_err();
+    assert_eq!(fault["code"], "invalid_arguments");
+    assert!(fault["message"].as_str().unwrap().contains("too large"), "{fault}");
+}
+
+#[test]
+fn a_small_sample_beside_a_large_one_has_an_exact_rank_test() {
+    // Five values between 20,000: the exact p by SciPy (`mannwhitneyu(..., method="exact")`) is 0.8107.
+    let mut rows = String::from("g,v\n");
+    for i in 0..20_000 {
+        writeln!(rows, "large,{}", 2 * i).unwrap();
+    }
+    for v in [5_001, 12_001, 21_001, 30_001, 38_001] {
+        writeln!(rows, "few,{v}").unwrap();
+    }
+    let bench = Bench::new().file("ranks.csv", rows);
+    let mut client = bench.serve_files();
+    let args = json!({"test": "mann_whitney", "sheet": "ranks", "columns": ["v"], "group_by": "g"});
+    let reply = client.call("test_hypothesis", &args).unwrap();
+    assert!(reply["method"].as_str().unwrap().contains("exact"), "{reply}");
+    let p_value = reply["p_value"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&p_value), "{reply}");
+}
