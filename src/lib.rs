@@ -50,6 +50,7 @@ pub mod engine;
 pub mod export;
 pub mod fault;
 pub mod ingest;
+pub mod llm;
 pub mod mcp;
 pub mod name;
 pub mod stats;
