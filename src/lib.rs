@@ -43,6 +43,7 @@
 //! - What a caller may reach is decided by the `Workspace` it was given, never by an argument.
 //! - Only `cli::config` reads the environment; only `worker` knows of operating systems.
 
+pub mod ask;
 pub mod catalog;
 pub mod cli;
 pub mod context;

@@ -2,6 +2,7 @@
 //!
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
+mod answers;
 mod error;
 mod history;
 mod imports;
@@ -25,6 +26,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
+pub use answers::{NewAnswer, Note, StoredAnswer};
 pub use error::CatalogError;
 pub(crate) use error::storage_fault;
 pub use model::*;

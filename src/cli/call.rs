@@ -8,10 +8,7 @@ use super::{
     config::Settings,
     terminal::{Bar, context, print_json, sweep},
 };
-use crate::{
-    fault::{Code, Fault},
-    tools,
-};
+use crate::fault::{Code, Fault};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -24,11 +21,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let arguments = read(&args.arguments)?;
+    let registry = settings.registry()?;
     let house = settings.house()?;
     let workspace = house.local()?;
     let bar = Bar::default();
     let progress = |share: f64, words: &str| bar.show(share, words);
-    let outcome = tools::registry().call(&workspace, &args.tool, arguments, context(&progress)).await;
+    let outcome = registry.call(&workspace, &args.tool, arguments, context(&progress)).await;
     bar.clear();
     if args.tool == "import_file" {
         sweep(&house).await;

@@ -6,10 +6,13 @@ use clap::Args;
 use directories::{BaseDirs, ProjectDirs};
 use tracing::level_filters::LevelFilter;
 
+use super::model::ModelArgs;
 use crate::{
     engine::Budget,
     fault::{Code, Fault},
     ingest,
+    tool::Registry,
+    tools,
     worker::pool::{PoolLimits, own_program},
     workspace::{House, Limits, roots::Roots},
 };
@@ -54,6 +57,8 @@ pub struct Settings {
     /// Most sheets in one workbook
     #[arg(long, global = true, value_name = "N", default_value = "500")]
     max_sheets: u32,
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Errors as JSON on standard error
     #[arg(long, global = true)]
     pub json: bool,
@@ -71,6 +76,15 @@ impl Settings {
     /// The same for a command whose files a person named on the command line: those may be read, wherever they lie.
     pub fn house_for(&self, files: &[PathBuf]) -> Result<Arc<House>, Fault> {
         self.house_with(Roots::new(files, None)?)
+    }
+
+    /// All tools, with the language model where one is configured.
+    pub fn registry(&self) -> Result<Registry, Fault> {
+        let registry = tools::registry();
+        Ok(match self.model.asking()? {
+            Some(asking) => registry.equipped(Arc::new(asking)),
+            None => registry,
+        })
     }
 
     /// Where the sheets are kept.
@@ -124,7 +138,7 @@ fn home() -> Option<PathBuf> {
 
 /// A positive number of seconds, fractions allowed.
 #[derive(Debug, Clone, Copy)]
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl FromStr for Seconds {
     type Err = String;

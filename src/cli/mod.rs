@@ -1,11 +1,14 @@
 //! The command line, and the only clap: one file per subcommand, configuration in one struct.
 
+mod ask;
 mod call;
 mod config;
 mod convert;
 mod doctor;
 mod import;
 mod inspect;
+mod memory;
+mod model;
 mod purge;
 mod stdio;
 mod terminal;
@@ -30,6 +33,10 @@ pub struct Cli {
 enum Command {
     /// Serve MCP over standard input and output, for a host such as Claude Desktop
     Stdio(stdio::Args),
+    /// Ask a question about the sheets in plain words
+    Ask(ask::Args),
+    /// List, verify and forget answers; note what sheets and columns mean
+    Memory(memory::Args),
     /// Call one tool; its reply is printed as JSON
     Call(call::Args),
     /// Print the tools as a model sees them
@@ -58,6 +65,8 @@ impl Cli {
             Command::Worker => child::main_loop(),
             Command::Tools(args) => tools::run(&args),
             Command::Stdio(args) => on_runtime(stdio::run(settings, args)),
+            Command::Ask(args) => on_runtime(ask::run(settings, args)),
+            Command::Memory(args) => on_runtime(memory::run(settings, args)),
             Command::Call(args) => on_runtime(call::run(settings, args)),
             Command::Import(args) => on_runtime(import::run(settings, args)),
             Command::Inspect(args) => on_runtime(inspect::run(settings, args)),

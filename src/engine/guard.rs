@@ -101,7 +101,7 @@ fn reorders(node: &Value) -> bool {
 }
 
 /// DuckDB's own syntax tree of the text.
-fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
+pub(super) fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
     let tree: String = connection
         .query_row("SELECT json_serialize_sql(?::VARCHAR)", [sql], |row| row.get(0))
         .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
@@ -305,7 +305,7 @@ fn check_function(fields: &Map<String, Value>, list: &HashSet<String>, what: &st
 }
 
 /// As DuckDB compares identifiers: it folds the case of ASCII letters and of no others.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 

@@ -7,6 +7,7 @@ pub mod convert;
 mod guard;
 mod interrupt;
 mod json;
+pub mod outline;
 pub mod profile;
 mod query;
 pub mod rows;

@@ -1,10 +1,12 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
+mod context;
 mod convert;
 mod export;
 mod file;
 mod history;
 mod import;
+pub mod memory;
 mod place;
 mod read;
 mod refresh;
@@ -32,6 +34,7 @@ use crate::{
 };
 
 pub use self::{
+    context::Profiled,
     export::{Delivered, Delivery, Wanted},
     history::Purge,
     import::Imported,
