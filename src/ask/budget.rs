@@ -13,8 +13,9 @@ pub struct Budgets {
     pub time: Duration,
     /// All tokens of all turns: the same.
     pub tokens: u64,
-    /// Tokens of one request: sample rows of the sheets go first, then their values, then their ranges, then examples
-    /// and joins, the sheets least like the question first; then results, the oldest first.
+    /// Tokens of one request. Of what is told of the sheets, which may have half of it, sample rows go first; then,
+    /// sheet by sheet from the one least like the question, values and ranges; then joins, matching words and examples.
+    /// Of the work, results go, the oldest first.
     pub prompt: u64,
     /// Tokens of one tool's result: rows go from the end, then texts are cut.
     pub result: u64,

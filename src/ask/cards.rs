@@ -50,26 +50,26 @@ const MAX_NAMES: usize = 60;
 const MAX_OTHERS: usize = 200;
 
 impl Told {
-    /// The JSON with all the detail that fits into `budget` tokens.
+    /// The JSON with all the detail that fits into `budget` tokens: sample rows of all sheets go first; then, sheet by
+    /// sheet from the one least like the question, values, ranges, all but names; then what is not about one sheet.
     pub(super) fn within(&self, budget: u64, counter: &Counter) -> String {
         let mut detail = vec![Detail::Rows; self.cards.len()];
-        // The sheets least like the question lose first, and all lose one kind of detail before any loses the next.
         let mut by_rank: Vec<usize> = (0..self.cards.len()).collect();
         by_rank.sort_by_key(|idx| std::cmp::Reverse(self.cards.get(*idx).map(|card| card.rank)));
-        let fits = |text: &str| counter.cut(text, budget).is_none();
+        let rows = by_rank.iter().map(|idx| (*idx, Detail::Values));
+        let rest = by_rank.iter().flat_map(|idx| [Detail::Ranges, Detail::Names].map(|detail| (*idx, detail)));
         let mut text = self.json(&detail, true);
-        for next in [Detail::Values, Detail::Ranges, Detail::Names] {
-            for idx in &by_rank {
-                if fits(&text) {
-                    return text;
-                }
-                if let Some(detail) = detail.get_mut(*idx) {
-                    *detail = next;
-                }
-                text = self.json(&detail, true);
+        let Some(max_bytes) = counter.max_bytes(&text, budget) else { return text };
+        for (idx, less) in rows.chain(rest) {
+            if text.len() <= max_bytes {
+                return text;
             }
+            if let Some(detail) = detail.get_mut(idx) {
+                *detail = less;
+            }
+            text = self.json(&detail, true);
         }
-        if !fits(&text) {
+        if text.len() > max_bytes {
             text = self.json(&detail, false);
         }
         counter.cut(&text, budget).unwrap_or(text)

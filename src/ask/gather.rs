@@ -18,7 +18,7 @@ const MAX_SHEETS: u64 = 500;
 /// Sheets that have a card; of the others the model is told name and columns.
 const MAX_CARDS: usize = 10;
 /// Sheets whose columns are compared for joins.
-const MAX_JOINED: usize = 8;
+const MAX_JOINED: usize = 5;
 /// Sample rows of a sheet, and the bytes that they may have.
 const N_ROWS: u64 = 3;
 const ROWS_BYTES: usize = 3_000;

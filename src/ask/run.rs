@@ -186,14 +186,13 @@ impl<'a> Run<'a> {
             (self.listener)(Event::Text(text));
         };
         let turn = tokio::select! {
-            turn = self.model.turn(request, &on_text, self.deadline) => turn?,
-            () = self.context.cancel.cancelled() => {
-                return Err(Fault::new(Code::Cancelled, "the question was cancelled"));
-            }
+            turn = self.model.turn(request, &on_text, self.deadline) => turn,
+            () = self.context.cancel.cancelled() => Err(Fault::new(Code::Cancelled, "the question was cancelled")),
         };
         if spoke.load(Ordering::Relaxed) {
             (self.listener)(Event::Text("\n"));
         }
+        let turn = turn?;
         let usage = match turn.usage {
             Some(usage) => {
                 self.counter.learn(request, usage);

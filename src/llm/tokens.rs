@@ -54,6 +54,16 @@ impl Counter {
         }
     }
 
+    /// Where a text has more tokens than `budget`: how many bytes of text like it have about as many.
+    pub fn max_bytes(&self, text: &str, budget: u64) -> Option<usize> {
+        if self.corrected(len(text)) <= budget {
+            return None;
+        }
+        let n_tokens = self.text(text);
+        let n_bytes = len(text).saturating_mul(budget) / n_tokens.max(1);
+        (n_tokens > budget).then(|| usize::try_from(n_bytes).unwrap_or(usize::MAX))
+    }
+
     /// The text without its end, so that it has no more tokens than `budget`.
     pub fn cut(&self, text: &str, budget: u64) -> Option<String> {
         if self.corrected(len(text)) <= budget || self.text(text) <= budget {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{number, sql, whole};
 use crate::{
@@ -24,6 +25,8 @@ pub struct End {
     pub column: String,
     pub type_name: String,
     pub n_distinct: u64,
+    pub min: Value,
+    pub max: Value,
     /// Whether no two rows have the same value.
     pub is_key: bool,
 }
@@ -54,8 +57,23 @@ pub fn may_fit(left: &End, right: &End) -> bool {
     kind(&left.type_name) == kind(&right.type_name)
         && kind(&left.type_name).is_some()
         && few >= 2
+        && ranges_meet(left, right)
         && many > 0
         && (same_name || shares_a_word || is_text && (left.is_key || right.is_key || few >= 3))
+}
+
+/// Whether the smallest and largest values leave room for one in common. Long texts are compared as far as profiles
+/// show them.
+fn ranges_meet(left: &End, right: &End) -> bool {
+    let is_below = |high: &Value, low: &Value| match (high, low) {
+        (Value::String(high), Value::String(low)) => {
+            let end = high.find('…').unwrap_or(high.len());
+            let shown = high.get(..end).unwrap_or_default();
+            shown < low.as_str() && (end == high.len() || !low.starts_with(shown))
+        }
+        _ => number(Some(high)) < number(Some(low)),
+    };
+    !is_below(&left.max, &right.min) && !is_below(&right.max, &left.min)
 }
 
 /// Types that are joined on, by what compares with what.

@@ -17,7 +17,7 @@ use crate::{
 use super::Workspace;
 
 /// Pairs of columns that are compared for two sheets.
-const MAX_PAIRS: usize = 40;
+const MAX_PAIRS: usize = 12;
 /// Text columns that words are looked for in.
 const MAX_PLACES: usize = 120;
 
@@ -45,8 +45,15 @@ impl Workspace {
         let (a, b) = if a.sheet.version.id <= b.sheet.version.id { (a, b) } else { (b, a) };
         let (left, right) = (ends(a), ends(b));
         let pairs = left.iter().flat_map(|left| right.iter().map(move |right| (left, right)));
-        let pairs = pairs.filter(|(left, right)| may_fit(left, right)).take(MAX_PAIRS);
-        let pairs: Vec<Pair> = pairs.map(|(left, right)| Pair { left: left.clone(), right: right.clone() }).collect();
+        let mut pairs: Vec<Pair> = pairs
+            .filter(|(left, right)| may_fit(left, right))
+            .map(|(left, right)| Pair { left: left.clone(), right: right.clone() })
+            .collect();
+        // The likeliest first: of one name, then with a key on one side.
+        pairs.sort_by_key(|Pair { left, right }| {
+            (!left.column.eq_ignore_ascii_case(&right.column), !(left.is_key || right.is_key))
+        });
+        pairs.truncate(MAX_PAIRS);
         if pairs.is_empty() {
             return Ok(Vec::new());
         }
@@ -94,6 +101,8 @@ fn ends(it: &Profiled) -> Vec<End> {
                 column: column.name.clone(),
                 type_name: column.type_name.clone(),
                 n_distinct,
+                min: profile.min.clone(),
+                max: profile.max.clone(),
                 is_key: n_distinct > 0 && n_distinct == it.sheet.version.n_rows,
             }
         })

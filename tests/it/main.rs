@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod ask;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;

@@ -1,6 +1,7 @@
 //! What the tests stand on: a folder of sheets written as text, and the built binary on a data folder of its own.
 
 mod client;
+pub(crate) mod model;
 pub(crate) mod process;
 
 use std::{
@@ -80,7 +81,7 @@ impl Bench {
     /// The same without `--root`.
     pub(crate) fn bare_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quire"));
-        for name in ["QUIRE_DATA_DIR", "QUIRE_LOG", "QUIRE_MEMORY", "QUIRE_QUERY_TIMEOUT", "QUIRE_IMPORT_TIMEOUT"] {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIRE_")) {
             command.env_remove(name);
         }
         command.env("HOME", self.home()).env("USERPROFILE", self.home()).current_dir(self.folder.path());
