@@ -17,15 +17,8 @@ use crate::{
 };
 
 /// The tools that the model has: all of them only read, so that nothing it is talked into can change anything.
-const OFFERED: &[&str] = &[
-    "describe_sheet",
-    "list_sheets",
-    "preview_rows",
-    "query",
-    "read_result",
-    "summarize_sheet",
-    "test_hypothesis",
-];
+const OFFERED: &[&str] =
+    &["describe_sheet", "list_sheets", "preview_rows", "query", "read_result", "summarize_sheet", "test_hypothesis"];
 
 /// Characters of a text in a result.
 const MAX_CHARS: usize = 500;
@@ -34,8 +27,12 @@ const BYTES_PER_TOKEN: u64 = 3;
 
 /// The offered tools as an OpenAI `tools` array, without what the loop sets itself.
 pub(super) fn offered(registry: &Registry) -> Vec<Value> {
-    let readers: Vec<&str> =
-        registry.contracts().filter(|it| it.effect == Effect::Reads).map(|it| it.name).filter(|it| OFFERED.contains(it)).collect();
+    let readers: Vec<&str> = registry
+        .contracts()
+        .filter(|it| it.effect == Effect::Reads)
+        .map(|it| it.name)
+        .filter(|it| OFFERED.contains(it))
+        .collect();
     let Value::Array(mut tools) = openai::array(registry) else { return Vec::new() };
     tools.retain(|tool| name(tool).is_some_and(|name| readers.contains(&name)));
     for tool in &mut tools {
@@ -141,7 +138,8 @@ impl Caller<'_> {
             return told;
         }
         let mentioned = call.to_lowercase();
-        let named: Vec<&Sheet> = self.sheets.iter().filter(|sheet| mentioned.contains(sheet.name.as_str())).take(4).collect();
+        let named: Vec<&Sheet> =
+            self.sheets.iter().filter(|sheet| mentioned.contains(sheet.name.as_str())).take(4).collect();
         let all = named.iter().flat_map(|sheet| sheet.version.columns.iter().map(|column| column.name.as_str()));
         if let Some(wanted) = quoted(&fault.message).filter(|_| fault.code == Code::ColumnNotFound) {
             let near = nearest(wanted, all);
@@ -150,7 +148,12 @@ impl Caller<'_> {
             }
         }
         let columns = named.iter().map(|sheet| {
-            let columns = sheet.version.columns.iter().take(60).map(|column| json!(format!("{} {}", column.name, column.type_name)));
+            let columns = sheet
+                .version
+                .columns
+                .iter()
+                .take(60)
+                .map(|column| json!(format!("{} {}", column.name, column.type_name)));
             (sheet.name.to_string(), columns.collect())
         });
         let columns: Map<String, Value> = columns.collect();
@@ -180,7 +183,9 @@ pub(super) fn parsed(call: &ToolCall, tool: &Value) -> Result<Map<String, Value>
             serde_json::from_str(&inner).map_err(|error: serde_json::Error| malformed(error.to_string()))
         }
         Ok(Value::Null) => Ok(Map::new()),
-        Ok(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => Err(malformed("they are of another type".to_owned())),
+        Ok(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+            Err(malformed("they are of another type".to_owned()))
+        }
         Err(error) => Err(malformed(error.to_string())),
     }
 }
@@ -189,14 +194,17 @@ pub(super) fn parsed(call: &ToolCall, tool: &Value) -> Result<Map<String, Value>
 pub(super) fn of_result(reply: &Value, review: &Review) -> Vec<String> {
     let rows = reply.get("rows").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut findings = Vec::new();
-    let is_null = |row: &Value| row.as_array().is_some_and(|cells| !cells.is_empty() && cells.iter().all(Value::is_null));
+    let is_null =
+        |row: &Value| row.as_array().is_some_and(|cells| !cells.is_empty() && cells.iter().all(Value::is_null));
     if rows.is_empty() {
         findings.push("the query gave no rows: see that its filters use values as they are stored".to_owned());
     } else if rows.iter().all(is_null) {
         findings.push("every value of the result is null: see that its filters let rows through, and that the columns hold values".to_owned());
     }
     let n_total = reply.get("n_total").and_then(Value::as_u64);
-    if let Some(limit) = review.limit.filter(|limit| *limit > 0 && n_total == Some(*limit) && !(review.is_ordered && *limit <= 10)) {
+    if let Some(limit) =
+        review.limit.filter(|limit| *limit > 0 && n_total == Some(*limit) && !(review.is_ordered && *limit <= 10))
+    {
         findings.push(format!("LIMIT {limit} may have cut the result: there can be more rows than these {limit}"));
     }
     findings

@@ -85,8 +85,14 @@ impl Told {
         };
         if extras {
             let others = self.others.iter().take(MAX_OTHERS);
-            let columns = |sheet: &Sheet| sheet.version.columns.iter().take(12).map(|it| it.name.clone()).collect::<Vec<_>>();
-            put("other_sheets", others.map(|it| json!({"sheet": it.name, "n_rows": it.version.n_rows, "columns": columns(it)})).collect());
+            let columns =
+                |sheet: &Sheet| sheet.version.columns.iter().take(12).map(|it| it.name.clone()).collect::<Vec<_>>();
+            put(
+                "other_sheets",
+                others
+                    .map(|it| json!({"sheet": it.name, "n_rows": it.version.n_rows, "columns": columns(it)}))
+                    .collect(),
+            );
             put("columns_that_join", self.joins.iter().map(join).collect());
             put("values_like_words_of_the_question", self.hints.iter().map(hint).collect());
             put("verified_examples", Value::from(self.examples.clone()));
@@ -107,7 +113,12 @@ impl Card {
             put_note(&mut card, note);
         }
         if detail == Detail::Names {
-            let names = sheet.version.columns.iter().take(MAX_NAMES).map(|column| format!("{} {}", column.name, column.type_name));
+            let names = sheet
+                .version
+                .columns
+                .iter()
+                .take(MAX_NAMES)
+                .map(|column| format!("{} {}", column.name, column.type_name));
             card.insert("columns".to_owned(), names.collect());
             return Value::Object(card);
         }
@@ -126,7 +137,8 @@ impl Card {
 
     fn column(&self, col_idx: usize, detail: Detail) -> Value {
         let sheet = &self.profiled.sheet;
-        let (Some(column), Some(profile)) = (sheet.version.columns.get(col_idx), self.profiled.profiles.get(col_idx)) else {
+        let (Some(column), Some(profile)) = (sheet.version.columns.get(col_idx), self.profiled.profiles.get(col_idx))
+        else {
             return Value::Null;
         };
         let mut told = Map::new();

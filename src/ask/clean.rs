@@ -122,7 +122,9 @@ fn without_tags(text: &str) -> String {
 fn is_address(word: &str) -> bool {
     let word = word.to_lowercase();
     let schemes = ["javascript:", "data:text", "data:image", "data:application", "mailto:", "file:", "vbscript:"];
-    word.contains("://") || word.contains("www.") || word.contains("//") && word.contains('.')
+    word.contains("://")
+        || word.contains("www.")
+        || word.contains("//") && word.contains('.')
         || schemes.iter().any(|scheme| word.contains(scheme))
 }
 

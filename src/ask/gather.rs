@@ -89,8 +89,11 @@ pub(super) async fn gather(
 
 /// Verified answers whose questions have most words in common with this one.
 fn examples(verified: &[StoredAnswer], asked: &BTreeSet<String>) -> Vec<Value> {
-    let mut ranked: Vec<(usize, &StoredAnswer)> =
-        verified.iter().map(|it| (words(&it.question).intersection(asked).count(), it)).filter(|(n, _)| *n > 0).collect();
+    let mut ranked: Vec<(usize, &StoredAnswer)> = verified
+        .iter()
+        .map(|it| (words(&it.question).intersection(asked).count(), it))
+        .filter(|(n, _)| *n > 0)
+        .collect();
     ranked.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
     ranked
         .into_iter()
@@ -102,9 +105,10 @@ fn examples(verified: &[StoredAnswer], asked: &BTreeSet<String>) -> Vec<Value> {
 /// How many of the question's words are in a sheet's names and notes.
 fn likeness(asked: &BTreeSet<String>, sheet: &Sheet, notes: &[Note]) -> usize {
     let columns = sheet.version.columns.iter().map(|column| column.name.as_str());
-    let notes = notes.iter().filter(|note| note.sheet == sheet.name).flat_map(|note| {
-        note.synonyms.iter().map(String::as_str).chain([note.meaning.as_str(), note.column.as_str()])
-    });
+    let notes = notes
+        .iter()
+        .filter(|note| note.sheet == sheet.name)
+        .flat_map(|note| note.synonyms.iter().map(String::as_str).chain([note.meaning.as_str(), note.column.as_str()]));
     let own: BTreeSet<String> =
         columns.chain([sheet.name.as_str(), sheet.title.as_str()]).chain(notes).flat_map(words).collect();
     asked.iter().filter(|word| own.contains(*word)).count()

@@ -85,8 +85,10 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         let is_part_of_a_name = before.is_alphabetic() || before == '_' || before == '#';
         let digits: String = chars.get(start..idx).unwrap_or_default().iter().collect();
         let rest: String = chars.get(idx..(idx + 16).min(chars.len())).unwrap_or_default().iter().collect();
-        let begins_line = chars.get(..start).unwrap_or_default().iter().rev().take_while(|c| **c != '\n').all(|c| c.is_whitespace());
-        let is_list_mark = begins_line && rest.starts_with(['.', ')']) && rest.chars().nth(1).is_none_or(char::is_whitespace);
+        let begins_line =
+            chars.get(..start).unwrap_or_default().iter().rev().take_while(|c| **c != '\n').all(|c| c.is_whitespace());
+        let is_list_mark =
+            begins_line && rest.starts_with(['.', ')']) && rest.chars().nth(1).is_none_or(char::is_whitespace);
         let is_ordinal = ["st", "nd", "rd", "th"].iter().any(|ending| is_word(&rest, ending));
         if is_prose && (is_part_of_a_name || is_list_mark || is_ordinal) {
             continue;
@@ -95,7 +97,8 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         let exponent = exponent(&rest);
         let mut readings = Vec::new();
         for (value, tolerance) in readings_of(&digits) {
-            for factor in [Some(scale), (scale != 1.0).then_some(1.0), is_percent.then_some(0.01)].into_iter().flatten() {
+            for factor in [Some(scale), (scale != 1.0).then_some(1.0), is_percent.then_some(0.01)].into_iter().flatten()
+            {
                 let factor = factor * exponent;
                 readings.push(Reading { value: value * factor, tolerance: tolerance * factor });
             }
@@ -154,8 +157,12 @@ fn unit(rest: &str) -> (f64, bool) {
 /// The power of ten of `1.5e10`.
 fn exponent(rest: &str) -> f64 {
     let Some(power) = rest.strip_prefix(['e', 'E']) else { return 1.0 };
-    let digits: String =
-        power.chars().enumerate().take_while(|(i, c)| c.is_ascii_digit() || (*i == 0 && matches!(c, '+' | '-'))).map(|(_, c)| c).collect();
+    let digits: String = power
+        .chars()
+        .enumerate()
+        .take_while(|(i, c)| c.is_ascii_digit() || (*i == 0 && matches!(c, '+' | '-')))
+        .map(|(_, c)| c)
+        .collect();
     digits.parse::<i32>().map_or(1.0, |power| 10_f64.powi(power.clamp(-300, 300)))
 }
 
@@ -172,17 +179,41 @@ mod tests {
     #[test]
     fn numbers_of_an_answer_are_found_in_results_however_they_are_written() {
         let mut known = Known::default();
-        known.add(&json!({"rows": [["North", 1234567.891, "2024-03-05"], [0.4567, -12, "9007199254740993"], [17, 1e12]]}));
+        known.add(
+            &json!({"rows": [["North", 1234567.891, "2024-03-05"], [0.4567, -12, "9007199254740993"], [17, 1e12]]}),
+        );
         for answer in [
-            "1,234,567.89", "1234568", "1.234.567,891", "1.23 million", "$1.2M", "45.7%", "46 percent", "fell by 12",
-            "on 2024-03-05", "March 5, 2024", "17 rows", "1\u{a0}234\u{a0}568", "1. North\n2. South", "the 3rd quarter",
-            "Q4 and sheet_9", "1 trillion", "9007199254740993", "0.46", "#5", "none at all", "1.2346e6",
+            "1,234,567.89",
+            "1234568",
+            "1.234.567,891",
+            "1.23 million",
+            "$1.2M",
+            "45.7%",
+            "46 percent",
+            "fell by 12",
+            "on 2024-03-05",
+            "March 5, 2024",
+            "17 rows",
+            "1\u{a0}234\u{a0}568",
+            "1. North\n2. South",
+            "the 3rd quarter",
+            "Q4 and sheet_9",
+            "1 trillion",
+            "9007199254740993",
+            "0.46",
+            "#5",
+            "none at all",
+            "1.2346e6",
         ] {
             assert_eq!(known.missing(answer), [] as [String; 0], "{answer}");
         }
-        for (answer, expect) in
-            [("18 rows", "18"), ("1.24 million", "1.24"), ("46.5%", "46.5"), ("on 2023-03-05", "2023"), ("1,234,560", "1,234,560")]
-        {
+        for (answer, expect) in [
+            ("18 rows", "18"),
+            ("1.24 million", "1.24"),
+            ("46.5%", "46.5"),
+            ("on 2023-03-05", "2023"),
+            ("1,234,560", "1,234,560"),
+        ] {
             assert_eq!(known.missing(answer), [expect], "{answer}");
         }
     }

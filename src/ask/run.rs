@@ -1,6 +1,9 @@
 //! The loop: the model calls tools until it answers, asks back, or runs out of what it may use.
 
-use std::{collections::BTreeSet, sync::atomic::{AtomicBool, Ordering}};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use futures::future::join_all;
 use serde_json::{Map, Value, json};
@@ -57,9 +60,15 @@ pub(super) struct Run<'a> {
 /// How a question ended.
 pub(super) enum Ended {
     Finished(Box<Finished>),
-    Clarify { question: String, options: Vec<String> },
+    Clarify {
+        question: String,
+        options: Vec<String>,
+    },
     /// With the reason.
-    Partial { reason: String, sql: String },
+    Partial {
+        reason: String,
+        sql: String,
+    },
 }
 
 /// What one turn of the model led to.
@@ -171,7 +180,9 @@ impl<'a> Run<'a> {
         while !self.counter.fits(&request, self.asking.budgets.prompt) {
             let oldest = self.messages.iter_mut().find_map(|message| match message {
                 Message::Tool { reply, .. } if *reply != stub => Some(reply),
-                Message::Tool { .. } | Message::System { .. } | Message::User { .. } | Message::Assistant { .. } => None,
+                Message::Tool { .. } | Message::System { .. } | Message::User { .. } | Message::Assistant { .. } => {
+                    None
+                }
             })?;
             oldest.clone_from(&stub);
             request.messages.clone_from(&self.messages);
@@ -288,8 +299,10 @@ impl<'a> Run<'a> {
         if let Some(fields) = reply.as_object_mut()
             && let Some(Value::Array(findings)) = fields.remove("findings")
         {
-            let fresh: Vec<Value> =
-                findings.into_iter().filter(|it| self.told.insert(it.as_str().unwrap_or_default().to_owned())).collect();
+            let fresh: Vec<Value> = findings
+                .into_iter()
+                .filter(|it| self.told.insert(it.as_str().unwrap_or_default().to_owned()))
+                .collect();
             if !fresh.is_empty() {
                 fields.insert("findings".to_owned(), Value::from(fresh));
             }
@@ -319,9 +332,18 @@ impl<'a> Run<'a> {
                 return Err(Fault::new(Code::ModelFailed, words)
                     .hint("ask again, or use a model that can call tools; `query` works without one"));
             }
-            return Ok(Next::Ended(Ended::Partial { reason: "the model stopped answering".to_owned(), sql: self.last_sql() }));
+            return Ok(Next::Ended(Ended::Partial {
+                reason: "the model stopped answering".to_owned(),
+                sql: self.last_sql(),
+            }));
         }
-        let key = if is_cut { "cut" } else if text.is_empty() { "empty" } else { "text" };
+        let key = if is_cut {
+            "cut"
+        } else if text.is_empty() {
+            "empty"
+        } else {
+            "text"
+        };
         if !text.is_empty() {
             self.messages.push(Message::Assistant { text, calls: Vec::new() });
         }
@@ -398,7 +420,9 @@ impl<'a> Run<'a> {
 
 /// A call without what makes no difference to it: blanks, case of nothing, the semicolon at the end.
 fn normal(tool: &str, arguments: &str) -> String {
-    let Ok(Value::Object(mut args)) = serde_json::from_str::<Value>(arguments) else { return format!("{tool} {arguments}") };
+    let Ok(Value::Object(mut args)) = serde_json::from_str::<Value>(arguments) else {
+        return format!("{tool} {arguments}");
+    };
     let sql = args.get("sql").and_then(Value::as_str).unwrap_or_default();
     let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches([';', ' ']).to_owned();
     args.remove("max_rows");

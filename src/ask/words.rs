@@ -45,7 +45,21 @@ mod tests {
         assert!(version() > 0);
         assert!(system().starts_with("You answer"));
         assert_eq!(tools().len(), 2);
-        for name in ["data", "question", "empty", "text", "cut", "finish", "repeated", "together", "numbers", "findings", "no_sql", "arguments", "dropped"] {
+        for name in [
+            "data",
+            "question",
+            "empty",
+            "text",
+            "cut",
+            "finish",
+            "repeated",
+            "together",
+            "numbers",
+            "findings",
+            "no_sql",
+            "arguments",
+            "dropped",
+        ] {
             assert!(!reply(name).is_empty(), "{name}");
         }
     }

@@ -60,7 +60,10 @@ impl Catalog {
     pub fn put_answer(&self, user: UserId, new: &NewAnswer) -> Result<(), CatalogError> {
         let mut conn = self.casual();
         let tx = immediate(&mut conn)?;
-        tx.execute("UPDATE answers SET cache_key = NULL WHERE user_id = ?1 AND cache_key = ?2", (user.0, &new.cache_key))?;
+        tx.execute(
+            "UPDATE answers SET cache_key = NULL WHERE user_id = ?1 AND cache_key = ?2",
+            (user.0, &new.cache_key),
+        )?;
         tx.execute(
             "INSERT INTO answers (id, user_id, question, answer, sql, caveats, cache_key, digest, created_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -109,10 +112,9 @@ impl Catalog {
     /// Marks an answer as right, or takes the mark away; answers whether there is one.
     pub fn verify_answer(&self, user: UserId, id: &str, is_right: bool) -> Result<bool, CatalogError> {
         let at = is_right.then(now);
-        let n = self.durable().execute(
-            "UPDATE answers SET verified_at = ?3 WHERE user_id = ?1 AND id = ?2",
-            (user.0, id, at),
-        )?;
+        let n = self
+            .durable()
+            .execute("UPDATE answers SET verified_at = ?3 WHERE user_id = ?1 AND id = ?2", (user.0, id, at))?;
         Ok(n > 0)
     }
 

@@ -72,7 +72,9 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let mut answer = outcome?;
     let n_other = replaying.map(|it| it.n_other()).unwrap_or_default();
     if n_other > 0 {
-        answer.caveats.push(format!("{n_other} turns were asked otherwise than in the transcript: the sheets or Quire have changed"));
+        answer.caveats.push(format!(
+            "{n_other} turns were asked otherwise than in the transcript: the sheets or Quire have changed"
+        ));
     }
     if args.full || settings.json { print_json(&answer) } else { print(&answer) }
 }
@@ -83,7 +85,9 @@ fn show(event: Event<'_>) {
     // A standard error that is closed is no reason to stop.
     let _ = match event {
         Event::Turn { .. } => Ok(()),
-        Event::Text(text) => write!(err, "{}", text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>()),
+        Event::Text(text) => {
+            write!(err, "{}", text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>())
+        }
         Event::Call { tool, .. } => writeln!(err, "> {tool}"),
         Event::Called(step) => {
             let call = step.call.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -115,7 +119,11 @@ fn print(answer: &Answer) -> Result<(), Fault> {
     answer.caveats.iter().for_each(|caveat| out.extend(["\nNote: ", caveat]));
     print_line(&out)?;
     let mut err = std::io::stderr().lock();
-    let source = if answer.cached { "remembered".to_owned() } else { format!("{} + {} tokens", answer.tokens.prompt, answer.tokens.completion) };
+    let source = if answer.cached {
+        "remembered".to_owned()
+    } else {
+        format!("{} + {} tokens", answer.tokens.prompt, answer.tokens.completion)
+    };
     let cost = answer.cost.map(|cost| format!(", cost {cost:.4}")).unwrap_or_default();
     // The same as above.
     let _ = writeln!(err, "[{}, {source}{cost}, {} ms; answer {}]", answer.model, answer.milliseconds, answer.id);
@@ -135,9 +143,15 @@ fn text(table: &Table) -> String {
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_cell).collect::<String>()
     };
     let head: Vec<String> = table.columns.iter().map(|column| cell(&column.name.as_str().into())).collect();
-    let rows = table.rows.iter().take(N_SHOWN).filter_map(|row| serde_json::from_str::<Vec<serde_json::Value>>(row.get()).ok());
+    let rows = table
+        .rows
+        .iter()
+        .take(N_SHOWN)
+        .filter_map(|row| serde_json::from_str::<Vec<serde_json::Value>>(row.get()).ok());
     let lines: Vec<Vec<String>> = std::iter::once(head).chain(rows.map(|row| row.iter().map(cell).collect())).collect();
-    let width = |col_idx: usize| lines.iter().filter_map(|line| line.get(col_idx)).map(|it| it.chars().count()).max().unwrap_or_default();
+    let width = |col_idx: usize| {
+        lines.iter().filter_map(|line| line.get(col_idx)).map(|it| it.chars().count()).max().unwrap_or_default()
+    };
     let widths: Vec<usize> = (0..table.columns.len()).map(width).collect();
     let padded = |line: &Vec<String>| {
         let cells = line.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));

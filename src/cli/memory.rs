@@ -3,11 +3,7 @@
 use serde_json::json;
 
 use super::{config::Settings, terminal::print_json};
-use crate::{
-    catalog::Note,
-    fault::Fault,
-    name::SheetName,
-};
+use crate::{catalog::Note, fault::Fault, name::SheetName};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

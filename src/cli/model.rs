@@ -20,7 +20,9 @@ const OPENAI: &str = "https://api.openai.com/v1";
 
 /// Everything about the model, but its keys: `QUIRE_LLM_API_KEY` and `QUIRE_LLM_HEADERS`.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Language model of `ask` (its key: QUIRE_LLM_API_KEY; headers as JSON: QUIRE_LLM_HEADERS)")]
+#[command(
+    next_help_heading = "Language model of `ask` (its key: QUIRE_LLM_API_KEY; headers as JSON: QUIRE_LLM_HEADERS)"
+)]
 pub struct ModelArgs {
     /// The model's name; without one `ask` is off
     #[arg(long, global = true, value_name = "NAME", env = "QUIRE_LLM_MODEL", hide_env_values = true)]
@@ -107,8 +109,11 @@ impl ModelArgs {
         let key = self.key()?;
         let Some(model) = self.llm_model.clone().filter(|model| !model.trim().is_empty()) else { return Ok(None) };
         if !matches!(self.llm_base_url.scheme(), "http" | "https") {
-            return Err(Fault::new(Code::InvalidArguments, format!("`{}` can't be the model's address", self.llm_base_url))
-                .hint("give an address such as http://localhost:11434/v1"));
+            return Err(Fault::new(
+                Code::InvalidArguments,
+                format!("`{}` can't be the model's address", self.llm_base_url),
+            )
+            .hint("give an address such as http://localhost:11434/v1"));
         }
         if key.is_none() && self.llm_base_url.as_str().trim_end_matches('/') == OPENAI {
             return Ok(None);
@@ -156,7 +161,10 @@ fn headers() -> Result<Vec<(String, Secret)>, Fault> {
 }
 
 fn variable(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "this is where the environment is read; clap would make an argument of it")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is where the environment is read; clap would make an argument of it"
+    )]
     let value = std::env::var(name).ok();
     value.filter(|value| !value.trim().is_empty())
 }

@@ -87,7 +87,8 @@ const VOLATILE: &[&str] = &[
     "uuidv7",
 ];
 /// Aggregates that change when rows are repeated.
-const COUNTING: &[&str] = &["sum", "avg", "mean", "count", "count_star", "fsum", "kahan_sum", "favg", "sum_no_overflow"];
+const COUNTING: &[&str] =
+    &["sum", "avg", "mean", "count", "count_star", "fsum", "kahan_sum", "favg", "sum_no_overflow"];
 
 impl Engine {
     /// Checks and binds a user's SQL, and reads its outline. Nothing runs. An explanation of a SELECT has none.

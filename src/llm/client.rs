@@ -107,8 +107,8 @@ impl OpenAi {
         if let Some(error) = wire::error(&answer) {
             return Err(self.said(status, &error, None));
         }
-        let turn = wire::turn(&answer)
-            .ok_or_else(|| transient("the model's server answered without a message".to_owned()))?;
+        let turn =
+            wire::turn(&answer).ok_or_else(|| transient("the model's server answered without a message".to_owned()))?;
         if !turn.text.is_empty() {
             on_text(&turn.text);
         }
@@ -195,9 +195,9 @@ impl OpenAi {
     fn learned(&self, error: &ServerError, request: &Request) -> bool {
         let known: Vec<&str> = self.refused().iter().copied().collect();
         let body = wire::body("", request, self.settings.streams, &[]);
-        let named = wire::OPTIONAL.iter().find(|name| {
-            error.message.contains(**name) && body.get(**name).is_some() && !known.contains(*name)
-        });
+        let named = wire::OPTIONAL
+            .iter()
+            .find(|name| error.message.contains(**name) && body.get(**name).is_some() && !known.contains(*name));
         named.is_some_and(|name| self.refused().insert(name))
     }
 
@@ -284,7 +284,11 @@ impl OpenAi {
     fn silent(&self) -> Failed {
         let seconds = self.settings.patience.as_secs_f64();
         let fault = Fault::new(Code::TimedOut, format!("the model's server was silent for {seconds} s"));
-        Failed { fault: fault.hint("ask again, or start Quire with a higher `--llm-patience`"), again: true, wait: None }
+        Failed {
+            fault: fault.hint("ask again, or start Quire with a higher `--llm-patience`"),
+            again: true,
+            wait: None,
+        }
     }
 
     fn too_slow(&self) -> Fault {
@@ -320,7 +324,8 @@ fn last(fault: Fault) -> Failed {
 }
 
 fn too_long() -> Fault {
-    Fault::new(Code::ModelFailed, format!("the model's answer is over {MAX_ANSWER} bytes")).hint("ask a simpler question")
+    Fault::new(Code::ModelFailed, format!("the model's answer is over {MAX_ANSWER} bytes"))
+        .hint("ask a simpler question")
 }
 
 /// An error with what caused it, without the address, which may hold a key.

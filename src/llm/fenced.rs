@@ -88,7 +88,8 @@ mod tests {
             let sql = found.first().map(|call| serde_json::from_str::<Value>(&call.arguments).unwrap());
             assert_eq!(sql.map(|it| it["sql"].clone()), Some("select 1".into()), "{text}");
         }
-        for text in ["the answer is 42", "```sql\nselect 1\n```", r#"{"name": "delete_sheet", "arguments": {}}"#, "{}"] {
+        for text in ["the answer is 42", "```sql\nselect 1\n```", r#"{"name": "delete_sheet", "arguments": {}}"#, "{}"]
+        {
             assert_eq!(calls(text, &["query"]), [], "{text}");
         }
     }

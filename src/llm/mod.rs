@@ -50,11 +50,22 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Message {
-    System { text: String },
-    User { text: String },
-    Assistant { text: String, calls: Vec<ToolCall> },
+    System {
+        text: String,
+    },
+    User {
+        text: String,
+    },
+    Assistant {
+        text: String,
+        calls: Vec<ToolCall>,
+    },
     /// What a tool answered, as JSON.
-    Tool { call_id: String, name: String, reply: String },
+    Tool {
+        call_id: String,
+        name: String,
+        reply: String,
+    },
 }
 
 /// A tool call as the model wrote it: its arguments may be no JSON.

@@ -50,7 +50,7 @@ impl Counter {
         if ours > 0 && usage.prompt > 0 {
             // A count that is far off is of something else, such as only what was not in the server's cache.
             let thousandths = usage.prompt.saturating_mul(1_000) / ours;
-            self.correction.store(thousandths.clamp(500, 3_000), Ordering::Relaxed);
+            self.correction.store(thousandths.clamp(700, 3_000), Ordering::Relaxed);
         }
     }
 

@@ -72,11 +72,11 @@ pub fn phrases(question: &str, n_words: usize) -> Vec<String> {
 
 /// Words of questions that name no value.
 const FILLER: &[&str] = &[
-    "a", "about", "all", "an", "and", "any", "are", "as", "at", "average", "between", "by", "can", "count", "did", "do",
-    "does", "each", "every", "find", "for", "from", "get", "give", "had", "has", "have", "highest", "how", "in", "is",
-    "it", "list", "lowest", "many", "me", "more", "most", "much", "number", "of", "on", "or", "over", "per", "show",
-    "sum", "than", "that", "the", "their", "there", "these", "this", "to", "top", "total", "was", "were", "what",
-    "when", "where", "which", "who", "with",
+    "a", "about", "all", "an", "and", "any", "are", "as", "at", "average", "between", "by", "can", "count", "did",
+    "do", "does", "each", "every", "find", "for", "from", "get", "give", "had", "has", "have", "highest", "how", "in",
+    "is", "it", "list", "lowest", "many", "me", "more", "most", "much", "number", "of", "on", "or", "over", "per",
+    "show", "sum", "than", "that", "the", "their", "there", "these", "this", "to", "top", "total", "was", "were",
+    "what", "when", "where", "which", "who", "with",
 ];
 
 /// Looks the phrases up. Values that are the same but for case come first.
@@ -104,7 +104,8 @@ pub fn run(engine: &mut Engine, search: &Search) -> Result<Vec<Hint>, Fault> {
         } else {
             format!("SELECT f AS p, v, 0 AS n FROM ({values}) WHERE f IN ({list})")
         };
-        let rows = engine.answers(&format!("SELECT p, v, n FROM ({matches}) ORDER BY n, length(p) DESC, p, v LIMIT {MAX_HINTS}"))?;
+        let rows = engine
+            .answers(&format!("SELECT p, v, n FROM ({matches}) ORDER BY n, length(p) DESC, p, v LIMIT {MAX_HINTS}"))?;
         for row in rows {
             if let [words, value, n_edits] = row.as_slice() {
                 hints.push(Hint {

@@ -52,7 +52,9 @@ pub fn may_fit(left: &End, right: &End) -> bool {
     let same_name = left.column.eq_ignore_ascii_case(&right.column);
     // Numbers overlap by chance: they need a name in common, or that one of them is a key.
     let is_text = left.type_name == "VARCHAR";
-    let words = |name: &str| name.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<BTreeSet<_>>();
+    let words = |name: &str| {
+        name.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<BTreeSet<_>>()
+    };
     let shares_a_word = words(&left.column).intersection(&words(&right.column)).any(|word| word.chars().count() > 1);
     kind(&left.type_name) == kind(&right.type_name)
         && kind(&left.type_name).is_some()
@@ -90,8 +92,11 @@ fn kind(type_name: &str) -> Option<&'static str> {
 pub fn run(engine: &mut Engine, pairs: &[Pair]) -> Result<Vec<Overlap>, Fault> {
     let mut found = Vec::new();
     for pair in pairs {
-        let (few, many) =
-            if pair.left.n_distinct <= pair.right.n_distinct { (&pair.left, &pair.right) } else { (&pair.right, &pair.left) };
+        let (few, many) = if pair.left.n_distinct <= pair.right.n_distinct {
+            (&pair.left, &pair.right)
+        } else {
+            (&pair.right, &pair.left)
+        };
         let (a, b) = (ColumnName(&few.column).quoted(), ColumnName(&many.column).quoted());
         let answers = engine.answers(&format!(
             "WITH _few AS MATERIALIZED (SELECT DISTINCT {a} AS v FROM {} WHERE {a} IS NOT NULL LIMIT {N_LOOKED_FOR}) \

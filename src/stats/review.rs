@@ -74,7 +74,8 @@ impl Sheets {
 
     /// The column meant; none where that is not clear.
     fn find(&self, wanted: &ColumnRef) -> Option<Found<'_>> {
-        let mut found = self.all(&wanted.column).filter(|it| wanted.table.as_ref().is_none_or(|table| it.alias == table));
+        let mut found =
+            self.all(&wanted.column).filter(|it| wanted.table.as_ref().is_none_or(|table| it.alias == table));
         let first = found.next()?;
         if found.next().is_none() { Some(first) } else { None }
     }
@@ -114,8 +115,10 @@ fn unheld(engine: &mut Engine, sheets: &Sheets, filter: &Filter) -> Result<Optio
          ORDER BY lower(trim(v)) = {wanted} DESC, contains(lower(v), {wanted}) DESC, \
          jaro_winkler_similarity(lower(v), {wanted}) DESC, v LIMIT 3"
     ))?;
-    let near: Vec<String> = near.into_iter().flatten().filter_map(|it| it.as_str().map(|it| format!("{it:?}"))).collect();
-    let held = if near.is_empty() { "it holds no values".to_owned() } else { format!("the nearest are {}", near.join(", ")) };
+    let near: Vec<String> =
+        near.into_iter().flatten().filter_map(|it| it.as_str().map(|it| format!("{it:?}"))).collect();
+    let held =
+        if near.is_empty() { "it holds no values".to_owned() } else { format!("the nearest are {}", near.join(", ")) };
     let name = &found.column.name;
     Ok(Some(format!("`{}`.`{name}` holds no value like {:?}; {held}", found.sheet, filter.literal)))
 }
@@ -130,7 +133,12 @@ fn multiplied(engine: &mut Engine, sheets: &Sheets, block: &Block) -> Result<Vec
         let named = keys.iter().map(|(a, b)| format!("`{}`.`{a}` = `{}`.`{b}`", left.1, right.1));
         let named = named.collect::<Vec<_>>().join(" AND ");
         let sums = |alias: &str| {
-            block.summed.iter().filter_map(|it| sheets.find(it)).find(|it| it.alias == alias).map(|it| it.column.name.clone())
+            block
+                .summed
+                .iter()
+                .filter_map(|it| sheets.find(it))
+                .find(|it| it.alias == alias)
+                .map(|it| it.column.name.clone())
         };
         let repeated = match (n_left > 1, n_right > 1) {
             (true, true) => {

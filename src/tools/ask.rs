@@ -41,8 +41,7 @@ impl Tool for Ask {
                 (call.context.progress)(share, &words);
             }
         };
-        let mut answer =
-            asking.ask(call.registry, call.workspace, &args.question, &progress, &call.context).await?;
+        let mut answer = asking.ask(call.registry, call.workspace, &args.question, &progress, &call.context).await?;
         answer.fit(call.max_bytes);
         Ok(answer)
     }
@@ -51,7 +50,9 @@ impl Tool for Ask {
 /// How far an event says that the question is, and in what words; pieces of text say nothing of that.
 fn progress(event: Event<'_>) -> Option<(f64, String)> {
     match event {
-        Event::Turn { n, of } => Some((f64::from(n.saturating_sub(1)) / f64::from(of), format!("step {n} of at most {of}"))),
+        Event::Turn { n, of } => {
+            Some((f64::from(n.saturating_sub(1)) / f64::from(of), format!("step {n} of at most {of}")))
+        }
         Event::Call { n, of, tool, .. } => Some(((f64::from(n) - 0.5) / f64::from(of), format!("step {n}: {tool}"))),
         Event::Text(_) | Event::Called(_) => None,
     }

@@ -42,7 +42,8 @@ impl Workspace {
     /// Marks an answer as right, so that it is an example for later questions; or takes the mark away.
     pub async fn verify_answer(&self, id: &str, is_right: bool) -> Result<(), Fault> {
         let wanted = id.to_owned();
-        let found = self.blocking(move |inner| Ok(inner.house.catalog.verify_answer(inner.user.id, &wanted, is_right)?));
+        let found =
+            self.blocking(move |inner| Ok(inner.house.catalog.verify_answer(inner.user.id, &wanted, is_right)?));
         if found.await? { Ok(()) } else { Err(no_answer(id)) }
     }
 
@@ -137,5 +138,6 @@ fn today() -> String {
 }
 
 fn no_answer(id: &str) -> Fault {
-    Fault::new(Code::NotFound, format!("there is no answer `{id}`")).hint("`quire memory` lists the answers that are kept")
+    Fault::new(Code::NotFound, format!("there is no answer `{id}`"))
+        .hint("`quire memory` lists the answers that are kept")
 }

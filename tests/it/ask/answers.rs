@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{SALES, TOTAL, bench, plain};
 use crate::harness::{
     at, code_of,
-    model::{Model, answer, calls, query, text},
+    model::{Desk, Model, answer, calls, query, text},
 };
 
 const QUESTION: &str = "What did each region sell?";
@@ -14,8 +14,8 @@ const QUESTION: &str = "What did each region sell?";
 fn the_terminal_gets_steps_while_it_works_and_the_answer_with_its_evidence() {
     let bench = bench();
     let model = Model::of(plain());
-    let mut command = bench.with_model(&model, &["ask", QUESTION, "--open"]);
-    let ended = bench.ended(command.arg(bench.path("sales.csv")));
+    let mut command = bench.with_model(&model, &["ask", QUESTION]);
+    let ended = bench.ended(command.arg("--open").arg(bench.path("sales.csv")));
     let expect = format!(
         "North sold 30.75 and South 5.00.\n\nregion  total\nNorth   30.75\nSouth   5.0\n\nSQL: {TOTAL}\nSheets: sales v1\n"
     );
@@ -25,7 +25,12 @@ fn the_terminal_gets_steps_while_it_works_and_the_answer_with_its_evidence() {
 }
 
 /// Asks twice, `between` in between; whether the second answer was remembered.
-fn is_remembered(replies: Vec<crate::harness::model::Reply>, second: &str, between: impl Fn(&crate::harness::Bench), flags: &[&str]) -> bool {
+fn is_remembered(
+    replies: Vec<crate::harness::model::Reply>,
+    second: &str,
+    between: impl Fn(&crate::harness::Bench),
+    flags: &[&str],
+) -> bool {
     let bench = bench();
     let n_replies = replies.len();
     let model = Model::start(move |n, _| replies[n % n_replies].clone());
@@ -55,7 +60,12 @@ fn the_same_question_over_the_same_data_is_answered_again_without_the_model() {
 #[test]
 fn another_question_other_data_another_model_or_other_settings_are_answered_anew() {
     assert!(!is_remembered(plain(), "What did each region sell in all?", |_| (), &[]));
-    assert!(!is_remembered(plain(), QUESTION, |bench| bench.write("sales.csv", SALES.replace("Tea,5.00", "Tea,5.10")), &[]));
+    assert!(!is_remembered(
+        plain(),
+        QUESTION,
+        |bench| bench.write("sales.csv", SALES.replace("Tea,5.00", "Tea,5.10")),
+        &[]
+    ));
     assert!(!is_remembered(plain(), QUESTION, |bench| bench.write("more.csv", "a\n1\n"), &[]));
     assert!(!is_remembered(plain(), QUESTION, |_| (), &["--llm-model", "other"]));
     assert!(!is_remembered(plain(), QUESTION, |_| (), &["--ask-steps", "9"]));
@@ -69,6 +79,8 @@ fn another_question_other_data_another_model_or_other_settings_are_answered_anew
 #[test]
 fn what_may_differ_next_time_is_never_remembered() {
     let one = |sql: &str| vec![query(sql), answer("So it is.", sql)];
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
     for (what, replies) in [
         ("the day", one("select count(*) from sales where day < current_date")),
         ("the time", one("select count(*) from sales where day < now()")),
@@ -78,11 +90,17 @@ fn what_may_differ_next_time_is_never_remembered() {
         ("a question back", vec![calls(&[("clarify", json!({"question": "Which?", "options": []}))])]),
         ("an invention", vec![query(TOTAL), answer("It is 99.", TOTAL), answer("It is 99.", TOTAL)]),
         ("no SQL", vec![answer("The sheets do not say.", "")]),
-        ("a failure", vec![text(""), text(""), text("")]),
+        ("a failure", vec![text("")]),
         ("a partial answer", vec![query(TOTAL), query(TOTAL), answer("North sold 30.75.", TOTAL)]),
     ] {
-        assert!(!is_remembered(replies, QUESTION, |_| (), &[]), "{what}");
+        let (first, _) = desk.ask(what, replies.clone());
+        let (again, requests) = desk.ask(what, replies);
+        assert_eq!(code_of(&first), code_of(&again), "{what}");
+        assert!(!requests.is_empty() && again.is_ok_and(|it| it["cached"] == false) == (what != "a failure"), "{what}");
     }
+    let (_, first) = desk.ask("anything else", plain());
+    let (again, requests) = desk.ask("anything else", plain());
+    assert_eq!((first.len(), requests.len(), at(&again.unwrap(), "/cached")), (2, 0, &json!(true)));
 }
 
 #[test]
@@ -102,7 +120,8 @@ fn a_question_can_be_replayed_from_its_transcript_without_a_model() {
     for pointer in ["/status", "/answer", "/sql", "/table", "/sheets", "/caveats", "/model", "/tokens"] {
         assert_eq!(at(&told, pointer), at(&played, pointer), "{pointer}");
     }
-    let calls = |answer: &Value| answer["steps"].as_array().unwrap().iter().map(|it| it["call"].clone()).collect::<Vec<_>>();
+    let calls =
+        |answer: &Value| answer["steps"].as_array().unwrap().iter().map(|it| it["call"].clone()).collect::<Vec<_>>();
     assert_eq!(calls(&told), calls(&played));
 
     // The data is read again: it may have changed since.
@@ -130,7 +149,10 @@ fn a_users_tokens_of_the_day_run_out() {
     let flags = ["--ask-daily-tokens", "220", "--ask-no-cache"];
     assert_eq!(code_of(&bench.ask(&model, QUESTION, &flags)), "ok");
     let fault = bench.ask(&model, QUESTION, &flags).unwrap_err();
-    assert_eq!([at(&fault, "/code"), at(&fault, "/message")], ["quota_exceeded", "220 tokens are spent of the day's 220"]);
+    assert_eq!(
+        [at(&fault, "/code"), at(&fault, "/message")],
+        ["quota_exceeded", "220 tokens are spent of the day's 220"]
+    );
     assert_eq!(model.requests().len(), 2);
 }
 

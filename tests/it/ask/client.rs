@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{TOTAL, bench, plain};
 use crate::harness::{
     at,
-    model::{KEY, Model, Reply, answer, calls, delta, error, finish, query, stream, text},
+    model::{Desk, KEY, Model, Reply, answer, calls, delta, error, finish, query, stream, text},
 };
 
 /// The outcome of a question whose first request gets `first`, and which goes well from then on.
@@ -15,13 +15,6 @@ fn after(first: Reply, flags: &[&str]) -> (Result<Value, Value>, usize) {
     let model = Model::start(move |n, _| if n == 0 { first.clone() } else { plain()[(n - 1).min(1)].clone() });
     let outcome = bench().ask(&model, "What did each region sell?", flags);
     (outcome, model.requests().len())
-}
-
-#[track_caller]
-fn recovers(first: Reply, flags: &[&str]) {
-    let (outcome, n_requests) = after(first, flags);
-    assert_eq!(at(&outcome.unwrap(), "/answer"), "North sold 30.75 and South 5.00.");
-    assert_eq!(n_requests, 3);
 }
 
 #[track_caller]
@@ -39,18 +32,27 @@ fn a_request_carries_the_key_the_organisation_and_the_headers_and_the_worker_see
     let bench = bench();
     for stream in ["true", "false"] {
         let model = Model::of(plain());
-        let mut command = bench.with_model(&model, &["ask", "What did each region sell?", "--json", "--llm-stream", stream]);
+        let mut command =
+            bench.with_model(&model, &["ask", "What did each region sell?", "--json", "--llm-stream", stream]);
         command.env("QUIRE_LLM_ORGANIZATION", "org-1").env("QUIRE_LLM_HEADERS", r#"{"X-Title": "a secret too"}"#);
         command.args(["--ask-no-cache", "--log", "debug"]).arg("--open").arg(bench.path("sales.csv"));
         let ended = bench.ended(&mut command);
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         assert!(!(ended.out + &ended.err).contains(KEY));
         let head = model.heads()[0].to_lowercase();
-        for line in [format!("authorization: bearer {KEY}").as_str(), "openai-organization: org-1", "x-title: a secret too", "post /v1/chat/completions http/1.1"] {
+        for line in [
+            format!("authorization: bearer {KEY}").as_str(),
+            "openai-organization: org-1",
+            "x-title: a secret too",
+            "post /v1/chat/completions http/1.1",
+        ] {
             assert!(head.contains(line), "{line} in {head}");
         }
         let request = &model.requests()[0];
-        assert_eq!([&request["model"], &request["stream"]], [&json!("scripted"), &json!((stream == "true").then_some(true))]);
+        assert_eq!(
+            [&request["model"], &request["stream"]],
+            [&json!("scripted"), &json!((stream == "true").then_some(true))]
+        );
         assert_eq!(at(request, "/messages/0/role"), "system");
     }
 }
@@ -69,24 +71,38 @@ fn the_key_may_lie_in_a_file_and_never_in_an_argument() {
 #[test]
 fn calls_are_put_together_from_interleaved_pieces_cut_inside_a_character() {
     let (one, two) = (r#"{"sql":"select 'Ωμέγα' as x"}"#, r#"{"sql":"select 2 as y"}"#);
-    let piece = |index: u64, text: &str| delta(json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]}));
+    let piece =
+        |index: u64, text: &str| delta(json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]}));
     let named = |index: u64, id: &str| {
-        delta(json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": {"name": "query", "arguments": ""}}]}))
+        delta(
+            json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": {"name": "query", "arguments": ""}}]}),
+        )
     };
     let (a, b) = one.split_at(16);
-    let chunks = [named(0, "a"), named(1, "b"), piece(1, &two[..9]), piece(0, a), piece(1, &two[9..]), piece(0, b), finish("tool_calls")];
+    let chunks = [
+        named(0, "a"),
+        named(1, "b"),
+        piece(1, &two[..9]),
+        piece(0, a),
+        piece(1, &two[9..]),
+        piece(0, b),
+        finish("tool_calls"),
+    ];
     let Reply::Raw { pieces, .. } = stream(&chunks, false) else { panic!() };
     // Every byte by itself.
     let pieces = pieces.concat().chunks(1).map(<[u8]>::to_vec).collect();
     let model = Model::of(vec![Reply::Raw { pieces, is_cut: false }, answer("Both.", "select 'Ωμέγα' as x")]);
     let reply = bench().ask(&model, "What?", &[]).unwrap();
-    let steps: Vec<&str> = reply["steps"].as_array().unwrap().iter().map(|step| step["call"].as_str().unwrap()).collect();
+    let steps: Vec<&str> =
+        reply["steps"].as_array().unwrap().iter().map(|step| step["call"].as_str().unwrap()).collect();
     assert_eq!(steps, ["select 'Ωμέγα' as x", "select 2 as y"]);
     assert_eq!(at(&reply, "/table/rows"), &json!([["Ωμέγα"]]));
 }
 
 #[test]
 fn streams_of_other_servers_are_understood() {
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
     let call = |piece: Value| delta(json!({"tool_calls": [piece]}));
     let args = json!({"sql": TOTAL});
     for chunks in [
@@ -98,18 +114,24 @@ fn streams_of_other_servers_are_understood() {
             call(json!({"id": "1", "function": {"name": "query", "arguments": format!("{}}}", json!(TOTAL))}})),
         ],
         // One chunk that is a whole message; fields of its own.
-        vec![json!({"choices": [{"message": {"tool_calls": [{"function": {"name": "query", "arguments": args.to_string()}}], "thinking": 1}}], "x": {}})],
+        vec![
+            json!({"choices": [{"message": {"tool_calls": [{"function": {"name": "query", "arguments": args.to_string()}}], "thinking": 1}}], "x": {}}),
+        ],
         // Comments of a proxy, and an empty list of choices first.
-        vec![json!({"choices": []}), call(json!({"index": 0, "id": null, "function": {"name": "query", "arguments": args.to_string()}}))],
+        vec![
+            json!({"choices": []}),
+            call(json!({"index": 0, "id": null, "function": {"name": "query", "arguments": args.to_string()}})),
+        ],
     ] {
-        let model = Model::of(vec![stream(&chunks, false), answer("North sold 30.75.", TOTAL)]);
-        let reply = bench().ask(&model, "What?", &[]).unwrap();
+        let (reply, _) = desk.answer(vec![stream(&chunks, false), answer("North sold 30.75.", TOTAL)]);
         assert_eq!(at(&reply, "/steps/0/call"), TOTAL, "{chunks:?}");
     }
 }
 
 #[test]
 fn whole_answers_of_other_servers_are_understood() {
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
     let args = json!({"sql": TOTAL});
     for message in [
         json!({"tool_calls": [{"function": {"name": "query", "arguments": args}}]}),
@@ -120,8 +142,7 @@ fn whole_answers_of_other_servers_are_understood() {
     ] {
         let body = json!({"choices": [{"message": message}]}).to_string();
         let json_type = vec![("content-type".to_owned(), "application/json; charset=utf-8".to_owned())];
-        let model = Model::of(vec![Reply::Status(200, json_type, body), answer("North sold 30.75.", TOTAL)]);
-        let reply = bench().ask(&model, "What?", &[]).unwrap();
+        let (reply, _) = desk.answer(vec![Reply::Status(200, json_type, body), answer("North sold 30.75.", TOTAL)]);
         assert_eq!(at(&reply, "/steps/0/call"), TOTAL, "{message}");
     }
 }
@@ -129,6 +150,8 @@ fn whole_answers_of_other_servers_are_understood() {
 #[test]
 fn what_passes_is_tried_again() {
     let soon = httpdate(Duration::ZERO);
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &["--llm-patience", "2"]);
     for first in [
         error(408, &[], "", "slow"),
         error(409, &[], "", "conflict"),
@@ -141,17 +164,27 @@ fn what_passes_is_tried_again() {
         Reply::Status(200, Vec::new(), "{}".to_owned()),
         Reply::Raw { pieces: vec![b"data: {\"choi\n\n".to_vec()], is_cut: false },
         stream(&[delta(json!({"role": "assistant"}))], true),
-        stream(&[delta(json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "query", "arguments": "{\"s"}}]}))], true),
+        stream(
+            &[delta(
+                json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "query", "arguments": "{\"s"}}]}),
+            )],
+            true,
+        ),
         stream(&[json!({"error": {"message": "overloaded", "code": 529}})], false),
+        Reply::Silence,
     ] {
-        recovers(first, &[]);
+        let (reply, requests) = desk.answer([vec![first], plain()].concat());
+        assert_eq!(at(&reply, "/answer"), "North sold 30.75 and South 5.00.");
+        assert_eq!(requests.len(), 3);
     }
-    recovers(Reply::Silence, &["--llm-patience", "0.2"]);
 }
 
 fn httpdate(from_now: Duration) -> String {
     let seconds = (SystemTime::now() + from_now).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    chrono::DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0).unwrap().format("%a, %d %b %Y %H:%M:%S GMT").to_string()
+    chrono::DateTime::from_timestamp(i64::try_from(seconds).unwrap(), 0)
+        .unwrap()
+        .format("%a, %d %b %Y %H:%M:%S GMT")
+        .to_string()
 }
 
 #[test]
@@ -160,7 +193,12 @@ fn what_does_not_pass_is_not_tried_again() {
     fails(error(401, &[], "invalid_api_key", &format!("Incorrect key {KEY}")), &[], "model_failed", "[key]");
     fails(error(404, &[], "model_not_found", "no such model"), &[], "model_failed", "no such model");
     fails(error(400, &[], "", "messages are wrong"), &[], "model_failed", "messages are wrong");
-    fails(Reply::Status(302, vec![("location".to_owned(), "http://127.0.0.1:1/".to_owned())], String::new()), &[], "model_failed", "302");
+    fails(
+        Reply::Status(302, vec![("location".to_owned(), "http://127.0.0.1:1/".to_owned())], String::new()),
+        &[],
+        "model_failed",
+        "302",
+    );
     // A wait that there is no time for is not begun.
     fails(error(429, &[("retry-after", "20")], "", "slow down"), &["--llm-timeout", "5"], "rate_limited", "slow down");
     fails(Reply::Silence, &["--llm-timeout", "0.3"], "timed_out", "longer than there was time");

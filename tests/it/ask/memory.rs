@@ -32,7 +32,8 @@ fn a_verified_answer_is_an_example_for_later_questions_until_it_is_forgotten() {
     assert_eq!(at(&listed, "/answers/0/id"), id.as_str());
     assert_eq!(at(&listed, "/answers/0/question"), "What did each region sell?");
     bench.ask(&model, "Which region sold most?", &[]).unwrap();
-    let example = json!([{"question": "What did each region sell?", "sql": TOTAL, "answer": "North sold 30.75 and South 5.00."}]);
+    let example =
+        json!([{"question": "What did each region sell?", "sql": TOTAL, "answer": "North sold 30.75 and South 5.00."}]);
     assert_eq!(told(&model)["verified_examples"], example);
     bench.ask(&model, "How about something else entirely?", &[]).unwrap();
     assert_eq!(told(&model).get("verified_examples"), None, "nothing in common");
@@ -51,7 +52,22 @@ fn notes_on_sheets_and_columns_are_told_and_can_be_changed_and_taken_away() {
     let model = Model::start(|n, _| plain()[n % 2].clone());
     bench.ask(&model, "x1?", &[]).unwrap();
     memory(&bench, &["note", "sales", "--meaning", "till receipts"]);
-    memory(&bench, &["note", "sales", "AMOUNT", "--meaning", "net", "--unit", "EUR", "--synonym", "turnover", "--synonym", "revenue"]);
+    memory(
+        &bench,
+        &[
+            "note",
+            "sales",
+            "AMOUNT",
+            "--meaning",
+            "net",
+            "--unit",
+            "EUR",
+            "--synonym",
+            "turnover",
+            "--synonym",
+            "revenue",
+        ],
+    );
     let note = json!([
         {"sheet": "sales", "meaning": "till receipts"},
         {"sheet": "sales", "column": "amount", "meaning": "net", "unit": "EUR", "synonyms": ["turnover", "revenue"]},
@@ -61,7 +77,10 @@ fn notes_on_sheets_and_columns_are_told_and_can_be_changed_and_taken_away() {
     let sheet = at(&told(&model), "/sheets/0").clone();
     assert_eq!(at(&sheet, "/meaning"), "till receipts");
     let amount = at(&sheet, "/columns/2");
-    assert_eq!([&amount["meaning"], &amount["unit"], &amount["synonyms"]], [&json!("net"), &json!("EUR"), &json!(["turnover", "revenue"])]);
+    assert_eq!(
+        [&amount["meaning"], &amount["unit"], &amount["synonyms"]],
+        [&json!("net"), &json!("EUR"), &json!(["turnover", "revenue"])]
+    );
 
     memory(&bench, &["note", "sales", "amount", "--unit", "USD"]);
     memory(&bench, &["note", "sales"]);

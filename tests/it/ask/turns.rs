@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{SALES, TOTAL, bench, plain};
 use crate::harness::{
     Bench, at,
-    model::{Model, Reply, answer, calls, query, stream, text, delta, finish},
+    model::{Desk, Model, Reply, answer, calls, delta, finish, query, stream, text, told},
 };
 
 #[track_caller]
@@ -21,15 +21,25 @@ fn the_model_reads_only() {
     let model = Model::of(plain());
     bench().ask(&model, "What?", &[]).unwrap();
     let tools = at(&model.requests()[0], "/tools").clone();
-    let names: Vec<&str> = tools.as_array().unwrap().iter().map(|tool| at(tool, "/function/name").as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        tools.as_array().unwrap().iter().map(|tool| at(tool, "/function/name").as_str().unwrap()).collect();
     let expect = [
-        "describe_sheet", "list_sheets", "preview_rows", "query", "read_result", "summarize_sheet", "test_hypothesis",
-        "final_answer", "clarify",
+        "describe_sheet",
+        "list_sheets",
+        "preview_rows",
+        "query",
+        "read_result",
+        "summarize_sheet",
+        "test_hypothesis",
+        "final_answer",
+        "clarify",
     ];
     assert_eq!(names, expect);
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
     for name in ["delete_sheet", "transform_sheet", "ask", "sheet_history"] {
-        let model = Model::of(vec![calls(&[(name, json!({"sheet": "sales", "question": "x"}))]), query(TOTAL), answer("30.75", TOTAL)]);
-        let reply = bench().ask(&model, "What?", &[]).unwrap();
+        let call = calls(&[(name, json!({"sheet": "sales", "question": "x"}))]);
+        let (reply, _) = desk.answer(vec![call, query(TOTAL), answer("30.75", TOTAL)]);
         assert_eq!(at(&reply, "/steps/0/outcome"), "unknown_tool");
         assert!(reply["steps"].as_array().unwrap().len() == 2, "{reply}");
     }
@@ -45,10 +55,12 @@ fn several_calls_of_a_turn_are_answered_in_their_order() {
     ]);
     let model = Model::of(vec![both, answer("North sold 30.75.", TOTAL)]);
     let reply = bench().ask(&model, "What?", &[]).unwrap();
-    let tools: Vec<&str> = reply["steps"].as_array().unwrap().iter().map(|step| step["tool"].as_str().unwrap()).collect();
+    let tools: Vec<&str> =
+        reply["steps"].as_array().unwrap().iter().map(|step| step["tool"].as_str().unwrap()).collect();
     assert_eq!(tools, ["describe_sheet", "query", "list_sheets", "query"]);
     let messages = at(&model.requests()[1], "/messages").clone();
-    let ids: Vec<&Value> = messages.as_array().unwrap().iter().filter(|it| it["role"] == "tool").map(|it| &it["tool_call_id"]).collect();
+    let ids: Vec<&Value> =
+        messages.as_array().unwrap().iter().filter(|it| it["role"] == "tool").map(|it| &it["tool_call_id"]).collect();
     assert_eq!(ids, ["c0", "c1", "c2", "c3"]);
     // A model's server has no business with paths.
     assert!(!messages.to_string().contains("sales.csv"), "{messages}");
@@ -56,8 +68,14 @@ fn several_calls_of_a_turn_are_answered_in_their_order() {
 
 #[test]
 fn a_failed_query_goes_back_with_what_helps_to_correct_it() {
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
     for (sql, code, words) in [
-        ("select sum(amout) from sales", "column_not_found", vec!["nearest_columns", "\"amount\"", "amount DECIMAL(18,2)"]),
+        (
+            "select sum(amout) from sales",
+            "column_not_found",
+            vec!["nearest_columns", "\"amount\"", "amount DECIMAL(18,2)"],
+        ),
         ("select * from slaes", "sheet_not_found", vec!["did you mean `sales`"]),
         ("selec 1", "invalid_sql", vec!["syntax error"]),
         ("select sum(product) from sales", "invalid_sql", vec!["sum(VARCHAR)", "product VARCHAR"]),
@@ -65,30 +83,31 @@ fn a_failed_query_goes_back_with_what_helps_to_correct_it() {
         ("select * from read_csv('/etc/passwd')", "sql_refused", vec!["read_csv"]),
         ("select cast(product as integer) from sales", "invalid_sql", vec!["Could not convert"]),
     ] {
-        let model = Model::of(vec![query(sql), query(TOTAL), answer("North sold 30.75.", TOTAL)]);
-        let reply = bench().ask(&model, "What?", &[]).unwrap();
+        let (reply, requests) = desk.answer(vec![query(sql), query(TOTAL), answer("North sold 30.75.", TOTAL)]);
         assert_eq!([at(&reply, "/steps/0/outcome"), at(&reply, "/status")], [code, "answered"], "{sql}: {reply}");
-        has(at(&model.requests()[1], "/messages/3/content"), &words);
+        has(at(&requests[1], "/messages/3/content"), &words);
     }
 }
 
 #[test]
 fn arguments_that_are_none_go_back_with_their_names() {
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
     for (arguments, words) in [
         ("{\"sql\": \"select", vec!["no JSON object", "sql, max_rows"]),
         ("[1]", vec!["no JSON object"]),
         ("{\"sequel\": \"select 1\"}", vec!["sequel", "its arguments are"]),
         ("{}", vec!["missing field `sql`"]),
     ] {
-        let model = Model::of(vec![calls(&[("query", json!(arguments))]), query(TOTAL), answer("North sold 30.75.", TOTAL)]);
-        let reply = bench().ask(&model, "What?", &[]).unwrap();
+        let call = calls(&[("query", json!(arguments))]);
+        let (reply, requests) = desk.answer(vec![call, query(TOTAL), answer("North sold 30.75.", TOTAL)]);
         assert_eq!(at(&reply, "/steps/0/outcome"), "invalid_arguments", "{arguments}");
-        has(at(&model.requests()[1], "/messages/3/content"), &words);
+        has(at(&requests[1], "/messages/3/content"), &words);
     }
     // Encoded twice is as good as once.
     let twice = json!(json!({"sql": TOTAL}).to_string()).to_string();
-    let model = Model::of(vec![calls(&[("query", json!(twice))]), answer("North sold 30.75.", TOTAL)]);
-    assert_eq!(at(&bench().ask(&model, "What?", &[]).unwrap(), "/steps/0/outcome"), "ok");
+    let (reply, _) = desk.answer(vec![calls(&[("query", json!(twice))]), answer("North sold 30.75.", TOTAL)]);
+    assert_eq!(at(&reply, "/steps/0/outcome"), "ok");
 }
 
 #[test]
@@ -122,24 +141,33 @@ fn the_same_sql_twice_ends_it() {
 
 #[test]
 fn each_finding_goes_back_once() {
-    let bench = || bench().file("goals.csv", "region,goal\nNorth,1\nNorth,2\nSouth,3\n");
+    let bench = bench().file("goals.csv", "region,goal\nNorth,1\nNorth,2\nSouth,3\n");
+    let mut desk = Desk::new(&bench, &[]);
     for (sql, words) in [
         ("select * from sales where amount > 1000", vec!["gave no rows"]),
         ("select sum(amount) from sales where product = 'Coffee' and region = 'South'", vec!["is null"]),
-        ("select count(*) from sales where region = 'north'", vec!["`sales`.`region` holds no value like \\\"north\\\"", "North"]),
-        ("select count(*) from sales where product in ('Tea', 'Cofee')", vec!["\\\"Cofee\\\"", "nearest are \\\"Coffee\\\""]),
+        (
+            "select count(*) from sales where region = 'north'",
+            vec!["`sales`.`region` holds no value like \\\"north\\\"", "North"],
+        ),
+        (
+            "select count(*) from sales where product in ('Tea', 'Cofee')",
+            vec!["\\\"Cofee\\\"", "nearest are \\\"Coffee\\\""],
+        ),
         ("select count(*) from sales where lower(region) = 'nord'", vec!["\\\"nord\\\"", "North"]),
         ("select count(*) from sales s where s.region ilike 'west%'", vec!["holds no value like"]),
-        ("select sum(amount) from sales join goals on sales.region = goals.region", vec!["multiplies rows", "up to 2 rows"]),
+        (
+            "select sum(amount) from sales join goals on sales.region = goals.region",
+            vec!["multiplies rows", "up to 2 rows"],
+        ),
         ("select count(*) from sales join goals using (region)", vec!["multiplies rows"]),
         ("select sum(s.amount) from sales s, goals g where s.region = g.region", vec!["multiplies rows"]),
         ("with c as (select product from sales where region = 'nort') select count(*) from c", vec!["\\\"nort\\\""]),
         ("select product from sales limit 2", vec!["LIMIT 2 may have cut"]),
     ] {
-        let model = Model::of(vec![query(sql), query(&format!("{sql} -- once more")), answer("It is so.", sql)]);
-        let reply = bench().ask(&model, "What?", &[]).unwrap();
+        let again = query(&format!("{sql} -- once more"));
+        let (reply, requests) = desk.answer(vec![query(sql), again, answer("It is so.", sql)]);
         assert_eq!(at(&reply, "/status"), "answered", "{sql}: {reply}");
-        let requests = model.requests();
         has(at(&requests[1], "/messages/3/content"), &[&["findings"], words.as_slice()].concat());
         assert!(!at(&requests[2], "/messages/5/content").to_string().contains("findings"), "{sql}");
     }
@@ -147,7 +175,10 @@ fn each_finding_goes_back_once() {
 
 #[test]
 fn queries_with_nothing_odd_have_no_findings() {
-    let bench = || bench().file("managers.csv", "region,name\nNorth,Ann\nSouth,Bo\n");
+    let bench = bench()
+        .file("managers.csv", "region,name\nNorth,Ann\nSouth,Bo\n")
+        .file("bonuses.csv", "region,bonus\nNorth,10\nSouth,20\n");
+    let mut desk = Desk::new(&bench, &[]);
     for sql in [
         TOTAL,
         "select name, sum(amount) from sales join managers using (region) group by name",
@@ -156,17 +187,14 @@ fn queries_with_nothing_odd_have_no_findings() {
         "select count(distinct day) from sales where product ilike '%tea%' and product <> 'Milk' limit 5",
         "select (select count(*) from sales where region = 'North') as n",
     ] {
-        let model = Model::of(vec![query(sql), answer("It is so.", sql)]);
-        bench().ask(&model, "What?", &[]).unwrap();
-        let told = model.told("query");
+        let (_, requests) = desk.answer(vec![query(sql), answer("It is so.", sql)]);
+        let told = told(&requests, "query");
         assert!(told.get("findings").is_none(), "{sql}: {told}");
     }
     // Rows of the one side are added up once for each of the many.
     let sum = "select sum(m.bonus) from sales s join bonuses m on s.region = m.region";
-    let bench = bench().file("bonuses.csv", "region,bonus\nNorth,10\nSouth,20\n");
-    let model = Model::of(vec![query(sum), answer("It is so.", sum)]);
-    bench.ask(&model, "What?", &[]).unwrap();
-    has(&model.told("query"), &["repeats each row of `bonuses` up to 2 times"]);
+    let (_, requests) = desk.answer(vec![query(sum), answer("It is so.", sum)]);
+    has(&told(&requests, "query"), &["repeats each row of `bonuses` up to 2 times"]);
 }
 
 #[test]
@@ -261,7 +289,11 @@ fn a_model_that_never_stops_is_told_to_and_then_stopped() {
     // Where it answers then, that is the best partial answer, and says so.
     let model = Model::start(|n, body| {
         let is_told = body["messages"].to_string().contains("is used up");
-        if is_told { answer("North sold 30.75, as far as I see.", TOTAL) } else { query(&format!("select {n} as n from sales limit 1")) }
+        if is_told {
+            answer("North sold 30.75, as far as I see.", TOTAL)
+        } else {
+            query(&format!("select {n} as n from sales limit 1"))
+        }
     });
     let reply = bench().ask(&model, "What?", &["--ask-tokens", "500"]).unwrap();
     assert_eq!([at(&reply, "/status"), at(&reply, "/answer")], ["partial", "North sold 30.75, as far as I see."]);
@@ -290,7 +322,8 @@ fn the_model_can_ask_back() {
 
 #[test]
 fn the_context_tells_types_values_ranges_joins_notes_and_the_words_that_match() {
-    let bench = bench().file("managers.csv", "area,name,since\nNorth,Ann,2020-01-01\nSouth,Bo,2021-05-05\nEast,Cy,2022-02-02\n");
+    let bench = bench()
+        .file("managers.csv", "area,name,since\nNorth,Ann,2020-01-01\nSouth,Bo,2021-05-05\nEast,Cy,2022-02-02\n");
     let model = Model::of(plain());
     bench.ask(&model, "How much cofee did north sell to Bo?", &[]).unwrap();
     let user = at(&model.requests()[0], "/messages/1/content").as_str().unwrap().to_owned();
@@ -298,11 +331,17 @@ fn the_context_tells_types_values_ranges_joins_notes_and_the_words_that_match() 
     let names: Vec<&Value> = data["sheets"].as_array().unwrap().iter().map(|sheet| &sheet["sheet"]).collect();
     assert_eq!(names, ["managers", "sales"]);
     let sales = &data["sheets"][1];
-    assert_eq!(sales["columns"][0], json!({"name": "region", "type": "VARCHAR", "n_distinct": 2, "all_values": ["North", "South"]}));
+    assert_eq!(
+        sales["columns"][0],
+        json!({"name": "region", "type": "VARCHAR", "n_distinct": 2, "all_values": ["North", "South"]})
+    );
     assert_eq!(sales["columns"][2]["null_share"], "25.0%");
     assert_eq!(sales["first_rows"].as_array().unwrap().len(), 3);
     assert_eq!(data["columns_that_join"][0]["on"], r#""managers"."area" = "sales"."region""#);
-    assert_eq!([&data["columns_that_join"][0]["shared_values"], &data["columns_that_join"][0]["unique_in"]], [&json!("2 of 2"), &json!(["managers"])]);
+    assert_eq!(
+        [&data["columns_that_join"][0]["shared_values"], &data["columns_that_join"][0]["unique_in"]],
+        [&json!("2 of 2"), &json!(["managers"])]
+    );
     let hints = data["values_like_words_of_the_question"].clone();
     has(&hints, &[r#"{"words":"north","sheet":"sales","column":"region","value":"North","exact":true}"#]);
     has(&hints, &[r#"{"words":"cofee","sheet":"sales","column":"product","value":"Coffee","exact":false}"#]);
@@ -326,7 +365,10 @@ fn the_context_keeps_to_its_budget_and_names_are_the_last_to_go() {
     let (whole, small) = (size(&[]), size(&["--ask-prompt-tokens", "6000"]));
     assert!(whole.len() > 20_000 && small.len() < 15_000, "{} {}", whole.len(), small.len());
     assert!(whole.contains("first_rows"));
-    assert!(small.contains(r#""all_values":["North","South"]"#), "the sheet that is asked about keeps its values: {small}");
+    assert!(
+        small.contains(r#""all_values":["North","South"]"#),
+        "the sheet that is asked about keeps its values: {small}"
+    );
     assert!(small.contains("wide_5") && !small.contains("value number 3 of 5"), "{small}");
 }
 
@@ -334,8 +376,13 @@ fn the_context_keeps_to_its_budget_and_names_are_the_last_to_go() {
 fn old_results_give_way_where_a_request_would_be_too_long() {
     let rows: String = (0..400).map(|i| format!("row {i},some words that fill the row {i}\n")).collect();
     let bench = bench().file("long.csv", format!("a,b\n{rows}"));
-    let model = Model::of(vec![query("from long"), query("from long limit 350"), query(TOTAL), answer("North sold 30.75.", TOTAL)]);
-    let reply = bench.ask(&model, "What?", &["--ask-prompt-tokens", "7500"]).unwrap();
+    let model = Model::of(vec![
+        query("from long"),
+        query("from long limit 350"),
+        query(TOTAL),
+        answer("North sold 30.75.", TOTAL),
+    ]);
+    let reply = bench.ask(&model, "What?", &["--ask-prompt-tokens", "5000"]).unwrap();
     assert_eq!(at(&reply, "/status"), "answered");
     let last = model.requests()[3].clone();
     has(at(&last, "/messages/3/content"), &["was dropped to save room"]);

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::Bench;
+use super::{Bench, Client, Era};
 
 /// The key that requests must carry.
 pub(crate) const KEY: &str = "sk-test-0123456789";
@@ -71,11 +71,62 @@ impl Model {
     /// What the last request told of the tool called `name`, last time.
     #[track_caller]
     pub(crate) fn told(&self, name: &str) -> Value {
-        let requests = self.requests();
-        let messages = requests.last().unwrap()["messages"].as_array().unwrap().clone();
-        let message = messages.iter().rev().find(|it| it["role"] == "tool" && it["name"] == name);
-        let content = message.unwrap_or_else(|| panic!("no reply of `{name}` in {messages:#?}"))["content"].clone();
-        serde_json::from_str(content.as_str().unwrap()).unwrap()
+        told(&self.requests(), name)
+    }
+}
+
+/// What the last of the requests told of the tool called `name`, last time.
+#[track_caller]
+pub(crate) fn told(requests: &[Value], name: &str) -> Value {
+    let messages = requests.last().unwrap()["messages"].as_array().unwrap().clone();
+    let message = messages.iter().rev().find(|it| it["role"] == "tool" && it["name"] == name);
+    let content = message.unwrap_or_else(|| panic!("no reply of `{name}` in {messages:#?}"))["content"].clone();
+    serde_json::from_str(content.as_str().unwrap()).unwrap()
+}
+
+/// A Quire that serves MCP with all files of a bench imported, and its model: for many questions, each with a script of
+/// its own.
+pub(crate) struct Desk<'a> {
+    client: Client<'a>,
+    replies: Arc<Mutex<Vec<Reply>>>,
+    pub(crate) model: Model,
+    n_asked: usize,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(bench: &'a Bench, flags: &[&str]) -> Desk<'a> {
+        let replies = Arc::new(Mutex::new(Vec::new()));
+        let script = Arc::clone(&replies);
+        let model = Model::start(move |_, _| {
+            let replies: &mut Vec<Reply> = &mut script.lock().unwrap();
+            if replies.len() > 1 { replies.remove(0) } else { replies[0].clone() }
+        });
+        let mut command = bench.with_model(&model, &["stdio"]);
+        let mut client = Client::of(bench, command.args(flags), Era::November2025);
+        client.greet();
+        let mut names: Vec<_> = std::fs::read_dir(bench.path("")).unwrap().map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        for name in names {
+            client.call("import_file", &json!({"path": format!("$FILES/{}", name.to_str().unwrap())})).unwrap();
+        }
+        Desk { client, replies, model, n_asked: 0 }
+    }
+
+    /// The outcome of a question that the model meets with these replies, the last one again and again; and the requests
+    /// that it got.
+    pub(crate) fn ask(&mut self, question: &str, replies: Vec<Reply>) -> (Result<Value, Value>, Vec<Value>) {
+        let n_before = self.model.requests().len();
+        *self.replies.lock().unwrap() = replies;
+        let outcome = self.client.call("ask", &json!({"question": question}));
+        (outcome, self.model.requests().split_off(n_before))
+    }
+
+    /// The same for a question that no one has asked before, and that is answered.
+    #[track_caller]
+    pub(crate) fn answer(&mut self, replies: Vec<Reply>) -> (Value, Vec<Value>) {
+        self.n_asked += 1;
+        let (outcome, requests) = self.ask(&format!("What is question {}?", self.n_asked), replies);
+        (outcome.unwrap(), requests)
     }
 }
 
@@ -202,7 +253,9 @@ fn request(reader: &mut impl BufRead) -> Option<(String, Value)> {
         }
         head.push_str(&line);
     }
-    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(|it| it.trim().parse().unwrap()));
+    let length = head
+        .lines()
+        .find_map(|line| line.to_lowercase().strip_prefix("content-length:").map(|it| it.trim().parse().unwrap()));
     let mut body = vec![0; length.unwrap_or_default()];
     reader.read_exact(&mut body).ok()?;
     Some((head, serde_json::from_slice(&body).unwrap()))
@@ -220,7 +273,8 @@ fn pieces_of(message: &Value) -> Vec<Vec<u8>> {
     }
     for (index, call) in message["tool_calls"].as_array().into_iter().flatten().enumerate() {
         let name = &call["function"]["name"];
-        let start = json!({"index": index, "id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}});
+        let start =
+            json!({"index": index, "id": call["id"], "type": "function", "function": {"name": name, "arguments": ""}});
         chunks.push(delta(json!({"tool_calls": [start]})));
         for half in halves(call["function"]["arguments"].as_str().unwrap()) {
             chunks.push(delta(json!({"tool_calls": [{"index": index, "function": {"arguments": half}}]})));

@@ -22,12 +22,14 @@ fn without_a_model_the_fault_says_how_to_get_one_and_how_to_do_without() {
 #[test]
 fn the_answer_comes_with_its_evidence_and_progress_with_each_step() {
     let bench = Bench::new().file("t.csv", "a\n1\n2\n");
-    let model = Model::of(vec![query("select sum(a) as s from t"), answer("The sum is 3.", "select sum(a) as s from t")]);
+    let model =
+        Model::of(vec![query("select sum(a) as s from t"), answer("The sum is 3.", "select sum(a) as s from t")]);
     let mut command = bench.with_model(&model, &["stdio"]);
     let mut client = Client::of(&bench, &mut command, Era::November2025);
     client.greet();
     client.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
-    let params = json!({"name": "ask", "arguments": {"question": "What is the sum of a?"}, "_meta": {"progressToken": "p"}});
+    let params =
+        json!({"name": "ask", "arguments": {"question": "What is the sum of a?"}, "_meta": {"progressToken": "p"}});
     let id = client.request("tools/call", params);
     let progress = client.wait_for(|message| message["params"]["message"] == "step 1: query");
     assert_eq!(at(&progress, "/params/progressToken"), "p");
