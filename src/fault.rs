@@ -14,17 +14,42 @@ pub struct Fault {
     pub message: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub hint: String,
+    /// The one argument that is wrong, where it is one: its name, or its path such as `steps[0].op`.
+    #[serde(skip)]
+    pub field: Option<String>,
 }
 
 impl Fault {
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), hint: String::new() }
+        Fault { code, message: message.into(), hint: String::new(), field: None }
     }
 
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Fault {
         self.hint = hint.into();
         self
+    }
+
+    #[must_use]
+    pub fn field(mut self, field: impl Into<String>) -> Fault {
+        self.field = Some(field.into());
+        self
+    }
+
+    /// As a stranger may read it: of what broke inside Quire only under which id the log has it.
+    #[must_use]
+    pub fn redacted(&self, request_id: &str) -> Fault {
+        if !self.code.is_ours() {
+            return self.clone();
+        }
+        let hint = if self.code == Code::WorkerCrashed {
+            format!(
+                "nothing is lost; try a smaller form of this call, or name request `{request_id}` to whoever runs this server"
+            )
+        } else {
+            format!("call again; if it stays, name request `{request_id}` to whoever runs this server")
+        };
+        Fault::new(self.code, format!("something failed inside Quire under request `{request_id}`")).hint(hint)
     }
 
     /// A defect or an environment that broke under us: nothing the caller did.
@@ -54,6 +79,14 @@ macro_rules! codes {
                 match self { $(Code::$variant => $http,)* }
             }
 
+            /// Whether the message is for whoever runs Quire, rather than for who called.
+            pub fn is_ours(self) -> bool {
+                matches!(
+                    self,
+                    Code::Internal | Code::CatalogUnusable | Code::StorageFailed | Code::WorkerCrashed
+                )
+            }
+
             /// The exit code of a command that ends with this fault.
             pub fn exit_code(self) -> u8 {
                 match self { $(Code::$variant => $exit,)* }
@@ -74,6 +107,12 @@ codes! {
     FileNotFound "file_not_found" 404 3;
     /// An account, a token, a job or a route that there is not.
     NotFound "not_found" 404 3;
+    /// The path is there, and does not take this HTTP method.
+    MethodNotAllowed "method_not_allowed" 405 2;
+    /// The request did not come to its end in time.
+    TooSlow "too_slow" 408 7;
+    /// The body is not of the kind that the route takes.
+    UnsupportedMediaType "unsupported_media_type" 415 2;
     UnsupportedFormat "unsupported_format" 415 4;
     /// Damaged, encrypted, or not what its name says.
     UnreadableFile "unreadable_file" 422 4;

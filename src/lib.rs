@@ -20,7 +20,9 @@
 //! | [`workspace`] | one user's sheets: import, refresh of linked files, reading, results; which paths may be reached |
 //! | [`tool`] | what a tool is, the registry, schemas, the budget of a reply; knows no particular tool |
 //! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
+//! | [`auth`] | the only argon2 and jsonwebtoken: accounts, passwords, sessions, tokens; whose workspace a caller gets |
 //! | [`mcp`] | the only rmcp: MCP over stdio |
+//! | [`http`] | the only axum: who asks, routes over the registry, problem documents, health |
 //! | [`cli`] | the only clap: one file per subcommand, and the configuration |
 //!
 //! # The way of a query
@@ -44,12 +46,14 @@
 //! - Only `cli::config` reads the environment; only `worker` knows of operating systems.
 
 pub mod ask;
+pub mod auth;
 pub mod catalog;
 pub mod cli;
 pub mod context;
 pub mod engine;
 pub mod export;
 pub mod fault;
+pub mod http;
 pub mod ingest;
 pub mod llm;
 pub mod mcp;

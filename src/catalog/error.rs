@@ -31,6 +31,18 @@ pub enum CatalogError {
     NameTaken(SheetName),
     #[error("there is no result `{0}`, or it has expired")]
     ResultNotFound(String),
+    #[error("there is an account for this address already")]
+    EmailTaken,
+    #[error("no account has the address `{0}`")]
+    AccountNotFound(String),
+    #[error("the invitation is not valid, or no longer")]
+    InvitationNotFound,
+    #[error("there is a token named `{0}` already")]
+    TokenNameTaken(String),
+    #[error("there is no token `{0}`")]
+    TokenNotFound(String),
+    #[error("there are {0} tokens already")]
+    TooManyTokens(u32),
     #[error("the catalog holds text that can't be read back: {0}")]
     Text(#[from] serde_json::Error),
     #[error("catalog: {0}")]
@@ -84,6 +96,21 @@ impl From<CatalogError> for Fault {
                 .hint("give another name, or leave `save_as` out to make a new version of the sheet"),
             CatalogError::ResultNotFound(_) => Fault::new(Code::ResultNotFound, message)
                 .hint("results are kept for an hour and within a quota: run the query again"),
+            CatalogError::EmailTaken => Fault::new(Code::Conflict, message).hint("log in, or use another address"),
+            CatalogError::AccountNotFound(_) => {
+                Fault::new(Code::NotFound, message).hint("`quire user list` lists the accounts")
+            }
+            CatalogError::InvitationNotFound => Fault::new(Code::Forbidden, message)
+                .hint("ask who runs this server for a new one (`quire user invite`), and use the address it is for"),
+            CatalogError::TokenNameTaken(_) => {
+                Fault::new(Code::Conflict, message).hint("give another name, or revoke that token first")
+            }
+            CatalogError::TokenNotFound(_) => {
+                Fault::new(Code::NotFound, message).hint("list the tokens to see their ids")
+            }
+            CatalogError::TooManyTokens(_) => {
+                Fault::new(Code::QuotaExceeded, message).hint("revoke some that are not used any more")
+            }
             CatalogError::Sql(_) => Fault::internal(message),
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
+mod accounts;
 mod answers;
 mod error;
 mod history;
@@ -14,6 +15,8 @@ mod sheets;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod usage;
 mod versions;
 
 use std::{
@@ -26,12 +29,15 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
+pub use accounts::{Account, Invitation};
 pub use answers::{NewAnswer, Note, StoredAnswer};
 pub use error::CatalogError;
 pub(crate) use error::storage_fault;
 pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;
+pub use tokens::{NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
+pub use usage::Usage;
 
 /// Puts an import's files into place; runs inside the transaction that commits them.
 pub type Publish<'a> = &'a mut dyn FnMut() -> std::io::Result<()>;
@@ -58,6 +64,11 @@ impl Catalog {
         let reads = schema::connect(&file)?;
         reads.execute_batch("PRAGMA query_only = ON")?;
         Ok(Catalog { durable: Mutex::new(durable), casual: Mutex::new(casual), reads: Mutex::new(reads) })
+    }
+
+    /// Whether it can be read at all.
+    pub fn answers(&self) -> Result<(), CatalogError> {
+        schema::version(&self.reads()).map(drop)
     }
 
     /// The database's own check of its file.

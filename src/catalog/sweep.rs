@@ -61,7 +61,9 @@ fn drop_old(conn: &Connection, at: i64) -> Result<(), CatalogError> {
              WHERE age > ?1)",
         [KEPT_VERSIONS],
     )?;
-    conn.execute("DELETE FROM results WHERE expires_at <= ?1", [at])?;
+    for expiring in ["results", "sessions", "invitations"] {
+        conn.execute(&format!("DELETE FROM {expiring} WHERE expires_at <= ?1"), [at])?;
+    }
     Ok(())
 }
 

@@ -123,7 +123,7 @@ fn the_catalogs_of_released_schemas_open_and_keep_their_sheets() {
         let catalog = Catalog::open(dir.path()).unwrap();
         let user = catalog.local_user().unwrap().id;
         assert_eq!(names(&catalog, user), ["sales", "staff"]);
-        assert_eq!(catalog.check().unwrap(), Health { schema: 1, problems: Vec::new() });
+        assert_eq!(catalog.check().unwrap(), Health { schema: 2, problems: Vec::new() });
     }
 }
 
@@ -352,4 +352,56 @@ fn only_its_owner_may_read_a_data_folder() {
         let path = file.unwrap().path();
         assert_eq!(mode(&path), 0o600, "{}", path.display());
     }
+}
+
+#[test]
+fn a_released_catalog_takes_accounts_in_beside_its_local_user() {
+    let dir = tempfile::tempdir().unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/catalogs/1/catalog.db");
+    std::fs::copy(fixture, dir.path().join("catalog.db")).unwrap();
+    let catalog = Catalog::open(dir.path()).unwrap();
+    let ann = catalog.add_account("ann@example.org", "a hash", None).unwrap();
+    assert_eq!(catalog.accounts().unwrap(), std::slice::from_ref(&ann));
+    assert_ne!(ann.user, catalog.local_user().unwrap());
+    assert_eq!(names(&catalog, ann.user.id), [""; 0]);
+    import(&catalog, ann.user.id, path("/a.csv"), "1", &[("a", "x")]);
+    let sheet = catalog.sheets(ann.user.id, None, None, 1).unwrap().sheets.remove(0);
+    assert_eq!(sheet.version.author, "ann@example.org");
+}
+
+#[test]
+fn a_log_in_beyond_the_hundredth_session_ends_the_oldest() {
+    let (_dir, catalog, _) = open();
+    let ann = catalog.add_account("ann@example.org", "a hash", None).unwrap().user.id;
+    let session = |n: u8| {
+        let times = SessionTimes { at: i64::from(n), idle: 1_000_000, longest: 1_000_000 };
+        assert!(catalog.open_session(ann, "a hash", &format!("s{n}"), &[n; 32], times).unwrap());
+    };
+    (0..102).for_each(session);
+    let lasting: Vec<u8> =
+        (0..102).filter(|n| catalog.session_account(&format!("s{n}"), 200).unwrap().is_some()).collect();
+    assert_eq!(lasting, (2..102).collect::<Vec<_>>());
+    assert!(
+        !catalog
+            .open_session(ann, "an old hash", "s", &[200; 32], SessionTimes { at: 0, idle: 1, longest: 1 })
+            .unwrap()
+    );
+}
+
+#[test]
+fn a_sweep_removes_sessions_and_invitations_that_have_run_out() {
+    let (_dir, catalog, _) = open();
+    let ann = catalog.add_account("ann@example.org", "a hash", None).unwrap().user.id;
+    let times = SessionTimes { at: 0, idle: 10, longest: 100 };
+    catalog.open_session(ann, "a hash", "s", &[1; 32], times).unwrap();
+    catalog.add_invitation(&[2; 32], None, 0, 10).unwrap();
+    let count = || {
+        let sql = "SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM refresh_tokens)
+                   + (SELECT count(*) FROM invitations)";
+        catalog.reads().query_row(sql, [], |row| row.get::<_, u32>(0)).unwrap()
+    };
+    catalog.sweep(9, &mut |_| Ok(())).unwrap();
+    assert_eq!(count(), 3);
+    catalog.sweep(10, &mut |_| Ok(())).unwrap();
+    assert_eq!(count(), 0);
 }

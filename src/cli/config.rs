@@ -13,8 +13,8 @@ use crate::{
     ingest,
     tool::Registry,
     tools,
-    worker::pool::{PoolLimits, own_program},
-    workspace::{House, Limits, roots::Roots},
+    worker::pool::{PoolLimits, QueueLimits, own_program},
+    workspace::{House, Limits, Quotas, Remote, roots::Roots},
 };
 
 /// What every command understands.
@@ -87,6 +87,20 @@ impl Settings {
         })
     }
 
+    /// The same for a server whose callers are elsewhere: no file of this machine may be read.
+    pub fn remote_house(&self, remote: Remote, quotas: Quotas) -> Result<Arc<House>, Fault> {
+        if let Some(path) = self.open.iter().chain(&self.root).next() {
+            return Err(Fault::new(
+                Code::InvalidArguments,
+                format!("`{}` can't be opened to callers over HTTP, who see no files of this machine", path.display()),
+            )
+            .hint("leave `--open` and `--root` out, and upload the files"));
+        }
+        let program = own_program().map_err(Fault::internal)?;
+        let limits = Limits { quotas, ..self.limits() };
+        House::open_for(&self.folder()?, program, Roots::default(), limits, Some(remote))
+    }
+
     /// Where the sheets are kept.
     pub fn folder(&self) -> Result<PathBuf, Fault> {
         let default = || ProjectDirs::from("", "", "quire").map(|dirs| dirs.data_dir().to_owned());
@@ -118,17 +132,31 @@ impl Settings {
                 sheets: self.max_sheets,
             },
             pool: PoolLimits {
-                n_query_workers: workers,
-                n_import_workers: workers,
+                queries: queue(workers),
+                imports: queue(workers),
                 budget: Budget { memory_bytes: self.memory.0, threads: self.threads.into() },
-                patience: Duration::from_mins(1),
+                n_idle: workers.saturating_mul(2),
+                idle_for: Duration::from_mins(10),
             },
             query_timeout: self.query_timeout.0,
             import_timeout: self.import_timeout.0,
             result_rows: 100_000,
             result_bytes: 64 << 20,
             results_bytes: 512 << 20,
+            quotas: Quotas::NONE,
         }
+    }
+}
+
+/// As many places as there are workers, and as many again for users who run nothing yet.
+fn queue(workers: usize) -> QueueLimits {
+    QueueLimits {
+        n_places: workers,
+        n_reserved: workers,
+        n_per_workspace: workers,
+        n_waiting_per_workspace: 512,
+        n_waiting: 2_048,
+        patience: Duration::from_mins(1),
     }
 }
 
@@ -154,7 +182,7 @@ impl FromStr for Seconds {
 
 /// Bytes, written with a unit of 1024: 512MB, 2GB.
 #[derive(Debug, Clone, Copy)]
-struct Size(u64);
+pub(super) struct Size(pub(super) u64);
 
 impl FromStr for Size {
     type Err = String;

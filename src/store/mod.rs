@@ -63,6 +63,12 @@ impl Store {
         &self.root
     }
 
+    /// Writes a file and removes it.
+    pub fn is_writable(&self) -> Result<(), StoreError> {
+        let file = self.root.join(format!("probe-{}", std::process::id()));
+        fs::write(&file, "x").and_then(|()| fs::remove_file(&file)).map_err(at("write", &file))
+    }
+
     /// The folder of the user with this key, created when it is new.
     pub fn workspace(&self, key: &str) -> Result<WorkspaceDir, StoreError> {
         let dir = WorkspaceDir { root: self.root.join(key) };

@@ -116,7 +116,7 @@ impl Registry {
 
     /// Runs one tool and records the call in the workspace's history. Nulls among the arguments count as absent.
     ///
-    /// Fails with `unknown_tool`, with `invalid_arguments`, and with whatever the tool itself fails with.
+    /// Fails with `unknown_tool`, with `forbidden` where the workspace may only be read and the tool does more, with `invalid_arguments`, and with whatever the tool itself fails with.
     pub async fn call(
         &self,
         workspace: &Workspace,
@@ -125,12 +125,14 @@ impl Registry {
         context: Context<'_>,
     ) -> Result<Value, Fault> {
         let started = Instant::now();
+        let tool = self.entries.get_key_value(name).map_or("unknown", |(tool, _)| *tool);
         let sql = args.get("sql").and_then(Value::as_str).map(str::to_owned);
         let outcome = self.outcome(workspace, name, args, context).await;
         let (code, n_rows) = match &outcome {
             Ok((_, n_rows)) => ("ok", *n_rows),
             Err(fault) => (fault.code.name(), None),
         };
+        metrics::counter!("quire_tool_calls_total", "tool" => tool, "outcome" => code).increment(1);
         // The name of a tool that there is not can be anything.
         let recorded: String = name.chars().take(64).collect();
         workspace.record(&recorded, sql, code, n_rows, started.elapsed()).await;
@@ -152,6 +154,9 @@ impl Registry {
             );
             return Err(Fault::new(Code::UnknownTool, format!("no tool is named `{name}`")).hint(hint));
         };
+        if entry.contract.effect != Effect::Reads {
+            workspace.check_writable()?;
+        }
         let (args, max_bytes) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
         let call = Call { registry: self, workspace, max_bytes, context };
         (entry.run)(&call, args).await
@@ -160,10 +165,12 @@ impl Registry {
 
 fn run<'a, T: Tool>(call: &'a Call<'a>, args: Value) -> Running<'a> {
     Box::pin(async move {
-        let args: T::Args = serde_json::from_value(args).map_err(|error| {
+        let args: T::Args = serde_path_to_error::deserialize(args).map_err(|error| {
             let names = schema::names(&schema::of_args::<T>());
-            Fault::new(Code::InvalidArguments, format!("`{}`: {error}", T::NAME))
-                .hint(format!("its arguments are {}", names.join(", ")))
+            let (path, error) = (error.path().to_string(), error.into_inner());
+            let fault = Fault::new(Code::InvalidArguments, format!("`{}`: {error}", T::NAME))
+                .hint(format!("its arguments are {}", names.join(", ")));
+            Fault { field: wrong_field(&path, &error.to_string()), ..fault }
         })?;
         let reply = T::run(call, args).await?;
         let n_rows = reply.n_rows();
@@ -201,4 +208,16 @@ fn take_max_bytes(mut args: serde_json::Map<String, Value>, contract: &Contract)
             _ => reply::DEFAULT_BYTES,
         };
     Ok((Value::Object(args), max_bytes))
+}
+
+/// Which argument a failure of parsing is about. Of a missing or unknown one serde gives the name in its words only.
+pub fn wrong_field(path: &str, words: &str) -> Option<String> {
+    let starts = ["missing field `", "unknown field `", "duplicate field `"];
+    let named = starts.iter().find_map(|start| words.strip_prefix(start)?.split('`').next());
+    match (path, named) {
+        ("." | "", None) => None,
+        ("." | "", Some(name)) => Some(name.to_owned()),
+        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => Some(format!("{path}.{name}")),
+        (path, _) => Some(path.to_owned()),
+    }
 }

@@ -37,7 +37,7 @@ pub trait Reply: Serialize + JsonSchema + Send {
 const SHORT_CHARS: [usize; 3] = [300, 60, 12];
 
 /// The reply as JSON within `max_bytes`: items are left off from the end until it fits; then texts are cut.
-pub(super) fn fitted<R: Reply>(mut reply: R, max_bytes: usize) -> Result<Value, Fault> {
+pub fn fitted<R: Reply>(mut reply: R, max_bytes: usize) -> Result<Value, Fault> {
     while R::CUTS && reply.n_items() > 1 {
         let n_bytes = size(&reply)?;
         if n_bytes <= max_bytes {

@@ -32,7 +32,7 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     sql: Option<String>,
-    /// /me/out.xlsx; inline if absent
+    /// /me/out.xlsx; inline or `url` if absent
     #[serde(default)]
     #[schemars(with = "String")]
     path: Option<String>,
@@ -53,6 +53,10 @@ pub(super) struct Args {
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Exported {
     format: String,
+    /// Where to fetch the file, once, within 10 minutes: for callers of a server elsewhere.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(default)]
+    url: String,
     /// Where the file is; absent when its content is here.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(default)]
@@ -112,6 +116,20 @@ impl Tool for ExportSheet {
                     .hint("give one of `sheet`, `sheets` and `sql`"));
             }
         };
+        let is_remote = call.workspace.is_remote();
+        if let Some(path) = path.as_ref().filter(|_| is_remote) {
+            return Err(Fault::new(
+                Code::PathNotAllowed,
+                format!("`{path}` is on your machine or on none: this server is elsewhere, and writes to no paths"),
+            )
+            .hint("leave `path` out and give `format`: the reply has an address to fetch the file from")
+            .field("path"));
+        }
+        let keep_as = is_remote.then(|| match &wanted {
+            Wanted::Sheets(names) if names.len() == 1 => names.concat(),
+            Wanted::Sheets(_) => "sheets".to_owned(),
+            Wanted::Sql(_) => "query".to_owned(),
+        });
         let path = path.as_deref().map(Path::new);
         let format = parse_format(format.as_deref(), path)?;
         // Room for the rest of the reply; base64 takes four bytes for three.
@@ -122,10 +140,15 @@ impl Tool for ExportSheet {
             path,
             overwrite: args.overwrite.unwrap_or(false),
             keep_formulas: args.keep_formulas.unwrap_or(false),
-            max_bytes: u64::try_from(room).unwrap_or(u64::MAX),
+            max_bytes: if is_remote { call.workspace.max_file() } else { u64::try_from(room).unwrap_or(u64::MAX) },
+            keep_as,
         };
-        let delivered = call.workspace.export(wanted, delivery, &call.context).await?;
-        reply(format, delivered, call.max_bytes)
+        let mut delivered = call.workspace.export(wanted, delivery, &call.context).await?;
+        let url = match delivered.kept.take() {
+            Some(kept) => call.workspace.download_address(kept)?,
+            None => String::new(),
+        };
+        reply(format, delivered, url, call.max_bytes)
     }
 }
 
@@ -147,10 +170,11 @@ fn parse_format(named: Option<&str>, path: Option<&Path>) -> Result<Format, Faul
     })
 }
 
-fn reply(format: Format, delivered: Delivered, max_bytes: usize) -> Result<Exported, Fault> {
+fn reply(format: Format, delivered: Delivered, url: String, max_bytes: usize) -> Result<Exported, Fault> {
     let tables = delivered.exported.tables.into_iter();
     let mut reply = Exported {
         format: format.name().to_owned(),
+        url,
         path: delivered.path.unwrap_or_default(),
         n_bytes: delivered.exported.n_bytes,
         tables: tables

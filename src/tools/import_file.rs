@@ -3,12 +3,17 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     fault::{Code, Fault},
     ingest::{Options, receipt::Issue},
-    tool::{Call, Effect, Tool, reply::Reply},
+    tool::{
+        Call, Effect, Tool,
+        reply::{self, Reply},
+    },
     value::Column,
+    workspace,
 };
 
 pub(super) struct ImportFile;
@@ -149,6 +154,12 @@ impl Tool for ImportFile {
                     .hint("give `path` alone, or `name` with one of `content` and `content_base64`"));
             }
         };
+        Ok(Imported::of(outcome))
+    }
+}
+
+impl Imported {
+    fn of(outcome: workspace::Imported) -> Imported {
         let sheets = outcome.sheets.into_iter().map(|(sheet, state)| Sheet {
             name: sheet.name.to_string(),
             title: sheet.title,
@@ -160,14 +171,19 @@ impl Tool for ImportFile {
             issues: sheet.version.issues,
             hidden: sheet.hidden,
         });
-        Ok(Imported {
+        Imported {
             sheets: sheets.collect(),
             format: outcome.format,
             truncated: false,
             issues: outcome.issues,
             notes: outcome.notes,
-        })
+        }
     }
+}
+
+/// What the tool would answer, whichever way the file came.
+pub(super) fn reply_of(outcome: workspace::Imported) -> Result<Value, Fault> {
+    reply::fitted(Imported::of(outcome), reply::DEFAULT_BYTES)
 }
 
 fn given(text: String) -> Option<String> {

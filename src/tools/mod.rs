@@ -9,6 +9,7 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod request_upload;
 mod restore_version;
 mod rows;
 mod sheet_history;
@@ -16,7 +17,9 @@ mod summarize_sheet;
 mod test_hypothesis;
 mod transform_sheet;
 
-use crate::tool::Registry;
+use serde_json::Value;
+
+use crate::{fault::Fault, tool::Registry, workspace};
 
 pub fn registry() -> Registry {
     Registry::default()
@@ -34,4 +37,14 @@ pub fn registry() -> Registry {
         .with::<summarize_sheet::SummarizeSheet>()
         .with::<test_hypothesis::TestHypothesis>()
         .with::<transform_sheet::TransformSheet>()
+}
+
+/// The same for callers who are elsewhere, and see no file of this machine.
+pub fn remote() -> Registry {
+    registry().with::<request_upload::RequestUpload>()
+}
+
+/// What `import_file` would answer to a file that came another way.
+pub fn import_reply(outcome: workspace::Imported) -> Result<Value, Fault> {
+    import_file::reply_of(outcome)
 }

@@ -2,7 +2,9 @@
 
 pub mod child;
 mod frame;
+mod idle;
 pub mod pool;
 mod process;
+mod queue;
 mod sandbox;
 pub mod task;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Workspace, place::Target};
+use super::{Workspace, place::Target, remote::Download};
 use crate::{
     context::Context,
     engine::rows::Source,
@@ -28,7 +28,9 @@ pub struct Delivery<'a> {
     pub path: Option<&'a Path>,
     pub overwrite: bool,
     pub keep_formulas: bool,
-    /// What the reply can take.
+    /// Where there is no path: keep the file, to be fetched under this name without its ending.
+    pub keep_as: Option<String>,
+    /// What the reply, or who fetches it, can take.
     pub max_bytes: u64,
 }
 
@@ -39,6 +41,8 @@ pub struct Delivered {
     pub path: Option<String>,
     /// Its bytes, where no path was given.
     pub bytes: Option<Vec<u8>>,
+    /// The file itself, where it was to be kept.
+    pub kept: Option<Download>,
     pub notes: Vec<String>,
 }
 
@@ -85,8 +89,14 @@ impl Workspace {
         };
         let progress = |share: f64| (context.progress)(share, "writing the file");
         let task = Task::Export { manifest, order };
-        let mut exported: Exported = self.inner.house.pool.import(folders, task, &call, &progress).await?;
+        let mut exported: Exported =
+            self.inner.house.pool.import(self.home_with(folders), task, &call, &progress).await?;
         notes.append(&mut exported.notes);
+        if let Some(name) = delivery.keep_as {
+            let name = format!("{name}.{}", format.name());
+            let kept = Download { _scratch: scratch, path: finished, name, format, n_bytes: exported.n_bytes };
+            return Ok(Delivered { exported, path: None, bytes: None, kept: Some(kept), notes });
+        }
         let (path, bytes) = self
             .blocking(move |_| {
                 // The file lies in it until the end of this.
@@ -100,7 +110,7 @@ impl Workspace {
                 }
             })
             .await?;
-        Ok(Delivered { exported, path, bytes, notes })
+        Ok(Delivered { exported, path, bytes, kept: None, notes })
     }
 
     /// The tables to write, their files read again where they have changed.

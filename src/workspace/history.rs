@@ -2,7 +2,7 @@
 
 use super::Workspace;
 use crate::{
-    catalog::{DeletedSheet, Sheet, Version, now},
+    catalog::{DeletedSheet, LoggedQuery, Sheet, Version, now},
     fault::Fault,
 };
 
@@ -16,6 +16,11 @@ impl Workspace {
             Ok((sheet, versions))
         })
         .await
+    }
+
+    /// Calls before the one with the id `before`, newest first, with their ids.
+    pub async fn calls(&self, before: Option<i64>, limit: u32) -> Result<Vec<(i64, LoggedQuery)>, Fault> {
+        self.blocking(move |inner| Ok(inner.house.catalog.queries_before(inner.user.id, before, limit)?)).await
     }
 
     /// The sheets that can be restored.

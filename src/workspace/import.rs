@@ -59,6 +59,13 @@ const GENERIC_TITLES: &[&str] = &[
 impl Workspace {
     /// Links a local file. The same path again gives the same sheets, as new versions if its bytes have changed.
     pub async fn import_path(&self, path: &str, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
+        if self.is_remote() {
+            return Err(Fault::new(
+                Code::PathNotAllowed,
+                format!("`{path}` is on your machine or on none: this server is elsewhere, and reads no paths"),
+            )
+            .hint("send the file to the address that `request_upload` gives, or give `name` with `content`"));
+        }
         let path = self.inner.house.roots.allow(Path::new(path))?;
         regular(&path)?;
         if let Some(same) = self.already(&path, &options).await? {
@@ -78,6 +85,7 @@ impl Workspace {
         let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |it| it.to_string_lossy().into_owned());
         let n_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.check_size(n_bytes)?;
+        self.check_room(n_bytes).await?;
         let (scratch, file) = self
             .blocking(move |inner| {
                 let scratch = inner.dir.new_scratch()?;
@@ -136,7 +144,7 @@ impl Workspace {
         Ok(receipt)
     }
 
-    async fn import(
+    pub(super) async fn import(
         &self,
         file: &Path,
         origin: Origin,
@@ -169,6 +177,13 @@ impl Workspace {
             return Err(Fault::new(Code::Conflict, format!("`{}` changed while it was read", file.display()))
                 .hint("import it again when it is saved"));
         }
+        let (identity, n_found) = (origin.identity.clone(), receipt.sheets.len());
+        self.blocking(move |inner| {
+            let known = inner.house.catalog.find_source(inner.user.id, &identity)?.len();
+            let n_new = u64::try_from(n_found.saturating_sub(known)).unwrap_or(u64::MAX);
+            inner.check_quota(if origin.linked { 0 } else { n_bytes }, n_new)
+        })
+        .await?;
         let is_refresh = origin.imported_with.is_some();
         let options = match origin.imported_with {
             Some(options) => options,
@@ -227,7 +242,7 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "reading the file");
-        self.inner.house.pool.import(folders, task, &call, &progress).await
+        self.inner.house.pool.import(self.home_with(folders), task, &call, &progress).await
     }
 
     pub(super) fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {
@@ -241,15 +256,15 @@ impl Workspace {
 }
 
 /// Where an import comes from.
-struct Origin {
-    identity: Identity,
-    name: String,
+pub(super) struct Origin {
+    pub(super) identity: Identity,
+    pub(super) name: String,
     /// When the import began.
-    n_bytes: u64,
-    modified_ns: Option<i64>,
-    linked: bool,
+    pub(super) n_bytes: u64,
+    pub(super) modified_ns: Option<i64>,
+    pub(super) linked: bool,
     /// In a refresh, the options of the import.
-    imported_with: Option<Json>,
+    pub(super) imported_with: Option<Json>,
 }
 
 impl Inner {

@@ -36,7 +36,7 @@ impl Workspace {
 
     /// Answers, newest first.
     pub async fn answers(&self, only_verified: bool, limit: u32) -> Result<Vec<StoredAnswer>, Fault> {
-        self.blocking(move |inner| Ok(inner.house.catalog.answers(inner.user.id, only_verified, limit)?)).await
+        self.blocking(move |inner| Ok(inner.house.catalog.stored_answers(inner.user.id, only_verified, limit)?)).await
     }
 
     /// Marks an answer as right, so that it is an example for later questions; or takes the mark away.

@@ -8,17 +8,21 @@ mod history;
 mod import;
 pub mod memory;
 mod place;
+mod quota;
 mod read;
 mod refresh;
+mod remote;
 mod replay;
 mod results;
 pub mod roots;
 mod stats;
 mod transform;
+mod upload;
 
 use std::{
+    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -38,9 +42,12 @@ pub use self::{
     export::{Delivered, Delivery, Wanted},
     history::Purge,
     import::Imported,
+    quota::{Gauges, Quotas, UploadSlot},
     read::{Described, Listing, Part, QueryAnswer},
+    remote::{Download, LIFE, Remote, UploadTicket},
     stats::{HypothesisRequest, Summarized},
     transform::{TransformCall, TransformDone},
+    upload::{Staged, Staging},
 };
 
 /// How long old files lie at most while a server runs.
@@ -58,36 +65,76 @@ pub struct Limits {
     pub result_bytes: u64,
     /// Bytes of all a user's results; the oldest give way.
     pub results_bytes: u64,
+    pub quotas: Quotas,
 }
 
 /// What every workspace of a process shares: one data folder and its workers.
 pub struct House {
+    data_dir: PathBuf,
     catalog: Catalog,
     store: Store,
     pool: Pool,
     roots: Roots,
     limits: Limits,
+    /// Where callers are elsewhere and see no file of this machine.
+    remote: Option<Remote>,
+    /// Uploads under way, by the workspace's key.
+    uploads: Mutex<HashMap<String, Arc<AtomicUsize>>>,
 }
 
 impl House {
     /// Opens the data folder, creating or upgrading it. Workers are started as `program worker`.
     pub fn open(data_dir: &Path, program: PathBuf, roots: Roots, limits: Limits) -> Result<Arc<House>, Fault> {
+        House::open_for(data_dir, program, roots, limits, None)
+    }
+
+    /// The same for callers elsewhere, who use one-time addresses to send and fetch files.
+    pub fn open_for(
+        data_dir: &Path,
+        program: PathBuf,
+        roots: Roots,
+        limits: Limits,
+        remote: Option<Remote>,
+    ) -> Result<Arc<House>, Fault> {
         let catalog = Catalog::open(data_dir)?;
         let store = Store::open(data_dir)?;
         let pool = Pool::new(program, limits.pool.clone());
-        Ok(Arc::new(House { catalog, store, pool, roots, limits }))
+        Ok(Arc::new(House {
+            data_dir: data_dir.to_owned(),
+            catalog,
+            store,
+            pool,
+            roots,
+            limits,
+            remote,
+            uploads: Mutex::default(),
+        }))
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        &self.data_dir
+    }
+
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
     }
 
     /// The workspace of the one implicit user of the local modes.
     pub fn local(self: &Arc<House>) -> Result<Workspace, Fault> {
-        self.workspace(self.catalog.local_user()?)
+        self.workspace(self.local_user()?)
+    }
+
+    /// The one implicit user of the local modes.
+    pub fn local_user(&self) -> Result<User, Fault> {
+        Ok(self.catalog.local_user()?)
     }
 
     /// The workspace of a user whom the caller has authenticated.
     pub fn workspace(self: &Arc<House>, user: User) -> Result<Workspace, Fault> {
         let dir = self.store.workspace(&user.key)?;
         let (scratch, failures) = (OnceLock::new(), Failures::default());
-        Ok(Workspace { inner: Arc::new(Inner { house: Arc::clone(self), user, dir, scratch, failures }) })
+        let inner = Inner { house: Arc::clone(self), user, dir, scratch, failures };
+        Ok(Workspace { inner: Arc::new(inner), is_read_only: false })
     }
 
     /// Drops what is too old, and files that nothing names any more.
@@ -99,6 +146,22 @@ impl House {
     /// The same for a command that ends soon: only where no process has done it for an hour.
     pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
         if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
+    }
+
+    /// Whether the catalog answers, the store can be written to, and a worker starts and answers.
+    pub async fn readiness(self: &Arc<House>) -> [(&'static str, Result<(), Fault>); 3] {
+        let house = Arc::clone(self);
+        let catalog = blocking(move || Ok(house.catalog.answers()?)).await;
+        let house = Arc::clone(self);
+        let store = blocking(move || Ok(house.store.is_writable()?)).await;
+        [("catalog", catalog), ("store", store), ("worker", self.pool.answers().await)]
+    }
+
+    fn uploads_of(&self, workspace: &str) -> Arc<AtomicUsize> {
+        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that nobody holds count nothing.
+        uploads.retain(|_, count| Arc::strong_count(count) > 1);
+        Arc::clone(uploads.entry(workspace.to_owned()).or_default())
     }
 
     /// Checks the catalog; answers in words.
@@ -119,6 +182,7 @@ impl House {
 #[derive(Clone)]
 pub struct Workspace {
     inner: Arc<Inner>,
+    is_read_only: bool,
 }
 
 struct Inner {
@@ -131,6 +195,21 @@ struct Inner {
 }
 
 impl Workspace {
+    /// The same for a caller who may only read.
+    #[must_use]
+    pub fn read_only(self) -> Workspace {
+        Workspace { is_read_only: true, ..self }
+    }
+
+    /// Fails with `forbidden` where the caller may only read.
+    pub fn check_writable(&self) -> Result<(), Fault> {
+        if self.is_read_only {
+            return Err(Fault::new(Code::Forbidden, "the access token may only read")
+                .hint("use a token with the scope `read_write` to change anything"));
+        }
+        Ok(())
+    }
+
     /// Starts a worker ahead of the first call.
     pub async fn warm(&self) -> Result<(), Fault> {
         self.inner.house.pool.warm(&self.home()).await
@@ -158,8 +237,18 @@ impl Workspace {
         }
     }
 
+    /// Tells users apart; says nothing about them.
+    pub fn key(&self) -> &str {
+        &self.inner.user.key
+    }
+
     fn home(&self) -> Home {
-        Home { key: self.inner.user.key.clone(), folders: vec![self.inner.dir.versions()] }
+        self.home_with(vec![self.inner.dir.versions()])
+    }
+
+    /// The home of a worker that may touch these folders and no other.
+    fn home_with(&self, folders: Vec<PathBuf>) -> Home {
+        Home { key: self.inner.user.key.clone(), folders }
     }
 
     fn limits(&self) -> &Limits {

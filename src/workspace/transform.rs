@@ -87,6 +87,7 @@ impl Workspace {
         let after = self
             .blocking(move |inner| {
                 let sealed = store::seal(&file)?;
+                inner.check_quota(sealed.n_bytes, u64::from(save_as.is_some()))?;
                 let new = NewVersion {
                     n_rows,
                     columns,
@@ -150,6 +151,10 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "applying the steps");
-        self.inner.house.pool.import(folders, Task::Transform { manifest, request }, &call, &progress).await
+        self.inner
+            .house
+            .pool
+            .import(self.home_with(folders), Task::Transform { manifest, request }, &call, &progress)
+            .await
     }
 }

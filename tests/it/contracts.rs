@@ -13,11 +13,12 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Of `tools/list` for all tools there will be, as far as it goes into a model's context.
 const BYTES: usize = 12_288;
 /// Tools that open issues name, and the room that is kept for each.
-const TO_COME: [&str; 2] = ["ask", "request_upload"];
+const TO_COME: [&str; 1] = ["ask"];
 const ROOM: usize = 380;
 
+/// Those of every surface: over HTTP there are more.
 fn contracts() -> Vec<Contract> {
-    tools::registry().contracts().cloned().collect()
+    tools::remote().contracts().cloned().collect()
 }
 
 #[test]

@@ -9,6 +9,8 @@
 )]
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod ask;
 #[cfg(test)]
 mod contracts;
@@ -18,6 +20,8 @@ mod corpus;
 mod guard;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod http;
 #[cfg(test)]
 mod isolation;
 #[cfg(test)]

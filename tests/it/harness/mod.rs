@@ -2,6 +2,7 @@
 
 mod client;
 pub(crate) mod model;
+pub(crate) mod http;
 pub(crate) mod process;
 
 use std::{

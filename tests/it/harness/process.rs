@@ -56,6 +56,11 @@ pub(crate) mod linux {
         assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
     }
 
+    /// Asks it to stop.
+    pub(crate) fn terminate(pid: u32) {
+        assert!(Command::new("kill").arg(pid.to_string()).status().unwrap().success());
+    }
+
     pub(crate) fn is_alive(pid: u32) -> bool {
         fs::read_to_string(format!("/proc/{pid}/stat"))
             .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, fields)| !fields.trim_start().starts_with('Z')))

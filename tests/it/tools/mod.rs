@@ -9,6 +9,7 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod request_upload;
 mod restore_version;
 mod sheet_history;
 mod summarize_sheet;

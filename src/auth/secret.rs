@@ -1,0 +1,24 @@
+//! Random secrets that are given out once and kept as hashes.
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use rand::{TryRng as _, rngs::SysRng};
+use sha2::{Digest as _, Sha256};
+
+use crate::{catalog::SecretHash, fault::Fault};
+
+/// 256 bits of the operating system's randomness.
+pub(super) fn random() -> Result<[u8; 32], Fault> {
+    let mut bytes = [0; 32];
+    SysRng.try_fill_bytes(&mut bytes).map_err(Fault::internal)?;
+    Ok(bytes)
+}
+
+/// A new secret as text; the prefix says to people and to scanners for leaked secrets what it is.
+pub(super) fn fresh(prefix: &str) -> Result<String, Fault> {
+    Ok(format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random()?)))
+}
+
+/// What is kept of a secret. Plain SHA-256 will do: nobody guesses 256 random bits, so nothing need be slow.
+pub(super) fn hash(secret: &str) -> SecretHash {
+    Sha256::digest(secret.as_bytes()).into()
+}

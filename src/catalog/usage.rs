@@ -1,0 +1,63 @@
+//! How much there is: for quotas and metrics, and the log of calls by page.
+
+use super::{Catalog, CatalogError, LoggedQuery, UserId};
+
+/// What one user, or all together, keep here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Usage {
+    /// Live sheets.
+    pub n_sheets: u64,
+    /// Bytes of all versions that are kept, of deleted sheets too, and of the uploads that they came from.
+    pub n_bytes: u64,
+}
+
+const USAGE: &str = "SELECT
+    (SELECT count(*) FROM sheets WHERE deleted_at IS NULL AND (?1 IS NULL OR user_id = ?1)) AS n_sheets,
+    (SELECT coalesce(sum(n_bytes), 0) FROM (
+         SELECT DISTINCT s.user_id, v.file, v.n_bytes FROM versions v JOIN sheets s ON s.id = v.sheet_id
+         WHERE ?1 IS NULL OR s.user_id = ?1))
+    + (SELECT coalesce(sum(n_bytes), 0) FROM (
+         SELECT DISTINCT user_id, sha256, n_bytes FROM sources
+         WHERE linked = 0 AND kind = 'name' AND (?1 IS NULL OR user_id = ?1))) AS n_bytes";
+
+impl Catalog {
+    /// Of one user, or of all.
+    pub fn usage(&self, user: Option<UserId>) -> Result<Usage, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare_cached(USAGE)?;
+        Ok(statement.query_row([user.map(|user| user.0)], |row| {
+            Ok(Usage { n_sheets: row.get("n_sheets")?, n_bytes: row.get("n_bytes")? })
+        })?)
+    }
+
+    pub fn n_users(&self) -> Result<u64, CatalogError> {
+        Ok(self.reads().query_row("SELECT count(*) FROM users", [], |row| row.get(0))?)
+    }
+
+    /// The calls before the one with the id `before`, newest first, with their ids.
+    pub fn queries_before(
+        &self,
+        user: UserId,
+        before: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<(i64, LoggedQuery)>, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare_cached(
+            "SELECT * FROM queries WHERE user_id = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3",
+        )?;
+        let queries = statement
+            .query_map((user.0, before, limit), |row| {
+                let query = LoggedQuery {
+                    at: row.get("at")?,
+                    tool: row.get("tool")?,
+                    sql: row.get("sql")?,
+                    outcome: row.get("outcome")?,
+                    n_rows: row.get("n_rows")?,
+                    milliseconds: row.get("milliseconds")?,
+                };
+                Ok((row.get("id")?, query))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(queries)
+    }
+}

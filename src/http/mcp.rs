@@ -1,0 +1,75 @@
+//! MCP for remote agents: `/mcp` (Streamable HTTP), and `/sse` with `/message` for older hosts.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::{DefaultBodyLimit, Request, State},
+    http::{StatusCode, request::Parts},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+    routing::{any, get, post},
+};
+use futures::StreamExt;
+use http_body_util::BodyExt;
+use serde::Deserialize;
+
+use super::{App, extract::Params, problem::Problem, request_id::RequestId, visitor::Visitor};
+use crate::mcp::remote::Sender;
+
+/// Bytes of one message.
+pub(super) const MAX_MESSAGE: usize = 16 << 20;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/mcp", any(streamable))
+        .route("/sse", get(open))
+        .route("/message", post(message))
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE))
+}
+
+async fn streamable(State(app): State<Arc<App>>, visitor: Visitor, request: Request) -> Result<Response, Problem> {
+    let sender = visitor.sender(request.extensions().get());
+    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+    let answer = app.mcp.answer(sender, request).await?;
+    Ok(answer.map(Body::new))
+}
+
+async fn open(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
+    // Below whatever path a proxy has put this server.
+    let base = app.settings.public_url.path().trim_end_matches('/').to_owned();
+    let events = app.mcp.open(&visitor.workspace, |id| format!("{base}/message?sessionId={id}"))?;
+    let events = events.map(|(name, text)| Ok::<_, Infallible>(Event::default().event(name).data(text)));
+    let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
+    // A proxy that collects events before it passes them on holds answers back.
+    response.headers_mut().insert("x-accel-buffering", axum::http::HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct To {
+    #[serde(rename = "sessionId")]
+    session_id: String,
+}
+
+async fn message(
+    State(app): State<Arc<App>>,
+    visitor: Visitor,
+    Params(to): Params<To>,
+    parts: Parts,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let sender = visitor.sender(parts.extensions.get());
+    app.mcp.post(sender, &to.session_id, parts, &body).await?;
+    Ok((StatusCode::ACCEPTED, "Accepted").into_response())
+}
+
+impl Visitor {
+    fn sender(self, request_id: Option<&RequestId>) -> Sender {
+        let request_id = request_id.map(|id| id.0.clone()).unwrap_or_default();
+        Sender { workspace: self.workspace, request_id }
+    }
+}

@@ -1,0 +1,117 @@
+//! The registry as rmcp wants it, over every transport.
+
+use std::sync::Arc;
+
+use http::request::Parts;
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CallToolResult, ListToolsResult, PaginatedRequestParams,
+        ProgressNotificationParam, ServerConfig,
+    },
+    service::RequestContext,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::{announce, remote::Sender};
+use crate::{
+    context::Context,
+    fault::{Code, Fault},
+    tool::Registry,
+    workspace::Workspace,
+};
+
+/// Answers one client's requests.
+#[derive(Clone)]
+pub struct Handler {
+    pub(super) registry: Arc<Registry>,
+    pub(super) whose: Whose,
+}
+
+/// Whose sheets a request is about.
+#[derive(Clone)]
+pub(super) enum Whose {
+    /// Those of the one who started this process.
+    Local(Workspace),
+    /// Those of the request's sender, which the HTTP surface has put beside it.
+    Senders,
+}
+
+impl Handler {
+    fn sender<'a>(&self, context: &'a RequestContext<RoleServer>) -> Result<&'a Sender, ErrorData> {
+        let parts = context.extensions.get::<Parts>();
+        let sender = parts.and_then(|parts| parts.extensions.get::<Sender>());
+        sender.ok_or_else(|| ErrorData::internal_error("a request without a sender", None))
+    }
+}
+
+impl ServerHandler for Handler {
+    fn get_info(&self) -> ServerConfig {
+        announce::server()
+    }
+
+    async fn list_tools(
+        &self,
+        _page: Option<PaginatedRequestParams>,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(self.registry.contracts().map(announce::tool).collect()))
+    }
+
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
+        let args = Value::Object(request.arguments.unwrap_or_default());
+        let reports = forward_progress(&context);
+        let progress = |share: f64, words: &str| {
+            if let Some(reports) = &reports {
+                // A closed channel means that the client has gone.
+                let _ = reports.send((share, words.to_owned()));
+            }
+        };
+        let call = Context { cancel: context.ct.clone(), progress: &progress };
+        let outcome = match &self.whose {
+            Whose::Local(workspace) => self.registry.call(workspace, &request.name, args, call).await,
+            Whose::Senders => {
+                let sender = self.sender(&context)?;
+                let outcome = self.registry.call(&sender.workspace, &request.name, args, call).await;
+                outcome.map_err(|fault| logged(&fault, &sender.request_id).redacted(&sender.request_id))
+            }
+        };
+        match outcome {
+            Ok(reply) => Ok(CallToolResult::structured(reply).into()),
+            Err(fault) if fault.code == Code::UnknownTool => Err(ErrorData::invalid_params(fault.message, None)),
+            Err(fault) => Ok(CallToolResult::structured_error(json!(fault)).into()),
+        }
+    }
+}
+
+/// A defect's details stay here.
+fn logged<'a>(fault: &'a Fault, request_id: &str) -> &'a Fault {
+    if fault.code.is_ours() {
+        tracing::error!(request_id, code = fault.code.name(), detail = fault.message, "a call failed");
+    }
+    fault
+}
+
+/// A way to send progress, if the caller asked for it; what comes in while one is being sent is merged.
+fn forward_progress(context: &RequestContext<RoleServer>) -> Option<mpsc::UnboundedSender<(f64, String)>> {
+    let token = context.meta.get_progress_token()?;
+    let peer = context.peer.clone();
+    let (sender, mut reports) = mpsc::unbounded_channel::<(f64, String)>();
+    tokio::spawn(async move {
+        while let Some((mut share, mut words)) = reports.recv().await {
+            while let Ok(newer) = reports.try_recv() {
+                (share, words) = newer;
+            }
+            let report = ProgressNotificationParam::new(token.clone(), share).with_total(1.0).with_message(words);
+            if peer.notify_progress(report).await.is_err() {
+                break;
+            }
+        }
+    });
+    Some(sender)
+}

@@ -1,0 +1,232 @@
+//! What stands before every route: hosts, origins, proxies, limits, headers, metrics, and the end of the server.
+
+use std::{io::Write, process::Command};
+
+use serde_json::json;
+
+use crate::harness::{
+    Bench,
+    http::{Request, Response, Site},
+    until,
+};
+
+fn status(site: &Site, path: &str, headers: &[(&str, &str)]) -> u16 {
+    let request = headers.iter().fold(Request::new("GET", path), |request, (name, value)| request.header(name, value));
+    site.send(&request).status
+}
+
+#[test]
+fn only_known_hosts_are_answered() {
+    let bench = Bench::new();
+    let site = bench.site_with(&[
+        "--auth",
+        "none",
+        "--allowed-host",
+        "quire.internal",
+        "--public-url",
+        "https://quire.example.org",
+    ]);
+    let port = site.address.split(':').nth(1).unwrap();
+    let check = |host: &str| status(&site, "/v1/sheets", &[("host", host)]);
+    for known in [
+        &site.address,
+        "localhost",
+        &format!("localhost:{port}"),
+        "[::1]:80",
+        "127.0.0.1",
+        "quire.internal:80",
+        "QUIRE.example.ORG",
+        "quire.example.org:443",
+    ] {
+        assert_eq!(check(known), 200, "{known}");
+    }
+    for foreign in [
+        "evil.example",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "a@localhost",
+        "localhost/x",
+        "0.0.0.0",
+        "",
+    ] {
+        assert_eq!(check(foreign), 403, "{foreign}");
+    }
+    assert_eq!(status(&site, "/healthz", &[("host", "10.0.0.7:8080")]), 200);
+}
+
+#[test]
+fn only_known_origins_may_call() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--allowed-origin", "https://app.example.org"]);
+    let own = format!("http://{}", site.address);
+    let check = |origin: &str| status(&site, "/v1/sheets", &[("origin", origin)]);
+    assert_eq!(check(&own), 200);
+    assert_eq!(check("https://app.example.org"), 200);
+    for foreign in [
+        "null",
+        "https://evil.example",
+        "http://localhost:1",
+        "http://app.example.org",
+        "https://app.example.org.evil.example",
+    ] {
+        assert_eq!(check(foreign), 403, "{foreign}");
+    }
+    let preflight = |origin: &str| {
+        site.send(
+            &Request::new("OPTIONS", "/v1/query")
+                .header("origin", origin)
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "authorization,content-type"),
+        )
+    };
+    let allowed = preflight("https://app.example.org");
+    assert_eq!(allowed.header("access-control-allow-origin"), Some("https://app.example.org"));
+    assert_eq!(allowed.header("access-control-allow-credentials"), None);
+    let refused = preflight("https://evil.example");
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (403, None));
+}
+
+#[test]
+fn answers_carry_headers_that_hold_browsers_back() {
+    let bench = Bench::new();
+    let site = bench.site();
+    for path in ["/v1/sheets", "/nothing", "/docs"] {
+        let response = site.get(path);
+        assert_eq!(response.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(response.header("x-frame-options"), Some("DENY"), "{path}");
+        assert!(response.header("content-security-policy").unwrap().starts_with("default-src 'none'"), "{path}");
+    }
+    assert_eq!(site.get("/v1/sheets").header("cache-control"), Some("no-store"));
+}
+
+#[test]
+fn long_answers_are_compressed_and_short_ones_and_workbooks_are_not() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let text: String = (0..500).fold("n,t\n".to_owned(), |text, i| text + &format!("{i},some text\n"));
+    site.post("/v1/tools/import_file", &json!({"name": "t.csv", "content": text})).ok();
+    let encoding = |path: &str| {
+        let response = site.send(&Request::new("GET", path).header("accept-encoding", "gzip"));
+        response.header("content-encoding").map(str::to_owned)
+    };
+    assert_eq!(encoding("/v1/sheets/t/preview?n_rows=500").as_deref(), Some("gzip"));
+    assert_eq!(encoding("/v1/sheets/t/export").as_deref(), Some("gzip"));
+    assert_eq!(encoding("/v1/sheets/t/export?format=xlsx"), None);
+    assert_eq!(encoding("/healthz"), None);
+}
+
+#[test]
+fn without_accounts_it_listens_on_loopback_only() {
+    let bench = Bench::new();
+    let ended = bench.ended(bench.bare_command(&["http", "--auth", "none", "--listen", "0.0.0.0:0"]).arg("--json"));
+    assert_eq!(ended.code, Some(2));
+    assert!(ended.err.contains("is no loopback address"), "{}", ended.err);
+    let opened = bench.ended(bench.command(&["http", "--auth", "none", "--listen", "127.0.0.1:0"]).arg("--json"));
+    assert!(opened.err.contains("callers over HTTP"), "{}", opened.err);
+}
+
+#[test]
+fn metrics_are_for_this_machine_or_for_their_token() {
+    let bench = Bench::new();
+    let site = bench.site();
+    site.post("/v1/tools/query", &json!({"sql": "select 1"})).ok();
+    let text = site.get("/metrics").text();
+    for line in [
+        "quire_http_requests_total{method=\"POST\",route=\"/v1/tools/{tool}\",status=\"200\"} 1",
+        "quire_tool_calls_total{tool=\"query\",outcome=\"ok\"} 1",
+        "quire_workers_busy{queue=\"queries\"} 0",
+        "quire_sheets 0",
+    ] {
+        assert!(text.contains(line), "{line} is not in {text}");
+    }
+    assert_eq!(status(&site, "/metrics", &[("x-forwarded-for", "10.0.0.1")]), 401);
+    drop(site);
+    std::fs::write(bench.path("token"), "0123456789abcdef\n").unwrap();
+    let file = bench.path("token").to_string_lossy().into_owned();
+    let site = bench.site_with(&["--auth", "none", "--metrics-token-file", &file]);
+    assert_eq!(site.get("/metrics").problem(), "unauthenticated");
+    assert_eq!(status(&site, "/metrics", &[("authorization", "Bearer 0123456789abcdeX")]), 401);
+    assert_eq!(status(&site, "/metrics", &[("authorization", "Bearer 0123456789abcdef")]), 200);
+}
+
+#[test]
+fn the_log_has_routes_and_neither_names_nor_questions() {
+    let bench = Bench::new();
+    let log = bench.path("log");
+    let mut command = bench.bare_command(&["http", "--auth", "none", "--listen", "127.0.0.1:0", "--log", "info"]);
+    let site = Site::of(command.stderr(std::fs::File::create(&log).unwrap()));
+    site.post("/v1/tools/import_file", &json!({"name": "salaries.csv", "content": "name\nAnn\n"})).ok();
+    site.get("/v1/sheets/salaries/preview?columns=name").ok();
+    site.get("/v1/sheets?q=secret").ok();
+    drop(site);
+    let text = std::fs::read_to_string(&log).unwrap();
+    assert!(text.contains("/v1/sheets/{name}/preview") && text.contains("request_id="), "{text}");
+    for word in ["salaries", "Ann", "secret", "columns"] {
+        assert!(!text.contains(word), "{word} is in {text}");
+    }
+}
+
+#[test]
+fn a_connection_that_says_nothing_does_not_stay() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--head-timeout", "1"]);
+    let mut stream = site.connect();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").unwrap();
+    let mut rest = Vec::new();
+    std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
+    assert!(rest.is_empty() || rest.starts_with(b"HTTP/1.1 408"), "{}", String::from_utf8_lossy(&rest));
+}
+
+const LONG: &str = "select count(*) from range(100000000) a, range(100000000) b where a.range * b.range % 7 = 3";
+
+/// A query that works for long, under way.
+#[cfg(target_os = "linux")]
+fn begin(site: &Site, sql: &str) -> std::net::TcpStream {
+    let mut stream = site.connect();
+    let request = Request::new("POST", "/v1/query").json(&json!({"sql": sql}));
+    stream.write_all(&request.bytes(&site.address)).unwrap();
+    crate::harness::process::linux::busy_child(site.child.id());
+    stream
+}
+
+fn terminate(site: &Site) {
+    assert!(Command::new("kill").args(["-TERM", &site.child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_call_under_way_ends_before_the_server_does() {
+    let bench = Bench::new();
+    let mut site = bench.site();
+    let sql = "select count(*) from range(40000) a, range(20000) b where a.range * b.range % 7 = 3";
+    let mut stream = begin(&site, sql);
+    terminate(&site);
+    let response = Response::read(&mut stream);
+    assert_eq!(response.status, 200, "{}", response.text());
+    assert_eq!(site.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_call_that_does_not_end_in_time_is_told() {
+    let bench = Bench::new();
+    let mut site = bench.site_with(&["--auth", "none", "--grace", "0"]);
+    let mut stream = begin(&site, LONG);
+    terminate(&site);
+    let response = Response::read(&mut stream);
+    assert_eq!((response.status, response.problem().as_str()), (503, "busy"));
+    assert_eq!(site.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_call_whose_client_goes_away_is_cancelled() {
+    use crate::harness::process::linux::{busy_child, is_alive};
+
+    let bench = Bench::new();
+    let site = bench.site();
+    let stream = begin(&site, LONG);
+    let worker = busy_child(site.child.id());
+    drop(stream);
+    until("its worker is gone", || !is_alive(worker));
+}

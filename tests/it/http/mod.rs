@@ -1,0 +1,9 @@
+//! The HTTP surface, through real connections.
+
+mod accounts;
+mod guards;
+mod isolation;
+mod mcp;
+mod openapi;
+mod problems;
+mod uploads;
