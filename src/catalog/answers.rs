@@ -99,7 +99,12 @@ impl Catalog {
     }
 
     /// Answers, newest first: all, or those that are verified.
-    pub fn stored_answers(&self, user: UserId, only_verified: bool, limit: u32) -> Result<Vec<StoredAnswer>, CatalogError> {
+    pub fn stored_answers(
+        &self,
+        user: UserId,
+        only_verified: bool,
+        limit: u32,
+    ) -> Result<Vec<StoredAnswer>, CatalogError> {
         let conn = self.reads();
         let mut statement = conn.prepare_cached(
             "SELECT * FROM answers WHERE user_id = ?1 AND (NOT ?2 OR verified_at IS NOT NULL)

@@ -7,12 +7,11 @@ use rusqlite::{Connection, TransactionBehavior, functions::FunctionFlags};
 use super::{CatalogError, private};
 
 /// Never edited once landed: the n-th brings schema n-1 to schema n.
-const MIGRATIONS: &[&str] =
-    &[
-        include_str!("../../migrations/0001_catalog.sql"),
-        include_str!("../../migrations/0002_accounts.sql"),
-        include_str!("../../migrations/0004_answers.sql"),
-    ];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/0001_catalog.sql"),
+    include_str!("../../migrations/0002_accounts.sql"),
+    include_str!("../../migrations/0004_answers.sql"),
+];
 
 /// How long a statement waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

@@ -8,7 +8,10 @@ use super::{
     config::Settings,
     terminal::{Bar, context, print_json, sweep},
 };
-use crate::fault::{Code, Fault};
+use crate::{
+    fault::{Code, Fault},
+    tools,
+};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -21,7 +24,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let arguments = read(&args.arguments)?;
-    let registry = settings.registry()?;
+    let registry = settings.equipped(tools::registry())?;
     let house = settings.house()?;
     let workspace = house.local()?;
     let bar = Bar::default();

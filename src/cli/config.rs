@@ -12,7 +12,6 @@ use crate::{
     fault::{Code, Fault},
     ingest,
     tool::Registry,
-    tools,
     worker::pool::{PoolLimits, QueueLimits, own_program},
     workspace::{House, Limits, Quotas, Remote, roots::Roots},
 };
@@ -78,9 +77,8 @@ impl Settings {
         self.house_with(Roots::new(files, None)?)
     }
 
-    /// All tools, with the language model where one is configured.
-    pub fn registry(&self) -> Result<Registry, Fault> {
-        let registry = tools::registry();
+    /// The tools, with the language model where one is configured.
+    pub fn equipped(&self, registry: Registry) -> Result<Registry, Fault> {
         Ok(match self.model.asking()? {
             Some(asking) => registry.equipped(Arc::new(asking)),
             None => registry,

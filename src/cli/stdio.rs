@@ -12,7 +12,7 @@ use crate::{
     context::Context,
     fault::Fault,
     ingest::Options,
-    mcp,
+    mcp, tools,
     workspace::{House, SWEPT_EVERY, Workspace},
 };
 
@@ -26,7 +26,7 @@ pub(super) struct Args {
 
 pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault> {
     settings.open.extend(args.paths);
-    let registry = settings.registry()?;
+    let registry = settings.equipped(tools::registry())?;
     let house = settings.house()?;
     let workspace = house.local()?;
     // Beside the greeting, not before it.

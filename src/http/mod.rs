@@ -1,6 +1,7 @@
 //! The HTTP surface, and the only axum: who asks, what they may, and thin routes over the registry and the workspace.
 
 mod accounts;
+mod ask;
 mod calls;
 mod docs;
 mod document;
@@ -72,6 +73,7 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(document::routes())
         .merge(docs::routes())
         .merge(accounts::routes())
+        .merge(ask::routes())
         .merge(calls::routes())
         .merge(uploads::routes())
         .merge(sheets::routes())

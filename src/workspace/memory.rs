@@ -41,6 +41,7 @@ impl Workspace {
 
     /// Marks an answer as right, so that it is an example for later questions; or takes the mark away.
     pub async fn verify_answer(&self, id: &str, is_right: bool) -> Result<(), Fault> {
+        self.check_writable()?;
         let wanted = id.to_owned();
         let found =
             self.blocking(move |inner| Ok(inner.house.catalog.verify_answer(inner.user.id, &wanted, is_right)?));
@@ -48,6 +49,7 @@ impl Workspace {
     }
 
     pub async fn delete_answer(&self, id: &str) -> Result<(), Fault> {
+        self.check_writable()?;
         let wanted = id.to_owned();
         let found = self.blocking(move |inner| Ok(inner.house.catalog.delete_answer(inner.user.id, &wanted)?)).await?;
         if found { Ok(()) } else { Err(no_answer(id)) }
@@ -61,6 +63,7 @@ impl Workspace {
     /// Writes a note on a sheet, or on its column, in the place of the one there was; an empty one takes it away.
     /// Answers it with the names as they are stored.
     pub async fn annotate(&self, mut note: Note) -> Result<Note, Fault> {
+        self.check_writable()?;
         let texts = [&note.meaning, &note.unit].into_iter().chain(&note.synonyms);
         if let Some(long) = texts.into_iter().find(|text| text.chars().count() > MAX_NOTE) {
             let n_chars = long.chars().count();

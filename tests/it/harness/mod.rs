@@ -1,8 +1,8 @@
 //! What the tests stand on: a folder of sheets written as text, and the built binary on a data folder of its own.
 
 mod client;
-pub(crate) mod model;
 pub(crate) mod http;
+pub(crate) mod model;
 pub(crate) mod process;
 
 use std::{
