@@ -6,6 +6,7 @@ use super::clean;
 use crate::{
     catalog::{Note, Sheet},
     llm::tokens::Counter,
+    name::SheetName,
     stats::{hints::Hint, joins::Overlap},
     workspace::Profiled,
 };
@@ -151,7 +152,8 @@ impl Card {
         if let Some(n_distinct) = profile.n_distinct {
             told.insert("n_distinct".to_owned(), json!(n_distinct));
         }
-        if !(profile.is_complete && detail <= Detail::Values) && !profile.min.is_null() {
+        let lists_all = profile.is_complete && detail <= Detail::Values;
+        if !lists_all && !profile.min.is_null() {
             told.insert("min".to_owned(), profile.min.clone());
             told.insert("max".to_owned(), profile.max.clone());
         }
@@ -178,7 +180,7 @@ fn put_note(told: &mut Map<String, Value>, note: &Note) {
 }
 
 fn join(it: &Overlap) -> Value {
-    let keys: Vec<&str> = it.keys.iter().map(|name| name.as_str()).collect();
+    let keys: Vec<&str> = it.keys.iter().map(SheetName::as_str).collect();
     json!({
         "on": format!("{} = {}", it.left, it.right),
         "shared_values": format!("{} of {}", it.n_shared, it.n_values),

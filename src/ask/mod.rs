@@ -161,7 +161,7 @@ impl Asking {
         let messages = vec![Message::System { text: words::system().to_owned() }, Message::User { text: user }];
         let mut run = Run::new(self, self.model.as_ref(), caller, &counter, listener, context, max_tokens, messages);
         run.numbers.add_text(question);
-        let ended = run.to_its_end().await?;
+        let ended = run.until_the_end().await?;
         let mut answer = match ended {
             Ended::Clarify { question, options } => Answer {
                 question: clean::prose(&question),

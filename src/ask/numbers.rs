@@ -97,7 +97,7 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         let exponent = exponent(&rest);
         let mut readings = Vec::new();
         for (value, tolerance) in readings_of(&digits) {
-            for factor in [Some(scale), (scale != 1.0).then_some(1.0), is_percent.then_some(0.01)].into_iter().flatten()
+            for factor in [Some(scale), (scale > 1.0).then_some(1.0), is_percent.then_some(0.01)].into_iter().flatten()
             {
                 let factor = factor * exponent;
                 readings.push(Reading { value: value * factor, tolerance: tolerance * factor });
@@ -180,7 +180,7 @@ mod tests {
     fn numbers_of_an_answer_are_found_in_results_however_they_are_written() {
         let mut known = Known::default();
         known.add(
-            &json!({"rows": [["North", 1234567.891, "2024-03-05"], [0.4567, -12, "9007199254740993"], [17, 1e12]]}),
+            &json!({"rows": [["North", 1_234_567.891, "2024-03-05"], [0.4567, -12, "9007199254740993"], [17, 1e12]]}),
         );
         for answer in [
             "1,234,567.89",

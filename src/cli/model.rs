@@ -27,7 +27,7 @@ pub struct ModelArgs {
     /// The model's name; without one `ask` is off
     #[arg(long, global = true, value_name = "NAME", env = "QUIRE_LLM_MODEL", hide_env_values = true)]
     llm_model: Option<String>,
-    /// Address of a server that speaks OpenAI's chat completions, such as http://localhost:11434/v1
+    /// Address of a server that speaks OpenAI's chat completions, such as `http://localhost:11434/v1`
     #[arg(long, global = true, value_name = "URL", default_value = OPENAI, env = "QUIRE_LLM_BASE_URL", hide_env_values = true)]
     llm_base_url: Url,
     /// A file that holds the key

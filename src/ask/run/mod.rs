@@ -1,5 +1,7 @@
 //! The loop: the model calls tools until it answers, asks back, or runs out of what it may use.
 
+mod endings;
+
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
@@ -23,9 +25,6 @@ use crate::{
     llm::{ChatModel, Message, Request, ToolCall, Turn, Usage, tokens::Counter},
     stats::review::Review,
 };
-
-/// Replies without a call that the model may make.
-const MAX_IDLE: u32 = 2;
 
 /// One question on its way.
 pub(super) struct Run<'a> {
@@ -117,7 +116,7 @@ impl<'a> Run<'a> {
 
     /// Turns of the model until the end. Fails where the model does before any query gave rows, and where the call is
     /// cancelled.
-    pub(super) async fn to_its_end(&mut self) -> Result<Ended, Fault> {
+    pub(super) async fn until_the_end(&mut self) -> Result<Ended, Fault> {
         for n_turn in 1..=self.asking.budgets.steps {
             self.n_turn = n_turn;
             self.check_budgets(n_turn);
@@ -242,10 +241,10 @@ impl<'a> Run<'a> {
         let mut ends = ends.into_iter();
         let Some(end) = ends.next() else { return Ok(Next::GoOn) };
         for other in ends {
-            self.reply(other, json!({"error": "one ending is enough"}));
+            self.reply(other, &json!({"error": "one ending is enough"}));
         }
         if !reads.is_empty() && self.ending.is_none() {
-            self.reply(end, json!({"error": words::reply("together")}));
+            self.reply(end, &json!({"error": words::reply("together")}));
             return Ok(Next::GoOn);
         }
         let schema = own.iter().find(|tool| name(tool) == Some(end.name.as_str())).cloned().unwrap_or_default();
@@ -254,7 +253,7 @@ impl<'a> Run<'a> {
             Err(fault) => {
                 self.n_failures += 1;
                 self.steps.push(step(&end.name, "", fault.code.name(), std::time::Duration::ZERO));
-                self.reply(end, json!({"error": fault.message}));
+                self.reply(end, &json!({"error": fault.message}));
                 return Ok(Next::GoOn);
             }
         };
@@ -267,10 +266,10 @@ impl<'a> Run<'a> {
         for call in reads {
             let key = normal(&call.name, &call.arguments);
             if self.ending.is_some() {
-                self.reply(call, json!({"error": "no more calls: give `final_answer`"}));
+                self.reply(call, &json!({"error": "no more calls: give `final_answer`"}));
             } else if call.name == "query" && !self.seen.insert(key) {
                 self.steps.push(step(&call.name, &sql_of(&call.arguments), "repeated", std::time::Duration::ZERO));
-                self.reply(call, json!({"error": words::reply("repeated")}));
+                self.reply(call, &json!({"error": words::reply("repeated")}));
                 self.refused.insert("repeated");
             } else {
                 let (n, of) = (self.n_turn, self.asking.budgets.steps);
@@ -307,114 +306,13 @@ impl<'a> Run<'a> {
                 fields.insert("findings".to_owned(), Value::from(fresh));
             }
         }
-        self.reply(call, reply);
+        self.reply(call, &reply);
     }
 
-    fn reply(&mut self, call: &ToolCall, reply: Value) {
+    fn reply(&mut self, call: &ToolCall, reply: &Value) {
         let text = reply.to_string();
         let reply = self.counter.cut(&text, self.asking.budgets.result).map_or(text, |cut| cut + "… (cut)");
         self.messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), reply });
-    }
-
-    /// A reply without a call: the model is told what is wanted, and its text is taken as the answer if it insists.
-    async fn idle(&mut self, text: String, is_cut: bool) -> Result<Next, Fault> {
-        self.n_idle += 1;
-        if !text.is_empty() && !is_cut && (self.n_idle > 1 || self.ending.is_some()) {
-            let sql = self.last_sql();
-            let args = json!({"answer": text, "sql": sql, "caveats": []});
-            let unasked = ToolCall { id: String::new(), name: "final_answer".to_owned(), arguments: String::new() };
-            self.ending.get_or_insert_default();
-            return self.finish(&unasked, args.as_object().unwrap_or(&Map::new())).await;
-        }
-        if self.n_idle > MAX_IDLE {
-            if self.queries.is_empty() {
-                let words = format!("the model gave {} replies without an answer or a call", self.n_idle);
-                return Err(Fault::new(Code::ModelFailed, words)
-                    .hint("ask again, or use a model that can call tools; `query` works without one"));
-            }
-            return Ok(Next::Ended(Ended::Partial {
-                reason: "the model stopped answering".to_owned(),
-                sql: self.last_sql(),
-            }));
-        }
-        let key = if is_cut {
-            "cut"
-        } else if text.is_empty() {
-            "empty"
-        } else {
-            "text"
-        };
-        if !text.is_empty() {
-            self.messages.push(Message::Assistant { text, calls: Vec::new() });
-        }
-        let words = words::reply(key).replace("{tokens}", &self.asking.budgets.reply.to_string());
-        self.messages.push(Message::User { text: words });
-        Ok(Next::GoOn)
-    }
-
-    fn clarify(&mut self, call: &ToolCall, args: &Map<String, Value>) -> Next {
-        let question = args.get("question").and_then(Value::as_str).unwrap_or_default().trim().to_owned();
-        if question.is_empty() {
-            self.n_failures += 1;
-            self.reply(call, json!({"error": "`question` is empty"}));
-            return Next::GoOn;
-        }
-        let options = args.get("options").and_then(Value::as_array).into_iter().flatten();
-        let options = options.filter_map(Value::as_str).map(str::to_owned).collect();
-        Next::Ended(Ended::Clarify { question, options })
-    }
-
-    async fn finish(&mut self, call: &ToolCall, args: &Map<String, Value>) -> Result<Next, Fault> {
-        let judge = Judge {
-            caller: &self.caller,
-            numbers: &self.numbers,
-            has_queried: !self.queries.is_empty(),
-            // Told to answer now, the model gets no second chance.
-            may_refuse: self.ending.is_none(),
-            refused: &self.refused,
-            told: &self.told,
-            last_sql: self.last_sql(),
-        };
-        match judge.judge(args).await {
-            Ok(finished) => Ok(Next::Ended(Ended::Finished(Box::new(finished)))),
-            Err(refusal) => {
-                self.n_failures += u32::from(refusal.is_failure);
-                self.told.extend(refusal.findings);
-                self.refused.insert(refusal.reason);
-                self.steps.push(step(&call.name, "", refusal.reason, std::time::Duration::ZERO));
-                self.reply(call, refusal.reply);
-                Ok(Next::GoOn)
-            }
-        }
-    }
-
-    fn last_sql(&self) -> String {
-        self.queries.last().map(|(sql, _)| sql.clone()).unwrap_or_default()
-    }
-
-    fn partial(&self, reason: String) -> Result<Ended, Fault> {
-        if self.queries.is_empty() && self.steps.is_empty() {
-            return Err(Fault::new(Code::LimitExceeded, reason).hint("ask a simpler question, or raise the budgets"));
-        }
-        Ok(Ended::Partial { reason, sql: self.last_sql() })
-    }
-
-    /// Why the model had to answer before it wanted to.
-    pub(super) fn was_told_to_end(&self) -> Option<String> {
-        self.ending.clone().filter(|reason| !reason.is_empty())
-    }
-
-    /// What is told of the work, whatever the answer.
-    pub(super) fn account(&mut self, status: Status) -> Answer {
-        Answer {
-            status,
-            steps: std::mem::take(&mut self.steps),
-            model: self.model.name().to_owned(),
-            prompt_version: words::version(),
-            tokens: self.tokens,
-            cost: self.has_cost.then_some(self.cost),
-            ..Answer::default()
-        }
     }
 }
 
