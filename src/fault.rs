@@ -109,6 +109,8 @@ codes! {
     NotFound "not_found" 404 3;
     /// The path is there, and does not take this HTTP method.
     MethodNotAllowed "method_not_allowed" 405 2;
+    /// The client takes none of the forms that the answer has.
+    NotAcceptable "not_acceptable" 406 2;
     /// The request did not come to its end in time.
     TooSlow "too_slow" 408 7;
     /// The body is not of the kind that the route takes.

@@ -23,7 +23,7 @@
 //! | [`ask`] | a question into calls of the read tools, and an answer that is checked |
 //! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
 //! | [`auth`] | the only argon2 and jsonwebtoken: accounts, passwords, sessions, tokens; whose workspace a caller gets |
-//! | [`mcp`] | the only rmcp: MCP over stdio |
+//! | [`mcp`] | the only rmcp: MCP over stdio, and for `http` over HTTP |
 //! | [`http`] | the only axum: who asks, routes over the registry, problem documents, health |
 //! | [`cli`] | the only clap: one file per subcommand, and the configuration |
 //!

@@ -1,15 +1,22 @@
-"""FastMCP's client: `fastmcp_client.py BINARY DATA_DIR`."""
+"""FastMCP's client: `fastmcp_client.py BINARY DATA_DIR`, or `fastmcp_client.py ADDRESS TOKEN`."""
 import asyncio
-import sys
 
 from fastmcp import Client
-from fastmcp.client.transports import StdioTransport
+from fastmcp.client.transports import SSETransport, StdioTransport, StreamableHttpTransport
 
 import steps
 
 
+def transport():
+    if steps.TARGET.endswith("/sse"):
+        return SSETransport(steps.TARGET, headers=steps.HEADERS)
+    if steps.IS_REMOTE:
+        return StreamableHttpTransport(steps.TARGET, headers=steps.HEADERS)
+    return StdioTransport(steps.TARGET, steps.arguments(steps.REST))
+
+
 async def main():
-    async with Client(StdioTransport(sys.argv[1], steps.arguments(sys.argv[2]))) as client:
+    async with Client(transport()) as client:
         tools = await client.list_tools()
 
         async def call(tool, arguments):

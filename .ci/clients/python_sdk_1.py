@@ -1,16 +1,24 @@
-"""The official Python SDK, 1.x: `python_sdk_1.py BINARY DATA_DIR`."""
+"""The official Python SDK, 1.x: `python_sdk_1.py BINARY DATA_DIR`, or `python_sdk_1.py ADDRESS TOKEN`."""
 import asyncio
-import sys
 
 from mcp import ClientSession, StdioServerParameters
+from mcp.client.sse import sse_client
 from mcp.client.stdio import stdio_client
+from mcp.client.streamable_http import create_mcp_http_client, streamable_http_client
 
 import steps
 
 
+def transport():
+    if steps.TARGET.endswith("/sse"):
+        return sse_client(steps.TARGET, headers=steps.HEADERS)
+    if steps.IS_REMOTE:
+        return streamable_http_client(steps.TARGET, http_client=create_mcp_http_client(headers=steps.HEADERS))
+    return stdio_client(StdioServerParameters(command=steps.TARGET, args=steps.arguments(steps.REST)))
+
+
 async def main():
-    server = StdioServerParameters(command=sys.argv[1], args=steps.arguments(sys.argv[2]))
-    async with stdio_client(server) as (reading, writing), ClientSession(reading, writing) as session:
+    async with transport() as (reading, writing, *_), ClientSession(reading, writing) as session:
         await session.initialize()
         tools = (await session.list_tools()).tools
 

@@ -1,5 +1,18 @@
 // What both TypeScript clients are made to do: import, query, page on, fail.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+
+// A client is given a binary and a data folder, or an address and a token; then the folder of examples.
+export const [target, rest, examplesFolder] = process.argv.slice(2);
+export const isRemote = target.startsWith("http://");
+export const isOlder = target.endsWith("/sse");
+export const withToken = { requestInit: { headers: { Authorization: `Bearer ${rest}` } } };
+
+// A server elsewhere sees no files of ours.
+const source = (examples, name) =>
+  isRemote
+    ? { name, content_base64: readFileSync(`${examples}/${name}`).toString("base64") }
+    : { path: `${examples}/${name}` };
 
 export const argumentsOf = (dataDir, examples) => ["stdio", "--data-dir", dataDir, "--root", examples];
 
@@ -15,7 +28,7 @@ export async function run(client, examples) {
     return reply.structuredContent;
   };
 
-  const { sheets: [strikes] } = await ok("import_file", { path: `${examples}/birdstrikes.csv` });
+  const { sheets: [strikes] } = await ok("import_file", source(examples, "birdstrikes.csv"));
   assert.equal(strikes.n_rows, 10000);
   await ok("list_sheets", {});
   await ok("describe_sheet", { sheet: strikes.name });

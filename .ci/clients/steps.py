@@ -1,9 +1,24 @@
 """What every Python client is made to do: the main job, one cut result, one failing call."""
+import base64
 import json
 import pathlib
+import sys
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "examples"
 TOOLS = {"import_file", "list_sheets", "describe_sheet", "preview_rows", "query", "read_result", "delete_sheet"}
+
+
+# A client is given a binary and a data folder, or an address and a token.
+TARGET, REST = sys.argv[1:3]
+IS_REMOTE = TARGET.startswith("http://")
+HEADERS = {"Authorization": f"Bearer {REST}"}
+
+
+def source(name):
+    """A server elsewhere sees no files of ours."""
+    if not IS_REMOTE:
+        return {"path": str(EXAMPLES / name)}
+    return {"name": name, "content_base64": base64.b64encode((EXAMPLES / name).read_bytes()).decode()}
 
 
 def arguments(data_dir):
@@ -26,11 +41,11 @@ async def run(names_and_schemas, call):
         same(json.loads(text), body, f"the text twin of {tool}")
         return body
 
-    climate = (await ok("import_file", path=str(EXAMPLES / "climate.xlsx")))["sheets"]
+    climate = (await ok("import_file", **source("climate.xlsx")))["sheets"]
     same([s["n_rows"] for s in climate], [2922, 741, 2], "rows of climate.xlsx")
-    strikes = (await ok("import_file", path=str(EXAMPLES / "birdstrikes.csv")))["sheets"][0]
+    strikes = (await ok("import_file", **source("birdstrikes.csv")))["sheets"][0]
     same(strikes["n_rows"], 10000, "rows of birdstrikes.csv")
-    again = (await ok("import_file", path=str(EXAMPLES / "birdstrikes.csv")))["sheets"][0]
+    again = (await ok("import_file", **source("birdstrikes.csv")))["sheets"][0]
     same(again["name"], strikes["name"], "the sheet of a file imported again")
     inline = (await ok("import_file", name="cities.csv", content="city,state\nSeattle,WA\nNew York,NY\n"))["sheets"][0]
     same(inline["n_rows"], 2, "rows of inline text")

@@ -1,12 +1,17 @@
-// The TypeScript SDK, 2.x, in both eras of the protocol: `typescript_sdk_2.mjs BINARY DATA_DIR EXAMPLES`.
-import { Client } from "@modelcontextprotocol/client";
+// The TypeScript SDK, 2.x, in both eras of the protocol: `typescript_sdk_2.mjs BINARY DATA_DIR EXAMPLES`, or
+// `typescript_sdk_2.mjs ADDRESS TOKEN EXAMPLES`.
+import { Client, SSEClientTransport, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { argumentsOf, run } from "./steps.mjs";
+import { argumentsOf, examplesFolder, isOlder, isRemote, rest, run, target, withToken } from "./steps.mjs";
 
-const [binary, dataDir, examples] = process.argv.slice(2);
-for (const mode of ["auto", "legacy"]) {
+const transport = (mode) => {
+  if (isOlder) return new SSEClientTransport(new URL(target), withToken);
+  if (isRemote) return new StreamableHTTPClientTransport(new URL(target), withToken);
+  return new StdioClientTransport({ command: target, args: argumentsOf(`${rest}/${mode}`, examplesFolder) });
+};
+for (const mode of isOlder ? ["legacy"] : ["auto", "legacy"]) {
   const client = new Client({ name: "smoke", version: "1" }, { versionNegotiation: { mode } });
-  await client.connect(new StdioClientTransport({ command: binary, args: argumentsOf(`${dataDir}/${mode}`, examples) }));
-  await run(client, examples);
+  await client.connect(transport(mode));
+  await run(client, examplesFolder);
   await client.close();
 }

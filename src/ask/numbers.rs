@@ -205,7 +205,7 @@ mod tests {
             "none at all",
             "1.2346e6",
         ] {
-            assert_eq!(known.missing(answer), [] as [String; 0], "{answer}");
+            assert_eq!(known.missing(answer), Vec::<String>::new(), "{answer}");
         }
         for (answer, expect) in [
             ("18 rows", "18"),

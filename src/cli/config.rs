@@ -95,7 +95,13 @@ impl Settings {
             .hint("leave `--open` and `--root` out, and upload the files"));
         }
         let program = own_program().map_err(Fault::internal)?;
-        let limits = Limits { quotas, ..self.limits() };
+        let mut limits = Limits { quotas, ..self.limits() };
+        // Their users are many, and each comes and goes.
+        limits.pool.idle_for = Duration::from_mins(1);
+        limits.pool.n_idle = limits.pool.n_idle.saturating_mul(2);
+        // Agents are patient, and a refusal costs them more than a wait.
+        limits.pool.queries.patience = Duration::from_mins(2);
+        limits.pool.imports.patience = Duration::from_mins(2);
         House::open_for(&self.folder()?, program, Roots::default(), limits, Some(remote))
     }
 

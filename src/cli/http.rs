@@ -22,7 +22,7 @@ use crate::{
     auth::{self, Accounts, Registration},
     context::Stopping,
     fault::{Code, Fault},
-    http::{self, App, Auth, Jobs, Metrics},
+    http::{self, App, Auth, Jobs, Metrics, Readiness},
     mcp::remote::RemoteLimits,
     tools,
     workspace::{House, Quotas, Remote, SWEPT_EVERY},
@@ -172,6 +172,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
         stopping,
         metrics,
         jobs: Jobs::default(),
+        readiness: Readiness::default(),
     });
     let tidying = [tokio::spawn(sweep(Arc::clone(&house))), tokio::spawn(tidy(Arc::clone(&app)))];
     print_json(&json!({"listening": format!("http://{address}")}))?;

@@ -109,7 +109,9 @@ impl Cli {
 }
 
 fn on_runtime(work: impl Future<Output = Result<(), Fault>>) -> Result<(), Fault> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Fault::internal)?;
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    // What blocks waits for the catalog's locks: more threads only keep more memory.
+    let runtime = runtime.max_blocking_threads(32).enable_all().build().map_err(Fault::internal)?;
     let outcome = runtime.block_on(work);
     // A thread that still waits for standard input would hold up the end.
     runtime.shutdown_background();

@@ -1,4 +1,4 @@
-//! `/docs`: the OpenAPI document as one page, written here, with no script and nothing from elsewhere.
+//! `/docs`: the document of `document.rs` as one page, written here, with no script and nothing from elsewhere.
 
 use std::{fmt::Write as _, sync::Arc};
 
@@ -63,7 +63,7 @@ pub(super) fn page(Published(document): &Published) -> Page {
         let _ = write!(html, "<h2>{}</h2><p>{}</p>", escaped(&tag["name"]), escaped(&tag["description"]));
         for (path, item) in document["paths"].as_object().into_iter().flatten() {
             for (method, operation) in item.as_object().into_iter().flatten() {
-                if operation["tags"][0] == tag["name"] {
+                if operation.pointer("/tags/0") == tag.get("name") {
                     add_operation(&mut html, document, path, method, operation);
                 }
             }

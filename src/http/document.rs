@@ -91,7 +91,7 @@ pub(super) fn complete(routers: &OpenApi, app: &App) -> Result<Published, Fault>
         paths.insert(format!("/v1/tools/{}", contract.name), json!({"post": of_tool(&any["post"], contract)}));
     }
     add_mcp(&mut paths);
-    for (path, item) in paths.iter_mut() {
+    for (path, item) in &mut paths {
         for (method, operation) in item.as_object_mut().into_iter().flatten() {
             if let Some(operation) = operation.as_object_mut() {
                 finish(path, method, operation, needs_token);
@@ -234,6 +234,9 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>, needs_to
     } else if needs_token && path != "/metrics" {
         operation.insert("security".to_owned(), json!([{"bearer": []}]));
     }
+    if !path.starts_with("/v1/tools/") && !operation_of_mcp(operation) {
+        operation.insert("operationId".to_owned(), json!(operation_id(method, path)));
+    }
     let has_body = operation.contains_key("requestBody");
     let is_probe = path == "/healthz" || path == "/readyz";
     let has_token = !is_open && (needs_token || path == "/metrics");
@@ -257,6 +260,19 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>, needs_to
                 .or_insert(json!({"$ref": format!("#/components/responses/Problem{status}")}));
         }
     }
+}
+
+fn operation_of_mcp(operation: &Map<String, Value>) -> bool {
+    operation.get("tags").is_some_and(|tags| tags[0] == "mcp")
+}
+
+/// Unlike the names of handlers, no two are the same: `get_sheets_name_preview`.
+fn operation_id(method: &str, path: &str) -> String {
+    let parts = path
+        .split(['/', '.'])
+        .map(|part| part.trim_matches(['{', '}']))
+        .filter(|part| !part.is_empty() && *part != "v1");
+    std::iter::once(method).chain(parts).collect::<Vec<_>>().join("_")
 }
 
 fn example(tool: &str) -> Option<Value> {

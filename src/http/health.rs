@@ -1,6 +1,9 @@
 //! Whether the process lives (`/healthz`), and whether it can work (`/readyz`).
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json,
@@ -8,10 +11,46 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
+use tokio::sync::Mutex;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::App;
+use crate::workspace::House;
+
+/// How long an outcome is good: a look starts a worker, and anyone may ask.
+const FRESH: Duration = Duration::from_secs(2);
+
+/// The last look at the parts.
+#[derive(Default)]
+pub struct Readiness(Mutex<Option<Look>>);
+
+struct Look {
+    at: Instant,
+    /// Of each part.
+    words: Map<String, Value>,
+    are_well: bool,
+}
+
+impl Readiness {
+    /// Each part in a word, and whether all are well. Who asks at the same time waits for the same look.
+    async fn look(&self, house: &Arc<House>) -> (Map<String, Value>, bool) {
+        let mut last = self.0.lock().await;
+        if let Some(look) = last.as_ref().filter(|look| look.at.elapsed() < FRESH) {
+            return (look.words.clone(), look.are_well);
+        }
+        let (mut words, mut are_well) = (Map::new(), true);
+        for (part, outcome) in house.readiness().await {
+            if let Err(fault) = &outcome {
+                tracing::warn!(part, code = fault.code.name(), detail = fault.message, "not ready");
+            }
+            are_well &= outcome.is_ok();
+            words.insert(part.to_owned(), json!(if outcome.is_ok() { "ok" } else { "failed" }));
+        }
+        *last = Some(Look { at: Instant::now(), words: words.clone(), are_well });
+        (words, are_well)
+    }
+}
 
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new().routes(routes!(alive)).routes(routes!(ready))
@@ -31,16 +70,9 @@ async fn alive() -> Response {
     responses((status = 200, description = "All do"), (status = 503, description = "One does not, or the server is stopping"))
 )]
 async fn ready(State(app): State<Arc<App>>) -> Response {
-    let parts = app.house.readiness().await;
-    let mut answer = serde_json::Map::new();
-    for (part, outcome) in &parts {
-        if let Err(fault) = outcome {
-            tracing::warn!(part, code = fault.code.name(), detail = fault.message, "not ready");
-        }
-        answer.insert((*part).to_owned(), json!(if outcome.is_ok() { "ok" } else { "failed" }));
-    }
+    let (mut answer, are_well) = app.readiness.look(&app.house).await;
     let is_stopping = app.stopping.begun.is_cancelled();
-    let is_ready = !is_stopping && parts.iter().all(|(_, outcome)| outcome.is_ok());
+    let is_ready = !is_stopping && are_well;
     let word = if is_stopping {
         "stopping"
     } else if is_ready {

@@ -148,6 +148,14 @@ impl Jobs {
         self.lock().values().filter(|job| job.is_running()).count()
     }
 
+    /// Waits until none runs any more.
+    pub(super) async fn all_ended(&self) {
+        let running: Vec<_> = self.lock().values().filter(|job| job.is_running()).cloned().collect();
+        for job in running {
+            job.ends_within(Duration::MAX).await;
+        }
+    }
+
     /// Forgets those that ended long ago.
     pub fn tidy(&self) {
         self.lock().retain(|_, job| job.progress.borrow().ended.is_none_or(|at| at.elapsed() < KEPT));

@@ -4,6 +4,7 @@ mod accounts;
 mod ask;
 mod calls;
 mod docs;
+#[expect(clippy::indexing_slicing, reason = "of JSON objects that are made here: a member that is missing is added")]
 mod document;
 mod extract;
 mod health;
@@ -29,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{context::Stopping, fault::Fault, mcp::Remote, tool::Registry, workspace::House};
 
-pub use self::{jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
+pub use self::{health::Readiness, jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
 /// What every route works with.
 pub struct App {
@@ -41,6 +42,7 @@ pub struct App {
     pub mcp: Remote,
     pub metrics: Metrics,
     pub jobs: Jobs,
+    pub readiness: Readiness,
 }
 
 /// How this server is reached and what it allows; `cli::http` fills it.

@@ -88,6 +88,7 @@ pub(super) async fn no_method(method: Method, uri: Uri) -> Problem {
 }
 
 /// A defect, of which the caller learns no more than that there is one.
+#[expect(clippy::needless_pass_by_value, reason = "the layer hands it over so")]
 pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     Problem(Fault::internal(format!("a panic: {}", words.unwrap_or("without words")))).into_response()
@@ -173,6 +174,7 @@ async fn of_refusal(status: StatusCode, body: Body) -> Fault {
         StatusCode::FORBIDDEN => Code::Forbidden,
         StatusCode::NOT_FOUND => Code::NotFound,
         StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
+        StatusCode::NOT_ACCEPTABLE => Code::NotAcceptable,
         StatusCode::PAYLOAD_TOO_LARGE => Code::LimitExceeded,
         StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
         StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,

@@ -63,7 +63,8 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
     }
     drop(listener);
     app.stopping.begun.cancel();
-    let mut ending = std::pin::pin!(open.shutdown());
+    let ending = futures::future::join(open.shutdown(), app.jobs.all_ended());
+    let mut ending = std::pin::pin!(ending);
     if timeout(app.settings.grace, &mut ending).await.is_err() {
         tracing::warn!("calls still under way are cancelled");
         app.stopping.ended.cancel();

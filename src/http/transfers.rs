@@ -1,6 +1,6 @@
 //! One-time addresses: `/v1/uploads/{token}` takes one file, `/v1/downloads/{token}` gives one. The token is the permission.
 
-use std::sync::Arc;
+use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
     Extension, Json,
@@ -149,7 +149,8 @@ fn attachment(name: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"._-".contains(&byte) {
             exact.push(char::from(byte));
         } else {
-            exact.push_str(&format!("%{byte:02X}"));
+            // Writing to a string can't fail.
+            let _ = write!(exact, "%{byte:02X}");
         }
         exact
     });

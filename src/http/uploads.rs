@@ -32,6 +32,8 @@ use crate::{
 
 /// How long an import may take before its answer is a job to follow.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// At most, where the client wants to wait.
+const MAX_PATIENCE: Duration = Duration::from_mins(2);
 /// Files of one form.
 const MAX_FILES: usize = 100;
 /// Bytes of a field that is no file.
@@ -79,7 +81,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 /// only when none was is the answer a problem, the first file's. The same name again makes a new version of the same sheets.
 #[utoipa::path(
     post, path = "/v1/sheets", tag = "sheets",
-    params(("prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once")),
+    params(("prefer" = Option<String>, Header, description = "`respond-async`: answer 202 at once; `wait=N`: only after N seconds, 2 if absent, 120 at most")),
     request_body(content = UploadForm, content_type = "multipart/form-data"),
     responses(
         (status = 201, description = "At least one file was imported", body = Uploaded),
@@ -107,12 +109,8 @@ async fn upload(
     // Until the answer says otherwise, the import is this request's, and ends with it.
     let ends = job.clone();
     let guard = scopeguard(move || ends.cancel());
-    let is_async = headers.get_all("prefer").iter().any(|value| {
-        value
-            .to_str()
-            .is_ok_and(|value| value.split([',', ';']).any(|it| it.trim().eq_ignore_ascii_case("respond-async")))
-    });
-    if is_async || !job.ends_within(PATIENCE).await {
+    let (patience, is_async) = preferred(&headers);
+    if is_async || !job.ends_within(patience).await {
         guard.disarm();
         let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)).map_err(Fault::internal)?;
         let mut response = (StatusCode::ACCEPTED, Json(Accepted { job: job.id.clone() })).into_response();
@@ -130,6 +128,21 @@ async fn upload(
         Some(fault) if !has_any => Err(fault.into()),
         _ => Ok((StatusCode::CREATED, Json(Uploaded { files })).into_response()),
     }
+}
+
+/// How long the client wants to wait for the answer, and whether it does not want to at all (RFC 7240).
+fn preferred(headers: &HeaderMap) -> (Duration, bool) {
+    let mut patience = PATIENCE;
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    for preference in values.flat_map(|value| value.split([',', ';'])).map(|it| it.trim().to_ascii_lowercase()) {
+        if preference == "respond-async" {
+            return (Duration::ZERO, true);
+        }
+        if let Some(seconds) = preference.strip_prefix("wait=").and_then(|seconds| seconds.parse().ok()) {
+            patience = Duration::from_secs(seconds).min(MAX_PATIENCE);
+        }
+    }
+    (patience, false)
 }
 
 /// A form that has come to its end.
@@ -150,7 +163,9 @@ pub(super) async fn read_form(
             .hint("send `multipart/form-data`, such as `curl -F file=@sales.csv …` does")
     })?;
     let (mut files, mut options) = (Vec::new(), Options::default());
-    while let Some(part) = timeout(SLOWEST, parts.next_field()).await.map_err(|_| too_slow())?.map_err(broken)? {
+    while let Some(part) =
+        timeout(SLOWEST, parts.next_field()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
+    {
         let name = part.name().unwrap_or_default().to_owned();
         let Some(file_name) = part.file_name().map(str::to_owned) else {
             set(&mut options, &name, text(part).await?)?;
@@ -162,7 +177,9 @@ pub(super) async fn read_form(
         }
         let mut staging = workspace.stage(slot, &file_name).await?;
         let mut part = part;
-        while let Some(bytes) = timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(broken)? {
+        while let Some(bytes) =
+            timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
+        {
             staging.write(&bytes).await?;
         }
         files.push(staging.finish(slot).await?);
@@ -173,7 +190,9 @@ pub(super) async fn read_form(
 async fn text(mut part: Field<'_>) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     let name = part.name().unwrap_or_default().to_owned();
-    while let Some(more) = timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(broken)? {
+    while let Some(more) =
+        timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
+    {
         bytes.extend_from_slice(&more);
         if bytes.len() > MAX_FIELD {
             return Err(Fault::new(Code::LimitExceeded, format!("the field `{name}` has more than {MAX_FIELD} bytes"))
@@ -208,7 +227,7 @@ fn set(options: &mut Options, name: &str, value: String) -> Result<(), Fault> {
     Ok(())
 }
 
-fn broken(error: MultipartError) -> Fault {
+fn broken(error: &MultipartError) -> Fault {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Fault::new(Code::LimitExceeded, "the form is too large");
     }

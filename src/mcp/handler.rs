@@ -38,14 +38,6 @@ pub(super) enum Whose {
     Senders,
 }
 
-impl Handler {
-    fn sender<'a>(&self, context: &'a RequestContext<RoleServer>) -> Result<&'a Sender, ErrorData> {
-        let parts = context.extensions.get::<Parts>();
-        let sender = parts.and_then(|parts| parts.extensions.get::<Sender>());
-        sender.ok_or_else(|| ErrorData::internal_error("a request without a sender", None))
-    }
-}
-
 impl ServerHandler for Handler {
     fn get_info(&self) -> ServerConfig {
         announce::server()
@@ -76,7 +68,7 @@ impl ServerHandler for Handler {
         let outcome = match &self.whose {
             Whose::Local(workspace) => self.registry.call(workspace, &request.name, args, call).await,
             Whose::Senders => {
-                let sender = self.sender(&context)?;
+                let sender = sender(&context)?;
                 let outcome = self.registry.call(&sender.workspace, &request.name, args, call).await;
                 outcome.map_err(|fault| logged(&fault, &sender.request_id).redacted(&sender.request_id))
             }
@@ -87,6 +79,13 @@ impl ServerHandler for Handler {
             Err(fault) => Ok(CallToolResult::structured_error(json!(fault)).into()),
         }
     }
+}
+
+/// Whom the HTTP surface has put beside the request.
+fn sender(context: &RequestContext<RoleServer>) -> Result<&Sender, ErrorData> {
+    let parts = context.extensions.get::<Parts>();
+    let sender = parts.and_then(|parts| parts.extensions.get::<Sender>());
+    sender.ok_or_else(|| ErrorData::internal_error("a request without a sender", None))
 }
 
 /// A defect's details stay here.

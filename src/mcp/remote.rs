@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
-use http::{Method, Request, Response, request::Parts};
+use http::{Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::combinators::{BoxBody, UnsyncBoxBody};
 use rmcp::{
     ServerHandler, ServiceExt,
@@ -112,7 +112,13 @@ impl Remote {
             .with_cancellation_token(until.clone())
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        Ok(self.server.answer(own, config, request).await)
+        let ends_session = *request.method() == Method::DELETE;
+        let mut answer = self.server.answer(own, config, request).await;
+        if ends_session && answer.status() == StatusCode::ACCEPTED {
+            // The session has ended by now, and the Python SDK takes rmcp's 202 for a failure.
+            *answer.status_mut() = StatusCode::NO_CONTENT;
+        }
+        Ok(answer)
     }
 
     /// Opens an older host's stream of events; `endpoint` makes the address that its messages go to of the stream's id.

@@ -163,10 +163,12 @@ fn multiplied(engine: &mut Engine, sheets: &Sheets, block: &Block) -> Result<Vec
 }
 
 type Side = (String, SheetName);
+/// The sides, and the columns of each that are to be equal.
+type Join = (Side, Side, Vec<(String, String)>);
 
 /// Pairs of sheets with the columns that are to be equal, unquoted.
-fn joins(sheets: &Sheets, block: &Block) -> Vec<(Side, Side, Vec<(String, String)>)> {
-    let mut joins: Vec<(Side, Side, Vec<(String, String)>)> = Vec::new();
+fn joins(sheets: &Sheets, block: &Block) -> Vec<Join> {
+    let mut joins: Vec<Join> = Vec::new();
     let mut add = |a: &Found<'_>, b: &Found<'_>| {
         let (a, b) = if a.alias <= b.alias { (a, b) } else { (b, a) };
         let side = |it: &Found<'_>| (it.alias.to_owned(), it.sheet.clone());

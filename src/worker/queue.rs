@@ -73,13 +73,13 @@ impl Queue {
         self.hand_out();
         // Whoever stops waiting drops `turn`, and with it a place that has just come.
         tokio::select! {
-            place = timeout(self.limits.patience, turn) => match place {
-                Ok(Ok(place)) => Ok(place),
-                _ => {
-                    let waited = self.limits.patience.as_secs();
-                    Err(self.busy(&self.lock(), format!("all workers have been busy for {waited} s")))
+            place = timeout(self.limits.patience, turn) => {
+                if let Ok(Ok(place)) = place {
+                    return Ok(place);
                 }
-            },
+                let waited = self.limits.patience.as_secs();
+                Err(self.busy(&self.lock(), format!("all workers have been busy for {waited} s")))
+            }
             () = cancel.cancelled() => Err(Fault::new(Code::Cancelled, "the call was cancelled")),
         }
     }
@@ -195,7 +195,7 @@ mod tests {
     }
 
     /// A place that is there at once.
-    async fn at_once(queue: &Queue, workspace: &str) -> Place {
+    fn at_once(queue: &Queue, workspace: &str) -> Place {
         queue.place(workspace, &calm()).now_or_never().expect("a free place").unwrap()
     }
 
@@ -221,19 +221,19 @@ mod tests {
     #[tokio::test]
     async fn one_that_fills_all_places_leaves_the_reserved_one_to_another() {
         let queue = Queue::new(LIMITS);
-        let _slow = (at_once(&queue, "a").await, at_once(&queue, "a").await);
+        let _slow = (at_once(&queue, "a"), at_once(&queue, "a"));
         assert!(queue.place("a", &calm()).now_or_never().is_none());
-        let small = at_once(&queue, "b").await;
+        let small = at_once(&queue, "b");
         assert!(queue.place("b", &calm()).now_or_never().is_none());
         drop(small);
-        at_once(&queue, "b").await;
+        at_once(&queue, "b");
     }
 
     #[tokio::test]
     async fn turns_go_round_between_workspaces_however_many_calls_each_has() {
         let queue =
             Queue::new(QueueLimits { n_places: 1, n_reserved: 0, n_waiting_per_workspace: 9, n_waiting: 9, ..LIMITS });
-        let running = at_once(&queue, "a").await;
+        let running = at_once(&queue, "a");
         let (turns, mut taken) = tokio::sync::mpsc::unbounded_channel();
         for workspace in ["a", "a", "a", "b", "b", "c"] {
             waiting(&queue, workspace, &turns);
@@ -252,15 +252,15 @@ mod tests {
     #[tokio::test]
     async fn no_workspace_runs_more_than_its_share() {
         let queue = Queue::new(QueueLimits { n_places: 8, n_per_workspace: 2, ..LIMITS });
-        let _running = (at_once(&queue, "a").await, at_once(&queue, "a").await);
+        let _running = (at_once(&queue, "a"), at_once(&queue, "a"));
         assert!(queue.place("a", &calm()).now_or_never().is_none());
-        at_once(&queue, "b").await;
+        at_once(&queue, "b");
     }
 
     #[tokio::test]
     async fn more_than_may_wait_are_told_when_to_come_again() {
         let queue = Queue::new(LIMITS);
-        let _running = (at_once(&queue, "a").await, at_once(&queue, "b").await, at_once(&queue, "c").await);
+        let _running = (at_once(&queue, "a"), at_once(&queue, "b"), at_once(&queue, "c"));
         let (turns, _taken) = tokio::sync::mpsc::unbounded_channel();
         for workspace in ["a", "a", "a"] {
             waiting(&queue, workspace, &turns);
@@ -283,7 +283,7 @@ mod tests {
     #[tokio::test]
     async fn one_that_is_cancelled_or_dropped_in_the_queue_takes_no_place() {
         let queue = Queue::new(QueueLimits { n_places: 1, n_reserved: 0, ..LIMITS });
-        let running = at_once(&queue, "a").await;
+        let running = at_once(&queue, "a");
         let cancel = calm();
         let (queued, cancelled) = (queue.clone(), cancel.clone());
         let waits = tokio::spawn(async move { queued.place("b", &cancelled).await });
@@ -295,14 +295,14 @@ mod tests {
         dropped.abort();
         settled().await;
         drop(running);
-        at_once(&queue, "d").await;
+        at_once(&queue, "d");
         assert!(queue.lock().by_workspace.values().all(|line| line.n_running == 0));
     }
 
     #[tokio::test]
     async fn patience_has_an_end() {
         let queue = Queue::new(QueueLimits { n_places: 1, n_reserved: 0, patience: Duration::ZERO, ..LIMITS });
-        let _running = at_once(&queue, "a").await;
+        let _running = at_once(&queue, "a");
         let fault = queue.place("b", &calm()).await.err().unwrap();
         assert_eq!((fault.code, fault.message.as_str()), (Code::Busy, "all workers have been busy for 0 s"));
     }

@@ -1,5 +1,7 @@
 //! What is remembered for later questions: answers, notes on sheets, rows of queries; and tokens spent.
 
+use std::fmt::Write as _;
+
 use chrono::DateTime;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -133,7 +135,11 @@ impl Workspace {
 /// A digest that tells lists of texts apart.
 pub fn digest(parts: &[&str]) -> String {
     let whole = Value::from(parts.to_vec()).to_string();
-    Sha256::digest(whole.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(whole.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 fn today() -> String {

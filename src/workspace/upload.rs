@@ -64,7 +64,7 @@ impl Workspace {
             .blocking(|inner| {
                 let scratch = inner.dir.new_scratch()?;
                 let path = scratch.path().join("upload");
-                let file = std::fs::File::create_new(&path).map_err(not_stored)?;
+                let file = std::fs::File::create_new(&path).map_err(|error| not_stored(&error))?;
                 Ok((scratch, path, file))
             })
             .await?;
@@ -111,19 +111,19 @@ impl Staging {
             )
             .hint("remove sheets for good with `DELETE /v1/sheets/{name}?purge=true`"));
         }
-        self.file.write_all(bytes).await.map_err(not_stored)
+        self.file.write_all(bytes).await.map_err(|error| not_stored(&error))
     }
 
     /// The whole file. What it took of the share is taken off the slot's room.
     pub async fn finish(mut self, slot: &mut UploadSlot) -> Result<Staged, Fault> {
-        self.file.flush().await.map_err(not_stored)?;
+        self.file.flush().await.map_err(|error| not_stored(&error))?;
         slot.room = slot.room.saturating_sub(self.n_bytes);
         let Staging { scratch, path, name, n_bytes, .. } = self;
         Ok(Staged { scratch, path, name, n_bytes })
     }
 }
 
-fn not_stored(error: std::io::Error) -> Fault {
+fn not_stored(error: &std::io::Error) -> Fault {
     Fault::new(Code::StorageFailed, format!("an upload can't be stored: {error}")).hint("free some disk space")
 }
 

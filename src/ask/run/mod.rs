@@ -8,14 +8,14 @@ use std::{
 };
 
 use futures::future::join_all;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::{
     Asking, Event, Listener,
-    answer::{Answer, Status, Step, Tokens},
+    answer::{Step, Tokens},
     calls::{Called, Caller, name, parsed, step},
-    finish::{Finished, Judge},
+    finish::Finished,
     numbers::Known as Numbers,
     words,
 };

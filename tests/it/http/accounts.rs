@@ -503,3 +503,108 @@ fn no_log_holds_a_password_a_token_or_an_address() {
         assert!(!log.contains(secret), "{secret} in {log}");
     }
 }
+
+/// Every operation of the API: method, path with its places filled, and whether it is said to be open.
+fn operations(site: &Site, place: &str) -> Vec<(String, String, bool)> {
+    let document = site.get("/openapi.json").ok();
+    let paths = document["paths"].as_object().unwrap();
+    let operations = paths.iter().flat_map(|(path, item)| {
+        let filled: Vec<&str> = path.split('/').map(|part| if part.starts_with('{') { place } else { part }).collect();
+        let of = move |(method, operation): (&String, &Value)| {
+            (method.to_uppercase(), filled.join("/"), operation["security"] == json!([]))
+        };
+        item.as_object().unwrap().iter().map(of).collect::<Vec<_>>()
+    });
+    operations.filter(|(_, path, _)| path != "/metrics").collect()
+}
+
+#[test]
+fn every_operation_that_is_not_open_asks_for_a_token() {
+    let bench = Bench::new();
+    let site = open(&bench);
+    let all = operations(&site, "x");
+    let is_open = |path: &str| {
+        ["/healthz", "/readyz", "/openapi.json", "/v1/auth/register", "/v1/auth/login", "/v1/auth/refresh"]
+            .contains(&path)
+            || ["/docs", "/v1/uploads/", "/v1/downloads/"].iter().any(|start| path.starts_with(start))
+    };
+    assert!(all.len() > 30, "{}", all.len());
+    for (method, path, said_open) in all {
+        assert_eq!(said_open, is_open(&path), "{method} {path}");
+        if said_open {
+            continue;
+        }
+        for request in [
+            Request::new(&method, &path),
+            Request::new(&method, &path).json(&json!({})),
+            Request::new(&method, &path).bearer("x").header("content-type", "multipart/form-data; boundary=x"),
+        ] {
+            let response = site.send(&request);
+            assert_eq!(Site::outcome(&response), (401, "unauthenticated".to_owned()), "{method} {path}");
+            assert!(response.header("www-authenticate").unwrap().starts_with("Bearer "), "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn what_one_user_has_is_not_there_for_another() {
+    let bench = Bench::new();
+    let site = open(&bench);
+    site.register("ann@example.org");
+    site.register("bob@example.org");
+    let (ann, _) = site.login("ann@example.org");
+    let (bob, _) = site.login("bob@example.org");
+    let content = format!("a\n{}", (0..500).map(|n| format!("{n}\n")).collect::<String>());
+    site.post_as(&ann, "/v1/tools/import_file", &json!({"name": "anns.csv", "content": content})).ok();
+    let page = site.post_as(&ann, "/v1/tools/query", &json!({"sql": "select a from anns", "max_rows": 10})).ok();
+    let result = page["result"].as_str().unwrap();
+    // By the sheet's name or the result's id, wherever a route takes one.
+    for place in ["anns", result] {
+        for (method, path, _) in operations(&site, place) {
+            if path.split('/').any(|part| part == place) {
+                let request = Request::new(&method, &path).bearer(&bob).json(&json!({}));
+                assert_eq!(site.send(&request).status, 404, "{method} {path}");
+            }
+        }
+    }
+    let as_bob = |tool: &str, args: Value| site.post_as(&bob, &format!("/v1/tools/{tool}"), &args).problem();
+    assert_eq!(as_bob("query", json!({"sql": "select * from anns"})), "sheet_not_found");
+    assert_eq!(as_bob("preview_rows", json!({"sheet": "anns"})), "sheet_not_found");
+    assert_eq!(as_bob("describe_sheet", json!({"sheet": "anns"})), "sheet_not_found");
+    assert_eq!(as_bob("delete_sheet", json!({"sheet": "anns"})), "sheet_not_found");
+    assert_eq!(as_bob("sheet_history", json!({"sheet": "anns"})), "sheet_not_found");
+    assert_eq!(as_bob("restore_version", json!({"sheet": "anns", "version": 1})), "sheet_not_found");
+    assert_eq!(as_bob("export_sheet", json!({"sheet": "anns", "format": "csv"})), "sheet_not_found");
+    assert_eq!(as_bob("read_result", json!({"result": result})), "result_not_found");
+    let list = |token: &str| site.post_as(token, "/v1/tools/list_sheets", &json!({})).ok()["sheets"].clone();
+    assert_eq!(list(&bob), json!([]));
+    assert_eq!(list(&ann)[0]["name"], "anns", "it is still there");
+    let asked = site.send(&Request::new("GET", "/v1/queries").bearer(&bob)).text();
+    assert!(!asked.contains("select a from anns"), "{asked}");
+    site.post_as(&ann, "/v1/tools/read_result", &json!({"result": result})).ok();
+}
+
+#[test]
+fn a_token_that_may_only_read_changes_nothing_by_any_route() {
+    let bench = Bench::new();
+    let site = open(&bench);
+    site.register("ann@example.org");
+    let (ann, _) = site.login("ann@example.org");
+    let reader = site.post_as(&ann, "/v1/auth/tokens", &json!({"name": "reader"})).ok();
+    let reader = reader["token"].as_str().unwrap();
+    site.post_as(&ann, "/v1/tools/import_file", &json!({"name": "t.csv", "content": "a\n1\n"})).ok();
+    let refused = |request: Request| {
+        let response = site.send(&request.bearer(reader));
+        assert_eq!(Site::outcome(&response), (403, "forbidden".to_owned()), "{}", response.text());
+    };
+    refused(Request::new("DELETE", "/v1/sheets/t"));
+    let form = "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"u.csv\"\r\n\r\na\n2\n\r\n--x--\r\n";
+    refused(Request::new("POST", "/v1/sheets").header("content-type", "multipart/form-data; boundary=x").body(form));
+    for contract in quire::tools::registry().contracts() {
+        if contract.effect != quire::tool::Effect::Reads {
+            refused(Request::new("POST", &format!("/v1/tools/{}", contract.name)).json(&json!({"sheet": "t"})));
+        }
+    }
+    let sheets = site.post_as(reader, "/v1/tools/list_sheets", &json!({})).ok();
+    assert_eq!(sheets["sheets"].as_array().unwrap().len(), 1);
+}

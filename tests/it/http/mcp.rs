@@ -1,6 +1,7 @@
 //! MCP over HTTP: both eras on `/mcp`, the older hosts' `/sse`; sessions, cancellation, limits.
 
 use std::{
+    cell::Cell,
     io::{BufReader, Write},
     net::TcpStream,
 };
@@ -21,11 +22,12 @@ struct Agent<'a> {
     era: Era,
     session: Option<String>,
     token: Option<String>,
+    last_id: Cell<u64>,
 }
 
 impl<'a> Agent<'a> {
     fn new(site: &'a Site, era: Era) -> Agent<'a> {
-        Agent { site, era, session: None, token: None }
+        Agent { site, era, session: None, token: None, last_id: Cell::new(100) }
     }
 
     /// One that has said hello, where the era has a greeting.
@@ -92,7 +94,8 @@ impl<'a> Agent<'a> {
     }
 
     fn tool_call(&self, tool: &str, args: &Value) -> Value {
-        self.message(7, "tools/call", json!({"name": tool, "arguments": args}))
+        self.last_id.set(self.last_id.get() + 1);
+        self.message(self.last_id.get(), "tools/call", json!({"name": tool, "arguments": args}))
     }
 
     fn call(&self, tool: &str, args: &Value) -> Result<Value, Value> {
@@ -242,7 +245,7 @@ fn what_is_no_request_or_too_long_a_one_is_refused() {
     let accepts = |request: Request| request.header("accept", "application/json, text/event-stream");
     check(accepts(Request::new("POST", "/mcp").body("{}")), 415);
     check(accepts(Request::new("POST", "/mcp").header("content-type", "application/json").body("{")), 415);
-    check(Request::new("POST", "/mcp").json(&json!({})), 406);
+    check(Request::new("POST", "/mcp").json(&json!({})), 400);
     check(accepts(Request::new("PUT", "/mcp")), 405);
     let long = " ".repeat((16 << 20) + 1);
     check(accepts(Request::new("POST", "/mcp").header("content-type", "application/json").body(long)), 413);
@@ -290,7 +293,7 @@ mod cancelled {
             .header("mcp-protocol-version", agent.era.version())
             .header("last-event-id", &id);
         let mut events = Events::open(&agent.with_credentials(resume), &site);
-        assert_eq!(outcome(&events.answer(7)).unwrap_err()["code"], "timed_out");
+        assert_eq!(outcome(&events.answer(agent.last_id.get())).unwrap_err()["code"], "timed_out");
     }
 
     #[test]
@@ -379,4 +382,97 @@ fn older_hosts_have_a_stream_of_events() {
     assert_eq!((unknown.status, unknown.problem().as_str()), (404, "not_found"));
     let broken = site.send(&Request::new("POST", &host.endpoint).header("content-type", "application/json").body("{"));
     assert_eq!((broken.status, broken.problem().as_str()), (400, "invalid_arguments"));
+}
+
+/// Two people and their agents' tokens, on a server of accounts.
+struct Team {
+    site: Site,
+    ann: String,
+    ben: String,
+}
+
+impl Team {
+    fn new(bench: &Bench, flags: &[&str]) -> Team {
+        let site = bench.site_with(&[&["--auth", "accounts"], flags].concat());
+        let token = |email: &str| {
+            let account = json!({"email": email, "password": "a password of some length"});
+            let registered = site.post("/v1/auth/register", &account);
+            assert!(registered.status < 300, "{}", registered.text());
+            site.post("/v1/auth/login", &account).ok()["access_token"].as_str().unwrap().to_owned()
+        };
+        let (ann, ben) = (token("ann@example.org"), token("ben@example.org"));
+        Team { site, ann, ben }
+    }
+
+    fn agent(&self, token: &str, era: Era) -> Agent<'_> {
+        let mut agent = Agent::new(&self.site, era);
+        agent.token = Some(token.to_owned());
+        if era != Era::Stateless {
+            agent.session = agent.initialize().header("mcp-session-id").map(str::to_owned);
+            agent.send(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        }
+        agent
+    }
+}
+
+#[test]
+fn without_a_token_nothing_is_read_and_another_users_sheets_are_not_there() {
+    let bench = Bench::new();
+    let team = Team::new(&bench, &[]);
+    for request in [
+        Request::new("POST", "/mcp").body("not even JSON"),
+        Request::new("GET", "/mcp"),
+        Request::new("GET", "/sse"),
+        Request::new("POST", "/message?sessionId=1").body("{}"),
+        Request::new("POST", "/mcp").bearer("made-up"),
+    ] {
+        let response = team.site.send(&request);
+        assert_eq!((response.status, response.problem().as_str()), (401, "unauthenticated"));
+        assert!(response.header("www-authenticate").unwrap().starts_with("Bearer "));
+    }
+    for era in [Era::November2025, Era::Stateless] {
+        let (ann, ben) = (team.agent(&team.ann, era), team.agent(&team.ben, era));
+        ann.call("import_file", &json!({"name": "salaries.csv", "content": "a\n1\n2\n"})).unwrap();
+        assert_eq!(ann.rows("select sum(a) from salaries"), json!([[3]]));
+        assert_eq!(ben.call("query", &json!({"sql": "from salaries"})).unwrap_err()["code"], "sheet_not_found");
+        assert_eq!(ben.call("list_sheets", &json!({})).unwrap()["sheets"], json!([]));
+    }
+}
+
+#[test]
+fn a_session_is_no_one_elses() {
+    let bench = Bench::new();
+    let team = Team::new(&bench, &[]);
+    let ann = team.agent(&team.ann, Era::November2025);
+    let mut thief = team.agent(&team.ben, Era::November2025);
+    thief.session.clone_from(&ann.session);
+    let check = |response: Response| assert_eq!((response.status, response.problem().as_str()), (404, "not_found"));
+    check(thief.send(&thief.message(1, "tools/list", json!({}))));
+    check(team.site.send(&thief.with_credentials(Request::new("DELETE", "/mcp"))));
+    let listen = Request::new("GET", "/mcp").header("accept", "text/event-stream");
+    check(team.site.send(&thief.with_credentials(listen.clone())));
+    check(team.site.send(&thief.with_credentials(listen.header("last-event-id", "0/0"))));
+    assert_eq!(ann.rows("select 1"), json!([[1]]));
+
+    let open = Request::new("GET", "/sse").header("accept", "text/event-stream").bearer(&team.ann);
+    let endpoint = Events::open(&open, &team.site).next().unwrap().1;
+    let stolen =
+        Request::new("POST", &endpoint).bearer(&team.ben).json(&json!({"jsonrpc": "2.0", "id": 1, "method": "ping"}));
+    check(team.site.send(&stolen));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn one_users_slow_queries_leave_room_for_anothers() {
+    let bench = Bench::new();
+    let team = Team::new(&bench, &["--workers", "2", "--query-timeout", "3600"]);
+    let (ann, ben) = (team.agent(&team.ann, Era::Stateless), team.agent(&team.ben, Era::Stateless));
+    let slow: Vec<TcpStream> = (0..8).map(|_| ann.begin("query", &json!({"sql": ENDLESS}))).collect();
+    crate::harness::process::linux::busy_child(team.site.child.id());
+    // Were Ann's calls first come, first served, these would wait for an hour.
+    for _ in 0..3 {
+        assert_eq!(ben.rows("select 2"), json!([[2]]));
+    }
+    drop(slow);
+    assert_eq!(ann.rows("select 3"), json!([[3]]));
 }
