@@ -79,15 +79,9 @@ fn calls_are_put_together_from_interleaved_pieces_cut_inside_a_character() {
         )
     };
     let (a, b) = one.split_at(16);
-    let chunks = [
-        named(0, "a"),
-        named(1, "b"),
-        piece(1, &two[..9]),
-        piece(0, a),
-        piece(1, &two[9..]),
-        piece(0, b),
-        finish("tool_calls"),
-    ];
+    let (c, d) = two.split_at(9);
+    let chunks =
+        [named(0, "a"), named(1, "b"), piece(1, c), piece(0, a), piece(1, d), piece(0, b), finish("tool_calls")];
     let Reply::Raw { pieces, .. } = stream(&chunks, false) else { panic!() };
     // Every byte by itself.
     let pieces = pieces.concat().chunks(1).map(<[u8]>::to_vec).collect();

@@ -266,7 +266,8 @@ fn pieces_of(message: &Value) -> Vec<Vec<u8>> {
     let mut chunks = vec![delta(json!({"role": "assistant", "content": ""}))];
     let halves = |text: &str| {
         let at = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
-        [text[..at].to_owned(), text[at..].to_owned()]
+        let (head, tail) = text.split_at(at);
+        [head.to_owned(), tail.to_owned()]
     };
     if let Some(text) = message["content"].as_str() {
         chunks.extend(halves(text).map(|half| delta(json!({"content": half}))));
