@@ -19,6 +19,8 @@
 //! | [`store`] | version files, results and originals on disk: sealed, published, swept |
 //! | [`workspace`] | one user's sheets: import, refresh of linked files, reading, results; which paths may be reached |
 //! | [`tool`] | what a tool is, the registry, schemas, the budget of a reply; knows no particular tool |
+//! | [`llm`] | the only reqwest: OpenAI-compatible models, retries, streams, tokens, transcripts |
+//! | [`ask`] | a question into calls of the read tools, and an answer that is checked |
 //! | [`tools`] | one file per tool; their contracts are in `tools/` at the top of the repository |
 //! | [`auth`] | the only argon2 and jsonwebtoken: accounts, passwords, sessions, tokens; whose workspace a caller gets |
 //! | [`mcp`] | the only rmcp: MCP over stdio, and for `http` over HTTP |
@@ -45,6 +47,7 @@
 //! - What a caller may reach is decided by the `Workspace` it was given, never by an argument.
 //! - Only `cli::config` reads the environment; only `worker` knows of operating systems.
 
+pub mod ask;
 pub mod auth;
 pub mod catalog;
 pub mod cli;
@@ -54,6 +57,7 @@ pub mod export;
 pub mod fault;
 pub mod http;
 pub mod ingest;
+pub mod llm;
 pub mod mcp;
 pub mod name;
 pub mod stats;

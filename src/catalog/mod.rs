@@ -3,6 +3,7 @@
 //! Plain synchronous functions; one [`Catalog`] is shared by threads, and any number of processes share the file.
 
 mod accounts;
+mod answers;
 pub mod backup;
 mod error;
 mod history;
@@ -30,6 +31,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use uuid::Uuid;
 
 pub use accounts::{Account, Invitation};
+pub use answers::{NewAnswer, Note, StoredAnswer};
 pub use error::CatalogError;
 pub(crate) use error::storage_fault;
 pub use model::*;

@@ -18,10 +18,16 @@ impl Catalog {
                      ELSE EXISTS (SELECT 1 FROM json_each(sheets) WHERE value = ?3) END",
                 (user.0, sheet.name.as_str(), sheet.id),
             )?;
+            tx.execute(
+                "DELETE FROM answers WHERE user_id = ?1 AND (sql = '' OR instr(lower(sql), ?2) > 0)",
+                (user.0, sheet.name.as_str()),
+            )?;
         }
         if !found.is_empty() {
             // Which of them hold rows of the sheets is not known.
             tx.execute("DELETE FROM results WHERE user_id = ?1", [user.0])?;
+            tx.execute("DELETE FROM kept_rows WHERE user_id = ?1", [user.0])?;
+            tx.execute("DELETE FROM answers WHERE user_id = ?1 AND verified_at IS NULL", [user.0])?;
             tx.execute(
                 "DELETE FROM sources WHERE user_id = ?1 AND id NOT IN (SELECT source_id FROM sheets)",
                 [user.0],

@@ -11,6 +11,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0001_catalog.sql"),
     include_str!("../../migrations/0002_accounts.sql"),
     include_str!("../../migrations/0003_query_sheets.sql"),
+    include_str!("../../migrations/0004_answers.sql"),
 ];
 
 /// How long a statement waits for another process's transaction.

@@ -285,7 +285,7 @@ pub(super) fn version_of(row: &Row<'_>) -> rusqlite::Result<Version> {
     })
 }
 
-fn name_of(row: &Row<'_>, index: usize) -> rusqlite::Result<SheetName> {
+pub(super) fn name_of(row: &Row<'_>, index: usize) -> rusqlite::Result<SheetName> {
     SheetName::try_from(row.get::<_, String>(index)?)
         .map_err(|fault| rusqlite::Error::FromSqlConversionFailure(index, rusqlite::types::Type::Text, Box::new(fault)))
 }

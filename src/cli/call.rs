@@ -24,11 +24,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let arguments = read(&args.arguments)?;
+    let registry = settings.equipped(tools::registry())?;
     let house = settings.house()?;
     let workspace = house.local()?;
     let bar = Bar::default();
     let progress = |share: f64, words: &str| bar.show(share, words);
-    let outcome = tools::registry().call(&workspace, &args.tool, arguments, context(&progress)).await;
+    let outcome = registry.call(&workspace, &args.tool, arguments, context(&progress)).await;
     bar.clear();
     if args.tool == "import_file" {
         sweep(&house).await;

@@ -6,10 +6,12 @@ use clap::Args;
 use directories::{BaseDirs, ProjectDirs};
 use tracing::level_filters::LevelFilter;
 
+use super::model::ModelArgs;
 use crate::{
     engine::Budget,
     fault::{Code, Fault},
     ingest,
+    tool::Registry,
     worker::pool::{PoolLimits, QueueLimits, own_program},
     workspace::{House, Limits, Quotas, Remote, roots::Roots},
 };
@@ -54,6 +56,8 @@ pub struct Settings {
     /// Most sheets in one workbook
     #[arg(long, global = true, value_name = "N", default_value = "500")]
     max_sheets: u32,
+    #[command(flatten)]
+    pub model: ModelArgs,
     /// Errors as JSON on standard error
     #[arg(long, global = true)]
     pub json: bool,
@@ -71,6 +75,14 @@ impl Settings {
     /// The same for a command whose files a person named on the command line: those may be read, wherever they lie.
     pub fn house_for(&self, files: &[PathBuf]) -> Result<Arc<House>, Fault> {
         self.house_with(Roots::new(files, None)?)
+    }
+
+    /// The tools, with the language model where one is configured.
+    pub fn equipped(&self, registry: Registry) -> Result<Registry, Fault> {
+        Ok(match self.model.asking()? {
+            Some(asking) => registry.equipped(Arc::new(asking)),
+            None => registry,
+        })
     }
 
     /// The same for a server whose callers are elsewhere: no file of this machine may be read.
@@ -158,7 +170,7 @@ fn home() -> Option<PathBuf> {
 
 /// A positive number of seconds, fractions allowed.
 #[derive(Debug, Clone, Copy)]
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl FromStr for Seconds {
     type Err = String;

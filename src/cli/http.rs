@@ -153,7 +153,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             auth::Settings { registration: args.registration(), ..auth::Settings::default() },
         )?),
     };
-    let (registry, stopping) = (Arc::new(tools::remote()), Stopping::default());
+    let (registry, stopping) = (Arc::new(settings.equipped(tools::remote())?), Stopping::default());
     let app = Arc::new(App {
         house: Arc::clone(&house),
         mcp: mcp(Arc::clone(&registry), MCP, stopping.clone()),

@@ -1,5 +1,6 @@
 //! The command line, and the only clap: one file per subcommand, configuration in one struct.
 
+mod ask;
 mod backup;
 mod call;
 mod config;
@@ -8,6 +9,8 @@ mod doctor;
 mod http;
 mod import;
 mod inspect;
+mod memory;
+mod model;
 mod purge;
 mod secrets;
 mod stdio;
@@ -46,6 +49,10 @@ pub struct Cli {
 enum Command {
     /// Serve MCP over standard input and output, for a host such as Claude Desktop
     Stdio(stdio::Args),
+    /// Ask a question about the sheets in plain words
+    Ask(ask::Args),
+    /// List, verify and forget answers; note what sheets and columns mean
+    Memory(memory::Args),
     /// Serve HTTP: REST, upload, and MCP for remote agents
     Http(http::Args),
     /// Call one tool; its reply is printed as JSON
@@ -91,6 +98,8 @@ impl Cli {
             Command::Worker => child::main_loop(),
             Command::Tools(args) => tools::run(&args),
             Command::Stdio(args) => on_runtime(stdio::run(settings, args)),
+            Command::Ask(args) => on_runtime(ask::run(settings, args)),
+            Command::Memory(args) => on_runtime(memory::run(settings, args)),
             Command::Http(args) => on_runtime(http::run(settings, args, mcp)),
             Command::Call(args) => on_runtime(call::run(settings, args)),
             Command::Import(args) => on_runtime(import::run(settings, args)),

@@ -26,11 +26,12 @@ pub(super) struct Args {
 
 pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault> {
     settings.open.extend(args.paths);
+    let registry = settings.equipped(tools::registry())?;
     let house = settings.house()?;
     let workspace = house.local()?;
     // Beside the greeting, not before it.
     tokio::spawn(prepare(house, workspace.clone(), settings.open));
-    mcp::serve_stdio(Arc::new(tools::registry()), workspace).await
+    mcp::serve_stdio(Arc::new(registry), workspace).await
 }
 
 /// A warm worker first, then the files to open, then tidying for as long as the process serves.

@@ -257,7 +257,7 @@ fn check_function(fields: &Map<String, Value>, list: &HashSet<String>, what: &st
 }
 
 /// As DuckDB compares identifiers: it folds the case of ASCII letters and of no others.
-fn folded(name: &str) -> String {
+pub(super) fn folded(name: &str) -> String {
     name.to_ascii_lowercase()
 }
 

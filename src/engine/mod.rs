@@ -8,6 +8,7 @@ pub mod expression;
 mod guard;
 mod interrupt;
 mod json;
+pub mod outline;
 pub mod profile;
 mod query;
 pub mod rows;

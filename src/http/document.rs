@@ -20,6 +20,7 @@ const ANY_TOOL: &str = "/v1/tools/{tool}";
 
 /// What a first call of each tool looks like.
 const EXAMPLES: &[(&str, &str)] = &[
+    ("ask", r#"{"question": "Which region sold most?"}"#),
     ("delete_sheet", r#"{"sheet": "sales"}"#),
     ("describe_sheet", r#"{"sheet": "sales"}"#),
     ("export_sheet", r#"{"sheet": "sales", "format": "xlsx"}"#),
@@ -65,6 +66,7 @@ pub(super) fn complete(routers: &OpenApi, app: &App) -> Result<Published, Fault>
     document["servers"] = json!([{"url": app.settings.public_url.as_str().trim_end_matches('/')}]);
     document["tags"] = json!([
         {"name": "sheets", "description": "Files in, tables out"},
+        {"name": "ask", "description": "Questions in plain words, and what is remembered of them"},
         {"name": "queries", "description": "SQL over sheets, and what was asked"},
         {"name": "tools", "description": "What agents call, one path for each"},
         {"name": "jobs", "description": "Imports that take a while"},

@@ -1,6 +1,7 @@
 //! The HTTP surface, and the only axum: who asks, what they may, and thin routes over the registry and the workspace.
 
 mod accounts;
+mod ask;
 mod calls;
 mod docs;
 #[expect(clippy::indexing_slicing, reason = "of JSON objects that are made here: a member that is missing is added")]
@@ -76,6 +77,7 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(docs::routes())
         .merge(page::routes())
         .merge(accounts::routes())
+        .merge(ask::routes())
         .merge(calls::routes())
         .merge(uploads::routes())
         .merge(sheets::routes())

@@ -2,8 +2,11 @@
 //! answers. Nothing here reads rows that DuckDB can count.
 
 mod dist;
+pub mod hints;
 pub mod hypothesis;
+pub mod joins;
 mod matrix;
+pub mod review;
 mod schema;
 mod sql;
 pub mod summary;

@@ -4,7 +4,7 @@ pub mod openai;
 pub mod reply;
 mod schema;
 
-use std::{collections::BTreeMap, pin::Pin, time::Instant};
+use std::{any::Any, collections::BTreeMap, pin::Pin, sync::Arc, time::Instant};
 
 use self::reply::Reply;
 use crate::{
@@ -48,6 +48,8 @@ pub enum Effect {
 
 /// What a running tool may reach.
 pub struct Call<'a> {
+    /// The tools themselves, for one that calls others.
+    pub registry: &'a Registry,
     pub workspace: &'a Workspace,
     /// Bytes that the serialised reply may have.
     pub max_bytes: usize,
@@ -76,6 +78,7 @@ struct Entry {
 #[derive(Default)]
 pub struct Registry {
     entries: BTreeMap<&'static str, Entry>,
+    equipment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Registry {
@@ -92,6 +95,18 @@ impl Registry {
         };
         self.entries.insert(T::NAME, Entry { contract, run: run::<T> });
         self
+    }
+
+    /// Hands the tools what the process has for them beside the workspace, such as a language model.
+    #[must_use]
+    pub fn equipped<E: Any + Send + Sync>(mut self, equipment: Arc<E>) -> Registry {
+        self.equipment = Some(equipment);
+        self
+    }
+
+    /// What the process has for its tools; none where it was given nothing of this type.
+    pub fn equipment<E: Any>(&self) -> Option<&E> {
+        self.equipment.as_deref()?.downcast_ref()
     }
 
     /// In the order of their names.
@@ -143,7 +158,7 @@ impl Registry {
             workspace.check_writable()?;
         }
         let (args, max_bytes) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
-        let call = Call { workspace, max_bytes, context };
+        let call = Call { registry: self, workspace, max_bytes, context };
         (entry.run)(&call, args).await
     }
 }

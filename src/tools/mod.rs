@@ -1,5 +1,6 @@
 //! Every tool, one file each. To add one: its `mod` line, its `with` line, and its regenerated contract.
 
+mod ask;
 mod delete_sheet;
 mod describe_sheet;
 mod export_sheet;
@@ -22,6 +23,7 @@ use crate::{fault::Fault, tool::Registry, workspace};
 
 pub fn registry() -> Registry {
     Registry::default()
+        .with::<ask::Ask>()
         .with::<delete_sheet::DeleteSheet>()
         .with::<describe_sheet::DescribeSheet>()
         .with::<export_sheet::ExportSheet>()

@@ -28,7 +28,7 @@ use crate::{
     export::{self, Exported},
     fault::{Code, Fault},
     ingest::{self, format::Format, receipt::Receipt},
-    stats::{hypothesis, summary},
+    stats::{hints, hypothesis, joins, review, summary},
     transform,
 };
 
@@ -128,6 +128,9 @@ impl Child {
             Task::Profile { file, columns } => reply(&self.engine()?.profile(&file, &columns)?),
             Task::Hypothesis(question) => reply(&hypothesis::run(self.engine()?, &question)?),
             Task::Summary(subject) => reply(&summary::run(self.engine()?, &subject)?),
+            Task::Review { sql } => reply(&review::run(self.engine()?, &sql)?),
+            Task::Joins(pairs) => reply(&joins::run(self.engine()?, &pairs)?),
+            Task::Hints(search) => reply(&hints::run(self.engine()?, &search)?),
             Task::Transform { manifest, request } => {
                 // An engine of its own: what keeps the rows' order may be more than memory holds.
                 let folders = self.folders();

@@ -11,7 +11,7 @@ use crate::{
     fault::Fault,
     ingest::{Limits, Options},
     name::SheetName,
-    stats::{hypothesis::Question, summary::Subject},
+    stats::{hints::Search, hypothesis::Question, joins::Pair, summary::Subject},
     transform,
     value::Column,
 };
@@ -61,6 +61,12 @@ pub enum Task {
     Hypothesis(Box<Question>),
     /// Answers a `stats::summary::Summary`.
     Summary(Box<Subject>),
+    /// Looks at a query without running it. Answers a `stats::review::Review`.
+    Review { sql: String },
+    /// Answers a `Vec<stats::joins::Overlap>`.
+    Joins(Vec<Pair>),
+    /// Answers a `Vec<stats::hints::Hint>`.
+    Hints(Box<Search>),
     /// Applies steps to a sheet of the manifest. Answers a `transform::Transformed`.
     Transform { manifest: Manifest, request: transform::Request },
     /// Answers an `ingest::receipt::Receipt`.

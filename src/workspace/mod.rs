@@ -1,11 +1,13 @@
 //! `Workspace`: the one handle that tools are given. It reaches one user's sheets, and no other's.
 
 mod backup;
+mod context;
 mod convert;
 mod export;
 mod file;
 mod history;
 mod import;
+pub mod memory;
 mod place;
 mod quota;
 mod read;
@@ -38,6 +40,7 @@ use crate::{
 
 pub use self::{
     backup::copy_data,
+    context::Profiled,
     export::{Delivered, Delivery, Wanted},
     history::{History, Purge},
     import::Imported,

@@ -162,7 +162,7 @@ impl Workspace {
     }
 
     /// Profiles of all columns, cached by version.
-    async fn profiles(&self, sheet: &Sheet, context: &Context<'_>) -> Result<Vec<ColumnProfile>, Fault> {
+    pub(super) async fn profiles(&self, sheet: &Sheet, context: &Context<'_>) -> Result<Vec<ColumnProfile>, Fault> {
         const KIND: &str = "columns";
         let version_id = sheet.version.id;
         let cached = self.blocking(move |inner| Ok(inner.house.catalog.profile(version_id, KIND)?)).await?;

@@ -13,7 +13,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// Of `tools/list` for all tools there will be, as far as it goes into a model's context.
 const BYTES: usize = 12_288;
 /// Tools that open issues name, and the room that is kept for each.
-const TO_COME: [&str; 1] = ["ask"];
+const TO_COME: [&str; 0] = [];
 const ROOM: usize = 380;
 
 /// Those of every surface: over HTTP there are more.

@@ -11,6 +11,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod ask;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod contracts;

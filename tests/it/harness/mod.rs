@@ -2,6 +2,7 @@
 
 mod client;
 pub(crate) mod http;
+pub(crate) mod model;
 pub(crate) mod process;
 
 use std::{
@@ -81,7 +82,7 @@ impl Bench {
     /// The same without `--root`.
     pub(crate) fn bare_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_quire"));
-        for name in ["QUIRE_DATA_DIR", "QUIRE_LOG", "QUIRE_MEMORY", "QUIRE_QUERY_TIMEOUT", "QUIRE_IMPORT_TIMEOUT"] {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("QUIRE_")) {
             command.env_remove(name);
         }
         command.env("HOME", self.home()).env("USERPROFILE", self.home()).current_dir(self.folder.path());

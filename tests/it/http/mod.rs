@@ -1,6 +1,7 @@
 //! The HTTP surface, through real connections.
 
 mod accounts;
+mod ask;
 mod guards;
 mod isolation;
 mod mcp;

@@ -1,5 +1,6 @@
 //! One file per tool.
 
+mod ask;
 mod delete_sheet;
 mod describe_sheet;
 mod export_sheet;

@@ -1,0 +1,156 @@
+//! Whether an answer may stand: its SQL runs, what is odd about it was looked at, its numbers are in a result.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    calls::{Caller, of_result},
+    clean,
+    numbers::Known,
+    words,
+};
+use crate::{
+    engine::Page,
+    fault::{Code, Fault},
+    name::SheetName,
+    stats::review::Review,
+};
+
+/// An answer with the rows of its SQL.
+pub(super) struct Finished {
+    pub(super) answer: String,
+    pub(super) sql: String,
+    pub(super) caveats: Vec<String>,
+    pub(super) page: Option<Page>,
+    pub(super) review: Option<Review>,
+    /// Whether something about it stayed doubtful.
+    pub(super) is_flagged: bool,
+}
+
+/// Why an answer goes back to the model.
+pub(super) struct Refusal {
+    pub(super) reason: &'static str,
+    pub(super) reply: Value,
+    /// Findings that it tells.
+    pub(super) findings: Vec<String>,
+    pub(super) is_failure: bool,
+}
+
+pub(super) struct Judge<'a> {
+    pub(super) caller: &'a Caller<'a>,
+    pub(super) numbers: &'a Known,
+    pub(super) has_queried: bool,
+    pub(super) may_refuse: bool,
+    /// Reasons that were given before: each is given once.
+    pub(super) refused: &'a BTreeSet<&'static str>,
+    /// Findings that the model has been told.
+    pub(super) told: &'a BTreeSet<String>,
+    pub(super) last_sql: String,
+}
+
+/// Rows and bytes of an answer's table.
+const MAX_ROWS: u64 = 200;
+const MAX_BYTES: usize = 20_000;
+
+impl Judge<'_> {
+    pub(super) async fn judge(self, args: &Map<String, Value>) -> Result<Finished, Refusal> {
+        let text = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default().trim().to_owned();
+        let (answer, mut sql) = (text("answer"), text("sql"));
+        if answer.is_empty() {
+            return Err(failure(json!({"error": "`answer` is empty"})));
+        }
+        let mut caveats = match args.get("caveats") {
+            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            Some(Value::String(text)) if !text.trim().is_empty() => vec![text.clone()],
+            _ => Vec::new(),
+        };
+        if sql.is_empty() && self.has_queried {
+            if self.may("no_sql") {
+                return Err(refusal("no_sql", json!({"error": words::reply("no_sql")})));
+            }
+            sql.clone_from(&self.last_sql);
+        }
+        let mut is_flagged = false;
+        let (mut page, mut review) = (None, None);
+        let mut numbers = self.numbers.clone();
+        if !sql.is_empty() {
+            match self.rows(&sql).await {
+                Ok((rows, seen)) => {
+                    let findings = self.findings(&rows, &seen);
+                    if !findings.is_empty() && self.may("findings") {
+                        let reply = json!({"error": words::reply("findings"), "findings": findings});
+                        return Err(Refusal { findings, ..refusal("findings", reply) });
+                    }
+                    numbers.add(&json!(rows.rows));
+                    numbers.add(&json!([rows.rows.len(), rows.n_total]));
+                    (page, review) = (Some(rows), Some(seen));
+                }
+                Err(fault) if self.may_refuse => {
+                    let mut reply = json!({"error": fault.message, "hint": fault.hint, "code": fault.code.name()});
+                    clean::value(&mut reply, 500);
+                    return Err(failure(reply));
+                }
+                Err(fault) => {
+                    is_flagged = true;
+                    caveats.push(format!("the SQL could not be run: {}", fault.message));
+                }
+            }
+        }
+        numbers.add_text(&sql);
+        let missing = numbers.missing(&answer);
+        if !missing.is_empty() {
+            let list = missing.join(", ");
+            if self.may("numbers") {
+                return Err(refusal("numbers", json!({"error": words::reply("numbers").replace("{numbers}", &list)})));
+            }
+            is_flagged = true;
+            caveats.push(format!("not found in any result: {list}"));
+        }
+        let caveats = caveats.iter().map(|text| clean::prose(text)).filter(|text| !text.is_empty()).collect();
+        Ok(Finished { answer: clean::prose(&answer), sql, caveats, page, review, is_flagged })
+    }
+
+    fn may(&self, reason: &'static str) -> bool {
+        self.may_refuse && !self.refused.contains(reason)
+    }
+
+    /// Findings on the SQL that the model has not seen.
+    fn findings(&self, page: &Page, review: &Review) -> Vec<String> {
+        let reply = json!({"rows": page.rows, "n_total": page.n_total});
+        let all = review.findings.iter().cloned().chain(of_result(&reply, review));
+        all.filter(|finding| !self.told.contains(finding)).collect()
+    }
+
+    async fn rows(&self, sql: &str) -> Result<(Page, Review), Fault> {
+        let review = self.caller.workspace.review(sql, self.caller.context).await?;
+        let page = rows(self.caller, sql, &review).await?;
+        Ok((page, review))
+    }
+}
+
+/// The rows of an answer's SQL: those that are kept, where it gives the same rows each time.
+pub(super) async fn rows(caller: &Caller<'_>, sql: &str, review: &Review) -> Result<Page, Fault> {
+    if review.is_volatile {
+        let answer = caller.workspace.query(sql, MAX_ROWS, MAX_BYTES, caller.context).await?;
+        return Ok(answer.page);
+    }
+    let versions: Vec<(SheetName, String)> = review
+        .sheets
+        .iter()
+        .filter_map(|name| caller.sheets.iter().find(|sheet| sheet.name == *name))
+        .map(|sheet| (sheet.name.clone(), sheet.version.file.clone()))
+        .collect();
+    if versions.len() != review.sheets.len() {
+        return Err(Fault::new(Code::Conflict, "the sheets have changed meanwhile").hint("ask again"));
+    }
+    caller.workspace.rows_once(sql, &versions, MAX_ROWS, MAX_BYTES, caller.context).await
+}
+
+fn refusal(reason: &'static str, reply: Value) -> Refusal {
+    Refusal { reason, reply, findings: Vec::new(), is_failure: false }
+}
+
+fn failure(reply: Value) -> Refusal {
+    Refusal { is_failure: true, ..refusal("failed", reply) }
+}

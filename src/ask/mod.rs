@@ -1,0 +1,268 @@
+//! Answers a question about the sheets: gathers what a model needs to know, lets it read, and judges what it says.
+//!
+//! Everything but the model is deterministic: what it is told, what its calls do, which answers go back to it.
+
+mod answer;
+mod budget;
+mod calls;
+mod cards;
+mod clean;
+mod finish;
+mod gather;
+mod numbers;
+mod run;
+mod words;
+
+use std::{sync::Arc, time::Instant};
+
+use serde_json::json;
+
+use self::{
+    calls::Caller,
+    finish::Finished,
+    gather::{Known, gather},
+    run::{Ended, Run},
+};
+use crate::{
+    catalog::NewAnswer,
+    context::Context,
+    engine::Page,
+    fault::{Code, Fault},
+    llm::{ChatModel, Message, tokens::Counter},
+    stats::review::Review,
+    tool::Registry,
+    workspace::{Workspace, memory::digest},
+};
+
+pub use self::{
+    answer::{Answer, Status, Step, Table},
+    budget::{Budgets, Prices},
+};
+
+/// What asking needs beside a workspace: the process has one, where a model is configured.
+pub struct Asking {
+    pub model: Arc<dyn ChatModel>,
+    pub budgets: Budgets,
+    pub prices: Option<Prices>,
+    /// Tokens that a user may spend in a day.
+    pub daily_tokens: Option<u64>,
+    /// Whether the answer to the same question may be given again.
+    pub uses_cache: bool,
+}
+
+/// Is told what happens, as it does.
+pub type Listener<'a> = &'a (dyn Fn(Event<'_>) + Send + Sync);
+
+/// Something that happens on the way to an answer.
+#[derive(Debug, Clone, Copy)]
+pub enum Event<'a> {
+    /// The model is asked, for the `n`-th time of at most `of`.
+    Turn { n: u32, of: u32 },
+    /// A piece of what the model says; not the answer.
+    Text(&'a str),
+    /// The model calls a tool in its `n`-th turn.
+    Call { n: u32, of: u32, tool: &'a str, arguments: &'a str },
+    /// A tool has answered.
+    Called(&'a Step),
+}
+
+/// Characters of a question.
+const MAX_QUESTION: usize = 4_000;
+
+impl Asking {
+    /// Where a registry has no model: what to do about it.
+    pub fn of(registry: &Registry) -> Result<&Asking, Fault> {
+        registry.equipment().ok_or_else(|| {
+            Fault::new(Code::ModelNotConfigured, "no language model is configured for `ask`").hint(
+                "if you are a model, answer with `describe_sheet` and `query` yourself; else start Quire with \
+                 QUIRE_LLM_MODEL and QUIRE_LLM_API_KEY (or QUIRE_LLM_API_KEY_FILE) set, and QUIRE_LLM_BASE_URL for a server \
+                 other than OpenAI's, such as http://localhost:11434/v1",
+            )
+        })
+    }
+
+    /// Answers a question about the workspace's sheets.
+    ///
+    /// Fails with `quota_exceeded` where the user's tokens of the day are spent, with what the model's server fails
+    /// with before any query gave rows, and with `cancelled`.
+    pub async fn ask(
+        &self,
+        registry: &Registry,
+        workspace: &Workspace,
+        question: &str,
+        listener: Listener<'_>,
+        context: &Context<'_>,
+    ) -> Result<Answer, Fault> {
+        let started = Instant::now();
+        let question = question.trim();
+        let n_chars = question.chars().count();
+        if n_chars == 0 || n_chars > MAX_QUESTION {
+            return Err(Fault::new(Code::InvalidArguments, format!("the question has {n_chars} characters"))
+                .hint(format!("ask in 1 to {MAX_QUESTION} characters")));
+        }
+        let known = Known::of(workspace, context).await?;
+        if known.sheets.is_empty() {
+            return Err(Fault::new(Code::SheetNotFound, "there are no sheets to ask about")
+                .hint("import a file first, with `import_file` or `quire import`"));
+        }
+        let tools = calls::offered(registry);
+        let max_tokens = self.budgets.result;
+        let caller = Caller { workspace, registry, tools: &tools, sheets: &known.sheets, context, max_tokens };
+        let key = self.key(question, &known);
+        let mut answer = match self.again(&caller, &key).await? {
+            Some(answer) => answer,
+            None => self.anew(caller, &known, question, &key, listener).await?,
+        };
+        answer.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(answer)
+    }
+
+    /// The answer to the very same question over the very same data, its SQL run again.
+    async fn again(&self, caller: &Caller<'_>, key: &str) -> Result<Option<Answer>, Fault> {
+        if !self.uses_cache {
+            return Ok(None);
+        }
+        let Some(stored) = caller.workspace.cached_answer(key).await? else { return Ok(None) };
+        let Ok(review) = caller.workspace.review(&stored.sql, caller.context).await else { return Ok(None) };
+        let Ok(page) = finish::rows(caller, &stored.sql, &review).await else { return Ok(None) };
+        if digest_of(&page) != stored.digest {
+            return Ok(None);
+        }
+        Ok(Some(Answer {
+            answer: stored.answer,
+            sheets: sheets(caller, &review),
+            table: Some(Table::of(page)),
+            sql: stored.sql,
+            caveats: stored.caveats,
+            model: self.model.name().to_owned(),
+            prompt_version: words::version(),
+            cached: true,
+            id: stored.id,
+            ..Answer::default()
+        }))
+    }
+
+    async fn anew(
+        &self,
+        caller: Caller<'_>,
+        known: &Known,
+        question: &str,
+        key: &str,
+        listener: Listener<'_>,
+    ) -> Result<Answer, Fault> {
+        let (workspace, context) = (caller.workspace, caller.context);
+        let max_tokens = self.tokens_left(workspace).await?;
+        let counter = Counter::new(self.model.name());
+        let told = gather(workspace, known, question, context).await?;
+        // Half of a request is for the work.
+        let data = told.within(self.budgets.prompt / 2, &counter);
+        let asked = json!(clean_question(question)).to_string();
+        let user = format!("{}\n{data}\n\n{}\n{asked}", words::reply("data"), words::reply("question"));
+        let messages = vec![Message::System { text: words::system().to_owned() }, Message::User { text: user }];
+        let mut run = Run::new(self, self.model.as_ref(), caller, &counter, listener, context, max_tokens, messages);
+        run.numbers.add_text(question);
+        let ended = run.until_the_end().await?;
+        let mut answer = match ended {
+            Ended::Clarify { question, options } => Answer {
+                question: clean::prose(&question),
+                options: options.iter().map(|option| clean::prose(option)).collect(),
+                ..run.account(Status::Clarify)
+            },
+            Ended::Partial { reason, sql } => self.partial(&mut run, reason, sql).await,
+            Ended::Finished(finished) => {
+                let was_told_to_end = run.was_told_to_end();
+                let account = run.account(if was_told_to_end.is_some() { Status::Partial } else { Status::Answered });
+                let key = (was_told_to_end.is_none() && self.uses_cache).then_some(key);
+                let mut answer = self.finished(&run, account, *finished, question, key).await?;
+                answer.caveats.extend(was_told_to_end);
+                answer
+            }
+        };
+        answer.caveats.dedup();
+        Ok(answer)
+    }
+
+    async fn finished(
+        &self,
+        run: &Run<'_>,
+        account: Answer,
+        finished: Finished,
+        question: &str,
+        key: Option<&str>,
+    ) -> Result<Answer, Fault> {
+        let Finished { answer, sql, caveats, page, review, is_flagged } = finished;
+        let is_whole = page.as_ref().is_some_and(|page| !page.truncated);
+        let is_lasting = review.as_ref().is_some_and(|review| !review.is_volatile);
+        let cache_key = key.filter(|_| is_whole && is_lasting && !is_flagged).map(str::to_owned);
+        let new = NewAnswer {
+            id: String::new(),
+            question: clean_question(question),
+            answer: answer.clone(),
+            sql: sql.clone(),
+            caveats: caveats.clone(),
+            cache_key,
+            digest: page.as_ref().map(digest_of).unwrap_or_default(),
+        };
+        let id = run.caller.workspace.keep_answer(new).await?;
+        let sheets = review.map(|review| sheets(&run.caller, &review)).unwrap_or_default();
+        Ok(Answer { answer, sql, sheets, table: page.map(Table::of), caveats, id, ..account })
+    }
+
+    /// What there is where no answer came: the last query that gave rows.
+    async fn partial(&self, run: &mut Run<'_>, reason: String, sql: String) -> Answer {
+        let account = run.account(Status::Partial);
+        let caveats = vec![clean::prose(&reason)];
+        let answer = "There is no complete answer; the table holds the rows of the last query that worked.".to_owned();
+        if !sql.is_empty()
+            && let Ok(review) = run.caller.workspace.review(&sql, run.caller.context).await
+            && let Ok(page) = finish::rows(&run.caller, &sql, &review).await
+        {
+            let sheets = sheets(&run.caller, &review);
+            return Answer { answer, sql, sheets, table: Some(Table::of(page)), caveats, ..account };
+        }
+        Answer { answer: "There is no answer: no query gave rows.".to_owned(), caveats, ..account }
+    }
+
+    /// What this question may use of the user's day.
+    async fn tokens_left(&self, workspace: &Workspace) -> Result<u64, Fault> {
+        let Some(daily) = self.daily_tokens else { return Ok(self.budgets.tokens) };
+        let spent = workspace.tokens_spent().await?;
+        if spent >= daily {
+            return Err(Fault::new(Code::QuotaExceeded, format!("{spent} tokens are spent of the day's {daily}"))
+                .hint("ask again tomorrow (UTC), or use `query`, which needs no model"));
+        }
+        Ok(self.budgets.tokens.min(daily - spent))
+    }
+
+    /// Everything that an answer depends on, but the model's mood.
+    fn key(&self, question: &str, known: &Known) -> String {
+        let normal = question.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let normal = normal.trim_end_matches(['?', '.', '!', ' ']);
+        let sheets: Vec<_> = known
+            .sheets
+            .iter()
+            .map(|sheet| json!([sheet.name, sheet.title, sheet.version.file, sheet.version.columns]))
+            .collect();
+        let verified: Vec<_> = known.verified.iter().map(|it| json!([it.question, it.sql, it.answer])).collect();
+        let memory = json!([known.notes, verified]);
+        let settings = format!("{:?}", self.budgets);
+        let (sheets, memory) = (json!(sheets).to_string(), memory.to_string());
+        digest(&[normal, &sheets, &memory, self.model.name(), &words::prose_digest(), &settings])
+    }
+}
+
+/// Rows as they were, to tell whether they still are.
+fn digest_of(page: &Page) -> String {
+    digest(&[&json!([page.columns, page.rows]).to_string()])
+}
+
+fn sheets(caller: &Caller<'_>, review: &Review) -> Vec<answer::SheetVersion> {
+    let read = caller.sheets.iter().filter(|sheet| review.sheets.contains(&sheet.name));
+    read.map(|sheet| answer::SheetVersion { name: sheet.name.to_string(), version: sheet.version.number }).collect()
+}
+
+fn clean_question(question: &str) -> String {
+    let mut value = json!(question);
+    clean::value(&mut value, MAX_QUESTION);
+    value.as_str().unwrap_or_default().to_owned()
+}

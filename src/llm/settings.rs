@@ -1,0 +1,59 @@
+//! Where the model is, and how long to wait for it.
+
+use std::{fmt, time::Duration};
+
+use url::Url;
+
+use crate::fault::{Code, Fault};
+
+/// A key: it can be sent, and not be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Everything about the model's server; `cli::config` fills it.
+#[derive(Debug, Clone)]
+pub struct ModelSettings {
+    /// Such as `https://api.openai.com/v1`.
+    pub base_url: Url,
+    pub model: String,
+    /// None for servers that ask for none.
+    pub key: Option<Secret>,
+    pub organisation: Option<String>,
+    /// Sent with each request; values may be keys too.
+    pub headers: Vec<(String, Secret)>,
+    pub streams: bool,
+    /// For one turn, retries included.
+    pub turn_timeout: Duration,
+    /// Without a byte from the server, until the attempt is given up.
+    pub patience: Duration,
+    /// Attempts after the first.
+    pub n_retries: u32,
+    /// Longest wait that the server may ask for with `Retry-After`.
+    pub longest_wait: Duration,
+}
+
+impl ModelSettings {
+    /// The address that completions are asked of.
+    pub(super) fn endpoint(&self) -> Result<Url, Fault> {
+        let base = self.base_url.as_str().trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
+        Url::parse(&format!("{base}/chat/completions")).map_err(|error| {
+            Fault::new(Code::InvalidArguments, format!("`{base}` can't be the model's address: {error}"))
+        })
+    }
+}

@@ -1,0 +1,152 @@
+//! What is remembered for later questions: answers, notes on sheets, rows of queries; and tokens spent.
+
+use std::fmt::Write as _;
+
+use chrono::DateTime;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::Workspace;
+use crate::{
+    catalog::{NewAnswer, Note, StoredAnswer, now},
+    context::Context,
+    engine::{Page, PageRequest},
+    fault::{Code, Fault},
+    name::SheetName,
+    worker::task::Task,
+};
+
+/// Characters of a note's parts.
+const MAX_NOTE: usize = 500;
+/// Bytes of a result that is kept.
+const MAX_KEPT: usize = 256 << 10;
+
+impl Workspace {
+    /// Keeps an answer under an id of its own, which is answered.
+    pub async fn keep_answer(&self, mut answer: NewAnswer) -> Result<String, Fault> {
+        let id: String = Uuid::new_v4().simple().to_string().chars().take(12).collect();
+        answer.id.clone_from(&id);
+        self.blocking(move |inner| Ok(inner.house.catalog.put_answer(inner.user.id, &answer)?)).await?;
+        Ok(id)
+    }
+
+    pub async fn cached_answer(&self, key: &str) -> Result<Option<StoredAnswer>, Fault> {
+        let key = key.to_owned();
+        self.blocking(move |inner| Ok(inner.house.catalog.cached_answer(inner.user.id, &key)?)).await
+    }
+
+    /// Answers, newest first.
+    pub async fn answers(&self, only_verified: bool, limit: u32) -> Result<Vec<StoredAnswer>, Fault> {
+        self.blocking(move |inner| Ok(inner.house.catalog.stored_answers(inner.user.id, only_verified, limit)?)).await
+    }
+
+    /// Marks an answer as right, so that it is an example for later questions; or takes the mark away.
+    pub async fn verify_answer(&self, id: &str, is_right: bool) -> Result<(), Fault> {
+        self.check_writable()?;
+        let wanted = id.to_owned();
+        let found =
+            self.blocking(move |inner| Ok(inner.house.catalog.verify_answer(inner.user.id, &wanted, is_right)?));
+        if found.await? { Ok(()) } else { Err(no_answer(id)) }
+    }
+
+    pub async fn delete_answer(&self, id: &str) -> Result<(), Fault> {
+        self.check_writable()?;
+        let wanted = id.to_owned();
+        let found = self.blocking(move |inner| Ok(inner.house.catalog.delete_answer(inner.user.id, &wanted)?)).await?;
+        if found { Ok(()) } else { Err(no_answer(id)) }
+    }
+
+    /// Notes on the sheets, by sheet and column.
+    pub async fn notes(&self) -> Result<Vec<Note>, Fault> {
+        self.blocking(move |inner| Ok(inner.house.catalog.notes(inner.user.id)?)).await
+    }
+
+    /// Writes a note on a sheet, or on its column, in the place of the one there was; an empty one takes it away.
+    /// Answers it with the names as they are stored.
+    pub async fn annotate(&self, mut note: Note) -> Result<Note, Fault> {
+        self.check_writable()?;
+        let texts = [&note.meaning, &note.unit].into_iter().chain(&note.synonyms);
+        if let Some(long) = texts.into_iter().find(|text| text.chars().count() > MAX_NOTE) {
+            let n_chars = long.chars().count();
+            return Err(Fault::new(Code::InvalidArguments, format!("a note's text has {n_chars} characters"))
+                .hint(format!("keep each within {MAX_NOTE}")));
+        }
+        self.blocking(move |inner| {
+            let sheet = inner.house.catalog.sheet(inner.user.id, note.sheet.as_str())?;
+            if !note.column.is_empty() {
+                let found = super::read::chosen(&sheet, std::slice::from_ref(&note.column))?;
+                note.column = found.into_iter().next().map(|column| column.name).unwrap_or_default();
+            }
+            inner.house.catalog.put_note(inner.user.id, &note)?;
+            Ok(note)
+        })
+        .await
+    }
+
+    /// All rows of a query, from what is kept where the sheets' versions are the same: for SQL that is not volatile.
+    pub async fn rows_once(
+        &self,
+        sql: &str,
+        versions: &[(SheetName, String)],
+        max_rows: u64,
+        max_bytes: usize,
+        context: &Context<'_>,
+    ) -> Result<Page, Fault> {
+        let key = digest(&[&serde_json::json!([sql, versions, max_rows, max_bytes]).to_string()]);
+        let wanted = key.clone();
+        let kept = self.blocking(move |inner| Ok(inner.house.catalog.kept_rows(inner.user.id, &wanted)?)).await?;
+        if let Some(page) = kept.and_then(|body| serde_json::from_str(&body).ok()) {
+            return Ok(page);
+        }
+        let request = PageRequest { max_rows, max_bytes, spill: None };
+        let page: Page = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await?;
+        // A sheet may have changed meanwhile; what was cut is not the whole.
+        if !page.truncated && self.versions_of(versions).await? == versions {
+            let body = serde_json::to_string(&page).map_err(Fault::internal)?;
+            if body.len() <= MAX_KEPT {
+                self.blocking(move |inner| Ok(inner.house.catalog.keep_rows(inner.user.id, &key, &body)?)).await?;
+            }
+        }
+        Ok(page)
+    }
+
+    /// The files that the sheets are at now, in the same order.
+    async fn versions_of(&self, sheets: &[(SheetName, String)]) -> Result<Vec<(SheetName, String)>, Fault> {
+        let names: Vec<SheetName> = sheets.iter().map(|(name, _)| name.clone()).collect();
+        self.blocking(move |inner| {
+            let manifest = inner.house.catalog.manifest(inner.user.id)?;
+            let file = |name: &SheetName| manifest.files.iter().find(|(known, _)| known == name).cloned();
+            Ok(names.iter().filter_map(file).collect())
+        })
+        .await
+    }
+
+    /// Tokens spent today, in UTC.
+    pub async fn tokens_spent(&self) -> Result<u64, Fault> {
+        self.blocking(move |inner| Ok(inner.house.catalog.tokens_spent(inner.user.id, &today())?)).await
+    }
+
+    pub async fn spend_tokens(&self, n_tokens: u64) -> Result<(), Fault> {
+        self.blocking(move |inner| Ok(inner.house.catalog.spend_tokens(inner.user.id, &today(), n_tokens)?)).await
+    }
+}
+
+/// A digest that tells lists of texts apart.
+pub fn digest(parts: &[&str]) -> String {
+    let whole = Value::from(parts.to_vec()).to_string();
+    Sha256::digest(whole.as_bytes()).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a text does not fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+fn today() -> String {
+    DateTime::from_timestamp_millis(now()).map(|at| at.format("%Y-%m-%d").to_string()).unwrap_or_default()
+}
+
+fn no_answer(id: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("there is no answer `{id}`"))
+        .hint("`quire memory` lists the answers that are kept")
+}
