@@ -190,8 +190,10 @@ async fn of_many_refreshes_at_once_one_wins() {
     for racer in racers.collect::<Vec<_>>() {
         codes.push(racer.await.unwrap());
     }
-    codes.sort_unstable();
-    assert_eq!(codes[..2], ["ok", "unauthenticated"]);
+    // The losers count as failures of their address, which may be told to wait before the last of them is looked at.
+    let (won, lost): (Vec<_>, Vec<_>) = codes.into_iter().partition(|code| *code == "ok");
+    assert_eq!(won.len(), 1);
+    assert!(lost.iter().all(|code| ["unauthenticated", "rate_limited"].contains(code)), "{lost:?}");
     assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "unauthenticated");
 }
 

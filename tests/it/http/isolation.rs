@@ -242,10 +242,13 @@ fn every_route_asks_for_a_token() {
     assert_eq!(
         open,
         [
+            "/",
             "/docs",
             "/docs/style.css",
             "/healthz",
             "/openapi.json",
+            "/page.css",
+            "/page.js",
             "/readyz",
             "/v1/auth/login",
             "/v1/auth/refresh",

@@ -354,7 +354,10 @@ fn saved_as_a_new_sheet_it_leaves_the_old_one_and_its_steps_serve_another() {
     assert_eq!([&made["sheet"], &made["version"], &made["based_on"]], [&json!("clean"), &json!(1), &json!(1)]);
     assert_eq!(client.rows("select region from clean"), json!([["north"], ["South"], ["north"], ["north"]]));
     assert_eq!(client.call("describe_sheet", &json!({"sheet": "sales"})).unwrap()["version"], 1);
-    assert_eq!(client.call("describe_sheet", &json!({"sheet": "clean"})).unwrap()["source"], "made from `sales`");
+    assert_eq!(
+        client.call("describe_sheet", &json!({"sheet": "clean"})).unwrap()["source"],
+        "made from version 1 of `sales`"
+    );
     client.check_fault(
         "transform_sheet",
         json!({"sheet": "sales", "steps": steps, "save_as": "clean"}),
