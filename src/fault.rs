@@ -137,7 +137,7 @@ codes! {
     Conflict "conflict" 409 7;
     Busy "busy" 503 7;
     /// No language model is configured.
-    ModelNotConfigured "model_not_configured" 501 2;
+    ModelNotConfigured "model_not_configured" 424 2;
     /// The language model's server failed, or answered what can't be understood.
     ModelFailed "model_failed" 502 7;
     StorageFailed "storage_failed" 507 74;

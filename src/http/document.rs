@@ -249,7 +249,7 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>, needs_to
             408 | 413 | 415 => has_body || path.ends_with("/export"),
             422 => (has_body || method == "get") && path.starts_with("/v1/") && !path.starts_with("/v1/auth/"),
             429 => path.starts_with("/v1/auth/"),
-            501 | 502 => path == "/v1/tools/ask",
+            424 | 502 => path == "/v1/tools/ask" || path == "/v1/ask",
             400 | 409 | 499 | 504 | 507 => path.starts_with("/v1/"),
             403 | 500 | 503 => true,
             _ => false,

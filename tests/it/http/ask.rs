@@ -60,7 +60,7 @@ fn without_a_model_it_says_how_to_get_one() {
     let site = bench.site();
     for request in [question(), question().header("accept", "text/event-stream")] {
         let response = site.send(&request);
-        assert_eq!((response.status, response.problem().as_str()), (501, "model_not_configured"));
+        assert_eq!((response.status, response.problem().as_str()), (424, "model_not_configured"));
         assert!(response.text().contains("QUIRE_LLM_MODEL"));
     }
 }
