@@ -244,7 +244,7 @@ fn finish(path: &str, method: &str, operation: &mut Map<String, Value>, needs_to
     for status in codes_by_status().into_keys() {
         let may_be = match status {
             401 => has_token || (path.starts_with("/v1/auth/") && has_body),
-            404 => path.contains('{') || is_call || path.starts_with("/v1/auth/"),
+            404 => path.contains('{') || is_call || path.starts_with("/v1/auth/") || path == "/v1/notes",
             405 => path.starts_with("/v1/downloads/"),
             408 | 413 | 415 => has_body || path.ends_with("/export"),
             422 => (has_body || method == "get") && path.starts_with("/v1/") && !path.starts_with("/v1/auth/"),
