@@ -125,12 +125,17 @@ impl Args {
 }
 
 pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Result<(), Fault> {
-    if args.auth == AuthMode::None && !args.listen.ip().is_loopback() {
+    if args.auth == AuthMode::None && !args.is_for_this_machine() {
         return Err(Fault::new(
             Code::InvalidArguments,
-            format!("`--auth none` serves anyone who can reach it, and `{}` is no loopback address", args.listen),
+            format!(
+                "`--auth none` serves anyone who can reach it, and `{}` may be reached from elsewhere",
+                args.listen
+            ),
         )
-        .hint("use `--auth accounts`, or listen on 127.0.0.1"));
+        .hint(
+            "use `--auth accounts`; or listen on 127.0.0.1, with no `--trusted-proxy` and no `--public-url` elsewhere",
+        ));
     }
     let metrics = Metrics::start(args.metrics_token_file.as_deref().map(read_token).transpose()?)?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {

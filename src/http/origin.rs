@@ -10,7 +10,7 @@ use axum::{
 };
 use url::Url;
 
-use super::{App, Settings, problem::Problem, serve::Peer};
+use super::{App, Auth, Settings, problem::Problem, serve::Peer};
 use crate::fault::{Code, Fault};
 
 /// Who asks, as far as proxies are believed.
@@ -30,6 +30,13 @@ pub(super) async fn check(State(app): State<Arc<App>>, mut request: Request, nex
     if let Some(peer) = peer {
         let client = client(peer, request.headers(), &app.settings);
         request.extensions_mut().insert(client);
+    }
+    // Without accounts, whoever reaches this machine's own port is its user; a proxy would make that the world.
+    let is_stranger = peer.is_some_and(|peer| !client(peer, request.headers(), &app.settings).is_local);
+    if matches!(app.auth, Auth::Local(_)) && is_stranger {
+        let fault =
+            Fault::new(Code::Forbidden, "a server without accounts answers to this machine alone, not through a proxy");
+        return Problem(fault.hint("start it with `--auth accounts`")).into_response();
     }
     // Probes name the machine by its address, and learn nothing but that it works.
     if !["/healthz", "/readyz"].contains(&request.uri().path())
@@ -51,24 +58,12 @@ fn client(peer: IpAddr, headers: &HeaderMap, settings: &Settings) -> Client {
     Client { address, is_local: false }
 }
 
-/// The addresses of `Forwarded` (RFC 7239), or else of `X-Forwarded-For`; none for one that can't be read.
+/// The addresses of `X-Forwarded-For`; none for one that can't be read.
+///
+/// `Forwarded` (RFC 7239) is not believed: the usual proxies pass on what a client sent of it, and add theirs to the other.
 fn hops(headers: &HeaderMap) -> Vec<Option<IpAddr>> {
-    let lines = |name: &str| -> Vec<String> {
-        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).map(|item| item.trim().to_owned()).collect()
-    };
-    let forwarded = lines("forwarded");
-    if forwarded.is_empty() {
-        return lines("x-forwarded-for").iter().map(|item| parse_address(item)).collect();
-    }
-    let of_element = |element: &String| {
-        let pair = element
-            .split(';')
-            .map(str::trim)
-            .find(|pair| pair.get(..4).is_some_and(|it| it.eq_ignore_ascii_case("for=")))?;
-        parse_address(pair.get(4..)?.trim_matches('"'))
-    };
-    forwarded.iter().map(of_element).collect()
+    let values = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(|item| parse_address(item.trim())).collect()
 }
 
 /// With or without a port; IPv6 with or without its brackets.

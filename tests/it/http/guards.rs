@@ -20,7 +20,7 @@ fn only_known_hosts_are_answered() {
     let bench = Bench::new();
     let site = bench.site_with(&[
         "--auth",
-        "none",
+        "accounts",
         "--allowed-host",
         "quire.internal",
         "--public-url",
@@ -38,7 +38,8 @@ fn only_known_hosts_are_answered() {
         "QUIRE.example.ORG",
         "quire.example.org:443",
     ] {
-        assert_eq!(check(known), 200, "{known}");
+        // Past the check of the host, a token is asked for.
+        assert_eq!(check(known), 401, "{known}");
     }
     for foreign in [
         "evil.example",
@@ -120,9 +121,37 @@ fn without_accounts_it_listens_on_loopback_only() {
     let bench = Bench::new();
     let ended = bench.ended(bench.bare_command(&["http", "--auth", "none", "--listen", "0.0.0.0:0"]).arg("--json"));
     assert_eq!(ended.code, Some(2));
-    assert!(ended.err.contains("is no loopback address"), "{}", ended.err);
+    assert!(ended.err.contains("may be reached from elsewhere"), "{}", ended.err);
     let opened = bench.ended(bench.command(&["http", "--auth", "none", "--listen", "127.0.0.1:0"]).arg("--json"));
     assert!(opened.err.contains("callers over HTTP"), "{}", opened.err);
+}
+
+#[test]
+fn without_accounts_nobody_is_served_through_a_proxy() {
+    let bench = Bench::new();
+    for public in [["--public-url", "https://quire.example.org"], ["--trusted-proxy", "127.0.0.1/32"]] {
+        let args = [&["http", "--auth", "none", "--listen", "127.0.0.1:0", "--json"][..], &public].concat();
+        let ended = bench.ended(&mut bench.bare_command(&args));
+        assert_eq!(ended.code, Some(2), "{public:?}: {}", ended.err);
+    }
+    let site = bench.site();
+    assert_eq!(status(&site, "/v1/sheets", &[]), 200);
+    for header in ["x-forwarded-for", "forwarded", "x-real-ip"] {
+        assert_eq!(status(&site, "/v1/sheets", &[(header, "203.0.113.9")]), 403, "{header}");
+    }
+}
+
+#[test]
+fn a_caller_can_not_choose_its_own_address_behind_a_proxy() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "accounts", "--trusted-proxy", "127.0.0.1/32"]);
+    let refused = (0..60).any(|n| {
+        let forwarded = format!("for=198.51.100.{n}");
+        let request = Request::new("POST", "/v1/auth/refresh").json(&json!({"refresh_token": "none"}));
+        let request = request.header("x-forwarded-for", "203.0.113.9").header("forwarded", &forwarded);
+        site.send(&request).status == 429
+    });
+    assert!(refused, "sixty failures of one address are told to wait");
 }
 
 #[test]
@@ -139,7 +168,6 @@ fn metrics_are_for_this_machine_or_for_their_token() {
     ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }
-    assert_eq!(status(&site, "/metrics", &[("x-forwarded-for", "10.0.0.1")]), 401);
     drop(site);
     std::fs::write(bench.path("token"), "0123456789abcdef\n").unwrap();
     let file = bench.path("token").to_string_lossy().into_owned();
