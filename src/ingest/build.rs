@@ -10,7 +10,7 @@ use super::{
     cell::{Cell, Row},
     columns::{ColumnBuilder, Doubt, Outcome, field},
     evidence::Reading,
-    header::Structure,
+    layout::{LeftOut, Structure},
     moment::Order,
     parquet::Writer,
     show,
@@ -102,12 +102,8 @@ impl Build {
     /// Whether the row fits the plan; if not, this build is worth nothing any more.
     #[must_use]
     pub(super) fn add(&mut self, row: Row<'_>) -> bool {
-        if row.number < self.plan.structure.first_data_row {
+        if !self.plan.structure.is_data(row.number) || row.is_blank() {
             self.skip(row);
-            return true;
-        }
-        if row.is_blank() {
-            self.built.tallies.blank_rows.add(|| format!("row {}", row.number));
             return true;
         }
         let Some(width) = self.append(row) else { return false };
@@ -175,17 +171,29 @@ impl Build {
         }
     }
 
-    /// A row above the data: its header, or what stands above that.
+    /// A row that is no data: blank, or above it, below it or between.
     fn skip(&mut self, row: Row<'_>) {
-        if self.plan.structure.header_rows.contains(&row.number) {
+        let structure = &self.plan.structure;
+        if structure.header_rows.contains(&row.number) {
             return;
         }
         let tallies = &mut self.built.tallies;
-        if row.is_blank() {
+        let tally = if row.is_blank() {
+            // Blank rows behind the table are nobody's.
+            if structure.last_row.is_some_and(|last| row.number > last) {
+                return;
+            }
             tallies.blank_rows.add(|| format!("row {}", row.number));
             return;
-        }
-        tallies.above_header.add(|| {
+        } else if row.number < structure.first_data_row {
+            &mut tallies.above_header
+        } else {
+            match structure.left_out.get(&row.number) {
+                Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
+                None => &mut tallies.notes_below,
+            }
+        };
+        tally.add(|| {
             let cells: Vec<String> =
                 row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
             format!("row {}: {}", row.number, cells.join(" | "))

@@ -12,6 +12,7 @@ mod encoding;
 mod evidence;
 pub mod format;
 mod header;
+mod layout;
 mod moment;
 mod number;
 mod parquet;

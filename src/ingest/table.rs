@@ -21,7 +21,8 @@ use super::{
     columns::Doubt,
     declared::Declared,
     evidence::{Evidence, Reading},
-    header::{self, Structure},
+    header,
+    layout::{self, Fixed, Structure},
     receipt::SheetReceipt,
 };
 use crate::value::Column;
@@ -159,16 +160,16 @@ impl Survey {
     }
 
     /// Decides the structure from the first rows, and takes their evidence.
-    fn open(&mut self, sample: &[Batch]) -> Result<(), ReadError> {
+    fn open(&mut self, sample: &[Batch], is_whole: bool) -> Result<(), ReadError> {
         let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
         let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
         let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
-        let structure = header::structure(&rows, header_row, self.is_text_file)?;
-        if let Some(heading) = rows.iter().find(|row| structure.header_rows.contains(&row.number)) {
-            self.header.start_row(heading.number);
-            heading.cells().for_each(|(col_idx, cell)| self.header.push(col_idx, cell));
-        }
-        let data = || rows.iter().filter(|row| row.number >= structure.first_data_row && !row.is_blank());
+        let fixed = Fixed {
+            header_rows: header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] }),
+        };
+        let (structure, header) = layout::structure(&rows, &fixed, is_whole, self.is_text_file)?;
+        self.header = header;
+        let data = || rows.iter().filter(|row| structure.is_data(row.number) && !row.is_blank());
         let mut widths: Vec<u32> = data().map(Row::width).collect();
         widths.sort_unstable();
         self.usual_width = widths
@@ -182,7 +183,7 @@ impl Survey {
     }
 
     fn add(&mut self, row: Row<'_>) {
-        if self.structure.as_ref().is_some_and(|structure| row.number >= structure.first_data_row) {
+        if self.structure.as_ref().is_some_and(|structure| structure.is_data(row.number)) {
             header::add_row(&mut self.columns, row);
         }
     }
@@ -230,7 +231,7 @@ impl Survey {
         columns.append(&mut gap);
         let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
         Plan {
-            structure: self.structure.clone().unwrap_or(Structure { header_rows: Vec::new(), first_data_row: 1 }),
+            structure: self.structure.clone().unwrap_or_default(),
             columns,
             left_out,
             usual_width: if self.is_text_file { usual_width } else { 0 },
@@ -299,7 +300,7 @@ impl<'a> Pass<'a> {
         let Phase::Sampling { batches, .. } = &mut self.phase else { return Ok(()) };
         let batches = mem::take(batches);
         self.phase = Phase::Surveying;
-        self.survey.open(&batches)?;
+        self.survey.open(&batches, is_whole)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
             for batch in &batches {

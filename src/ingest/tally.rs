@@ -64,6 +64,8 @@ pub(super) struct Tallies {
     pub(super) errors: Tally,
     pub(super) unevaluated: Tally,
     pub(super) above_header: Tally,
+    pub(super) notes_below: Tally,
+    pub(super) repeated_rows: Tally,
     pub(super) ambiguous_dates: Tally,
     pub(super) grouped_numbers: Tally,
     pub(super) empty_columns: Tally,
@@ -73,6 +75,8 @@ impl Tallies {
     pub(super) fn issues(self) -> Vec<Issue> {
         [
             self.above_header.issue("rows_above_header", "rows above the header were left out"),
+            self.notes_below.issue("notes_below", "rows below the data were taken for notes and left out"),
+            self.repeated_rows.issue("repeated_headers", "drawn lines and repeated headers were left out"),
             self.blank_rows.issue("blank_rows", "blank rows were skipped"),
             self.short_rows
                 .issue("short_rows", "rows with fewer cells than the table has columns were filled with null"),
