@@ -1,8 +1,8 @@
 //! Builds a table's typed columns by a plan, row by row, until a cell does not fit the plan.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, mem, path::Path, sync::Arc};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{Schema, SchemaRef};
 
 use super::{
@@ -10,10 +10,11 @@ use super::{
     cell::{Cell, Row},
     columns::{ColumnBuilder, Doubt, Outcome, field},
     evidence::Reading,
-    layout::{LeftOut, Structure},
+    layout::{Claim, LeftOut, Structure},
     moment::Order,
     parquet::Writer,
     show,
+    sums::Sum,
     tally::{Tallies, Tally},
 };
 
@@ -76,6 +77,7 @@ struct Column {
     how: &'static str,
     /// Whether some value takes the doubt from all the others.
     settled: bool,
+    sum: Sum,
 }
 
 impl Build {
@@ -102,7 +104,7 @@ impl Build {
     /// Whether the row fits the plan; if not, this build is worth nothing any more.
     #[must_use]
     pub(super) fn add(&mut self, row: Row<'_>) -> bool {
-        if !self.plan.structure.is_data(row.number) || row.is_blank() {
+        if row.is_blank() || !self.plan.structure.is_data(row) {
             self.skip(row);
             return true;
         }
@@ -188,8 +190,9 @@ impl Build {
         } else if row.number < structure.first_data_row {
             &mut tallies.above_header
         } else {
-            match structure.left_out.get(&row.number) {
+            match structure.why_left_out(row) {
                 Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
+                Some(LeftOut::Total) => &mut tallies.totals,
                 None => &mut tallies.notes_below,
             }
         };
@@ -206,7 +209,7 @@ impl Build {
             return;
         }
         self.n_waiting = 0;
-        let columns: Vec<_> = self.columns.iter_mut().map(|column| column.builder.take()).collect();
+        let columns: Vec<_> = self.columns.iter_mut().map(Column::take).collect();
         let Some(writer) = &self.writer else { return };
         match RecordBatch::try_new(self.schema.clone(), columns) {
             // Where the writer takes no more, its `close` says why.
@@ -217,8 +220,14 @@ impl Build {
         }
     }
 
+    /// What became known of the table's last rows.
+    pub(super) fn know(&mut self, structure: Structure) {
+        self.plan.structure = structure;
+    }
+
     pub(super) fn finish(mut self) -> Result<(Plan, Built), ReadError> {
         self.flush();
+        self.check_totals();
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -240,7 +249,43 @@ impl Build {
     }
 }
 
+impl Build {
+    /// Compares what totals say with what was read, and tells of those that are wrong.
+    fn check_totals(&mut self) {
+        let tallies = &mut self.built.tallies;
+        for total in &mut self.plan.structure.totals {
+            for (col_idx, claimed) in mem::take(&mut total.unchecked) {
+                let sum = self.columns.iter().find(|column| column.col_idx == col_idx).map(|column| &column.sum);
+                let Some(found) = sum.and_then(|sum| sum.expected(total.claim)) else { continue };
+                if (found - claimed).abs() <= found.abs() * 1e-6 {
+                    total.n_agreeing += 1;
+                } else if (0.55..1.8).contains(&(claimed / found)) {
+                    total.disagreeing.push((col_idx, claimed, found));
+                }
+            }
+            let what = match total.claim {
+                Claim::Sum => "the rows sum to",
+                Claim::Mean => "the mean of the rows is",
+            };
+            for (col_idx, claimed, found) in &total.disagreeing {
+                let address = show::address(*col_idx, total.number);
+                tallies.wrong_totals.add(|| format!("{address}: {claimed}, but {what} {}", show::rounded(*found)));
+            }
+            if self.plan.structure.left_out.get(&total.number).is_none() {
+                tallies.totals_kept.add(|| format!("row {}: {}", total.number, total.label));
+            }
+        }
+    }
+}
+
 impl Column {
+    /// The rows since the last time.
+    fn take(&mut self) -> ArrayRef {
+        let array = self.builder.take();
+        self.sum.add(array.as_ref());
+        array
+    }
+
     fn new(planned: &PlannedColumn) -> Column {
         let builder = ColumnBuilder::new(planned.reading, planned.doubt, planned.is_declared);
         let how = match planned.reading {
@@ -259,7 +304,7 @@ impl Column {
             | Reading::Text
             | Reading::TextAsTyped => "",
         };
-        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false }
+        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, sum: Sum::default() }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod receipt;
 pub mod reread;
 mod show;
 mod split;
+mod sums;
 mod table;
 mod tally;
 #[cfg(test)]
@@ -29,6 +30,7 @@ mod workbook;
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Code, Fault};
@@ -49,6 +51,17 @@ pub struct Options {
     pub header_row: Option<u64>,
     /// Workbooks: only this worksheet.
     pub sheet: Option<String>,
+    #[serde(default)]
+    pub totals: Totals,
+}
+
+/// What becomes of rows that sum up others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Totals {
+    #[default]
+    Exclude,
+    Keep,
 }
 
 /// What a file may cost.
@@ -192,7 +205,7 @@ fn read_tables(
     for (idx, table) in tables.into_iter().enumerate() {
         let path: Option<PathBuf> = out.map(|out| out.join(format!("{idx}.parquet")));
         let mut overall = |share: f64| progress(within(idx, n_tables, share));
-        match table::read(&table, options.header_row, path, &mut budget, &mut overall) {
+        match table::read(&table, options, path, &mut budget, &mut overall) {
             Ok(Some(sheet)) => receipt.sheets.push(sheet),
             Ok(None) => empty.add(|| table.title.clone()),
             Err(ReadError::Damaged(what)) => {

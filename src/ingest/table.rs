@@ -6,7 +6,7 @@
 //! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
-    collections::HashSet,
+    collections::{HashSet, VecDeque},
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    Limits, ReadError, Table,
+    Limits, Options, ReadError, Table, Totals,
     build::{Build, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
@@ -36,6 +36,9 @@ const FAR_COLUMNS: usize = 32;
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
 
+/// Rows at the end of a long table that are looked at before they are taken: notes stand there, and totals.
+const HELD_ROWS: usize = 256;
+
 /// More passes are needed only if the file changes under us.
 const MAX_PASSES: usize = 4;
 
@@ -48,13 +51,13 @@ pub(super) struct Budget<'a> {
 /// Reads a table whole and writes it to `out`, if there is one. None for a table without any cell.
 pub(super) fn read(
     table: &Table,
-    header_row: Option<u64>,
+    options: &Options,
     out: Option<PathBuf>,
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Option<SheetReceipt>, ReadError> {
-    let fresh = || Survey::new(header_row, table.source.as_ref());
-    let declared = table.source.declared().filter(|_| header_row.is_none()).cloned();
+    let fresh = || Survey::new(options, table.source.as_ref());
+    let declared = table.source.declared().filter(|_| options.header_row.is_none()).cloned();
     let mut survey = Survey { declared, ..fresh() };
     let mut behind = 0.0;
     let mut is_counted = false;
@@ -133,6 +136,7 @@ impl Budget<'_> {
 #[derive(Debug)]
 struct Survey {
     header_row: Option<u64>,
+    keeps_totals: bool,
     is_text_file: bool,
     /// Whether a comma may stand in a cell of a text file.
     leaves_commas: bool,
@@ -146,9 +150,10 @@ struct Survey {
 }
 
 impl Survey {
-    fn new(header_row: Option<u64>, source: &dyn Source) -> Survey {
+    fn new(options: &Options, source: &dyn Source) -> Survey {
         Survey {
-            header_row,
+            header_row: options.header_row,
+            keeps_totals: options.totals == Totals::Keep,
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
             declared: None,
@@ -165,25 +170,29 @@ impl Survey {
         let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
         let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
         let fixed = Fixed {
+            keeps_totals: self.keeps_totals,
             header_rows: header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] }),
         };
         let (structure, header) = layout::structure(&rows, &fixed, is_whole, self.is_text_file)?;
         self.header = header;
-        let data = || rows.iter().filter(|row| structure.is_data(row.number) && !row.is_blank());
-        let mut widths: Vec<u32> = data().map(Row::width).collect();
+        // Of a long table, the last rows are looked at when it is known what follows.
+        let n_certain = if is_whole { sample.len() } else { n_certain(sample) };
+        let rows = || sample.iter().take(n_certain).flat_map(Batch::rows);
+        let data = || rows().filter(|row| !row.is_blank() && structure.is_data(*row));
+        let mut widths: Vec<u32> = data().map(|row| row.width()).collect();
         widths.sort_unstable();
         self.usual_width = widths
             .chunk_by(|one, other| one == other)
             .max_by_key(|same| same.len())
             .and_then(|same| same.first().copied())
             .unwrap_or(0);
-        data().for_each(|row| header::add_row(&mut self.columns, *row));
+        data().for_each(|row| header::add_row(&mut self.columns, row));
         self.structure = Some(structure);
         Ok(())
     }
 
     fn add(&mut self, row: Row<'_>) {
-        if self.structure.as_ref().is_some_and(|structure| structure.is_data(row.number)) {
+        if self.structure.as_ref().is_some_and(|structure| structure.is_data(row)) {
             header::add_row(&mut self.columns, row);
         }
     }
@@ -254,11 +263,26 @@ impl Survey {
     }
 }
 
+/// Of the first batches of a long table, those that can't be its last rows.
+fn n_certain(sample: &[Batch]) -> usize {
+    let mut n_behind = 0;
+    for (idx, batch) in sample.iter().enumerate().rev() {
+        n_behind += batch.n_rows();
+        if n_behind >= HELD_ROWS {
+            return if idx == 0 { sample.len() } else { idx };
+        }
+    }
+    sample.len()
+}
+
 /// One reading of the table from its start to its end.
 struct Pass<'a> {
     survey: Survey,
     out: Option<&'a Path>,
     phase: Phase,
+    /// The last rows so far: whether they are notes is known once they prove to be the table's last.
+    held: VecDeque<Batch>,
+    n_held: usize,
 }
 
 enum Phase {
@@ -282,7 +306,7 @@ impl<'a> Pass<'a> {
             }
             _ => Phase::Building(Box::new(Build::new(survey.plan(), out)?)),
         };
-        Ok(Pass { survey, out, phase })
+        Ok(Pass { survey, out, phase, held: VecDeque::new(), n_held: 0 })
     }
 
     fn add(&mut self, batch: Batch) -> Result<(), ReadError> {
@@ -291,8 +315,17 @@ impl<'a> Pass<'a> {
             batches.push(batch);
             return if *n_rows >= SAMPLE_ROWS { self.end_sample(false) } else { Ok(()) };
         }
-        self.add_rows(&batch);
+        self.hold(batch);
         Ok(())
+    }
+
+    fn hold(&mut self, batch: Batch) {
+        self.n_held += batch.n_rows();
+        self.held.push_back(batch);
+        while let Some(first) = self.held.pop_front_if(|first| self.n_held - first.n_rows() >= HELD_ROWS) {
+            self.n_held -= first.n_rows();
+            self.add_rows(&first);
+        }
     }
 
     /// `is_whole`: the sample is all there is, so that nothing stays open.
@@ -303,9 +336,14 @@ impl<'a> Pass<'a> {
         self.survey.open(&batches, is_whole)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
-            for batch in &batches {
-                self.add_rows(batch);
+            if is_whole {
+                batches.iter().for_each(|batch| self.add_rows(batch));
+            } else {
+                batches.into_iter().for_each(|batch| self.hold(batch));
             }
+        } else {
+            let n_certain = n_certain(&batches);
+            batches.into_iter().skip(n_certain).for_each(|batch| self.hold(batch));
         }
         Ok(())
     }
@@ -324,6 +362,17 @@ impl<'a> Pass<'a> {
 
     fn finish(mut self) -> Result<Finished, ReadError> {
         self.end_sample(true)?;
+        let held = mem::take(&mut self.held);
+        if !held.is_empty() {
+            let rows: Vec<Row<'_>> = held.iter().flat_map(Batch::rows).collect();
+            if let Some(structure) = &mut self.survey.structure {
+                structure.tail(&rows);
+                if let Phase::Building(build) = &mut self.phase {
+                    build.know(structure.clone());
+                }
+            }
+            held.iter().for_each(|batch| self.add_rows(batch));
+        }
         let Phase::Building(build) = self.phase else { return Ok(Finished::Again(self.survey)) };
         let (plan, built) = build.finish()?;
         if plan.columns.is_empty() {

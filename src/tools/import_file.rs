@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fault::{Code, Fault},
-    ingest::{Options, receipt::Issue},
+    ingest::{Options, Totals, receipt::Issue},
     tool::{Call, Effect, Tool, reply::Reply},
     value::Column,
 };
@@ -41,6 +41,10 @@ pub(super) struct Args {
     /// Only this worksheet. All when empty.
     #[serde(default)]
     sheet: String,
+    /// Rows of totals: `exclude` (default), so that sums are right, or `keep`.
+    #[serde(default)]
+    #[schemars(with = "String")]
+    totals: Totals,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -131,6 +135,7 @@ impl Tool for ImportFile {
             encoding: given(args.encoding),
             header_row: args.header_row,
             sheet: given(args.sheet),
+            totals: args.totals,
         };
         let outcome = match (given(args.path), given(args.name), given(args.content), given(args.content_base64)) {
             (Some(path), None, None, None) => call.workspace.import_path(&path, options, &call.context).await?,

@@ -47,10 +47,8 @@ pub(super) fn frame(lines: &[Line<'_>], is_whole: bool, is_text_file: bool) -> F
         if is_data() && !(body.len() > 1 && heads_years(body, top, &values)) {
             return Frame { header: Vec::new(), first: top, end, values, is_plain: true };
         }
-        let mut header = vec![top];
-        header.extend((top + 1..body.len()).take(3).take_while(|idx| goes_on(body, *idx, candidate, &values)));
-        let first = header.last().map_or(0, |idx| idx + 1);
-        let first = behind_groups(body, first, &values);
+        let header = whole_header(body, top, &values);
+        let first = behind_groups(body, header.last().map_or(0, |idx| idx + 1), &values);
         return Frame { header, first, end, values, is_plain: true };
     }
     match by_values(body, top, &values) {
@@ -109,7 +107,7 @@ fn top(lines: &[Line<'_>], columns: &BTreeSet<u32>) -> usize {
 /// A cell of its own at the left edge, or one above the columns that does not head one of them.
 fn is_title(line: &Line<'_>, columns: &BTreeSet<u32>) -> bool {
     let edge = columns.first().copied().unwrap_or(0);
-    line.first().is_some_and(|first| first <= edge) || line.n(Kind::Text) == 0
+    line.first().is_some_and(|first| first <= edge)
 }
 
 /// Columns that hold more values than words, among the lines that hold values for the most part.
@@ -135,26 +133,66 @@ fn is_complete(line: &Line<'_>, columns: &BTreeSet<u32>) -> bool {
     !line.is_rule() && columns.iter().skip(1).all(|col_idx| line.has(*col_idx)) && line.cells.len() > 1
 }
 
-/// Whether a line below the first of a header heads the columns further: units, or words over columns of values.
-fn goes_on(lines: &[Line<'_>], idx: usize, first: &Line<'_>, values: &BTreeSet<u32>) -> bool {
+/// A header whose line at `top` names every column, with what goes on heading them around it.
+fn whole_header(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Vec<usize> {
+    let stub = lines.iter().skip(top).filter_map(Line::first).min().unwrap_or(0);
+    let mut header = vec![top];
+    let mut has_stub = lines.get(top).is_some_and(|line| line.has(stub));
+    if !has_stub && let Some(above) = stub_above(lines, top, stub) {
+        header.insert(0, above);
+        has_stub = true;
+    }
+    let (mut idx, mut waiting) = (top + 1, Vec::new());
+    while idx < (top + 6).min(lines.len()) {
+        let Some(line) = lines.get(idx) else { break };
+        if line.is_only(stub) && !has_stub {
+            // It names the first column if it touches the header, or if the header goes on below it.
+            let touches = lines.get(idx - 1).is_some_and(|above| above.number + 1 == line.number);
+            waiting.push(idx);
+            if touches {
+                header.append(&mut waiting);
+                has_stub = true;
+            }
+        } else if goes_on(lines, idx, stub, values) {
+            header.append(&mut waiting);
+            header.push(idx);
+        } else {
+            break;
+        }
+        idx += 1;
+    }
+    header
+}
+
+/// A line right above with nothing but the name of the first column.
+fn stub_above(lines: &[Line<'_>], idx: usize, stub: u32) -> Option<usize> {
+    let (above, line) = (lines.get(idx.checked_sub(1)?)?, lines.get(idx)?);
+    (above.is_only(stub) && !line.has(stub) && above.number + 1 == line.number).then(|| idx - 1)
+}
+
+/// Whether a line below the first of a header heads the columns further: drawn, or units, or words or years over
+/// columns of values.
+fn goes_on(lines: &[Line<'_>], idx: usize, stub: u32, values: &BTreeSet<u32>) -> bool {
     let Some(line) = lines.get(idx).filter(|_| idx + 1 < lines.len()) else { return false };
-    let is_unit = |text: &String| text.starts_with(['(', '[']) && text.ends_with([')', ']']);
-    let over: Vec<u32> = values.iter().copied().filter(|col_idx| line.has(*col_idx)).collect();
+    let is_unit = |text: String| text.starts_with(['(', '[']) && text.ends_with([')', ']']);
     if line.is_rule() {
         return true;
     }
-    if over.is_empty() || line.n(Kind::Value) > 0 {
-        return false;
+    let over: Vec<u32> = values.iter().copied().filter(|col_idx| line.has(*col_idx)).collect();
+    let has_stub = line.has(stub);
+    if line.n(Kind::Value) > 0 {
+        return !has_stub && heads_years(lines, idx, values);
     }
-    let stub = line.first() == first.first();
-    let beyond: Vec<String> = line.texts().skip(usize::from(stub)).collect();
-    let all_units = beyond.len() > 1 && beyond.iter().all(is_unit);
-    let others = lines.get(idx + 1..).unwrap_or_default();
-    let strongly = |col_idx: &u32| {
-        let count = counts(others.iter().take(200)).get(col_idx).copied().unwrap_or_default();
-        count.values > 2 && count.texts == 0
+    let mut beyond = line.cells.iter().filter(|(col_idx, ..)| *col_idx > stub).peekable();
+    if beyond.peek().is_some() && beyond.all(|(col_idx, ..)| is_unit(line.text(*col_idx))) {
+        return true;
+    }
+    let below = counts(lines.iter().skip(idx + 1).take(200));
+    let holds_values = |col_idx: &u32| {
+        let count = below.get(col_idx).copied().unwrap_or_default();
+        count.values > 2 && count.values > 4 * count.texts
     };
-    all_units || (!stub && over.len() > 1 && over.iter().all(|it| line.kind(*it) == Some(Kind::Text) && strongly(it)))
+    !has_stub && over.len() > 1 && over.iter().all(|it| line.kind(*it) == Some(Kind::Text) && holds_values(it))
 }
 
 /// The first line of data behind lines that only say what the next ones have in common.
@@ -211,14 +249,15 @@ fn heads_years(lines: &[Line<'_>], idx: usize, values: &BTreeSet<u32>) -> bool {
 /// The header and the first line of data of a table that holds values, below its titles.
 fn by_values(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Option<(Vec<usize>, usize)> {
     let mut strong = (top..lines.len()).filter(|idx| {
-        lines.get(*idx).is_some_and(|line| is_strong(line, values)) && !heads_years(lines, *idx, values)
+        let holds = |line: &Line<'_>| line.n(Kind::Value) > 0 && is_strong(line, values);
+        lines.get(*idx).is_some_and(holds) && !heads_years(lines, *idx, values)
     });
     let first = strong.next()?;
     let stub = lines.iter().skip(first).filter_map(Line::first).min().unwrap_or(0);
     let above = || (0..first).filter_map(|idx| lines.get(idx).map(|line| (idx, line)));
     let is_only_stub = |line: &Line<'_>| line.last().is_some_and(|last| last <= stub);
     let wide: Vec<(usize, &Line<'_>)> = above().filter(|(idx, line)| *idx >= top && !is_only_stub(line)).collect();
-    let (Some((start, top_line)), Some((last, _))) = (wide.first(), wide.last()) else {
+    let (Some((start, _)), Some((last, _))) = (wide.first(), wide.last()) else {
         let only = above().filter(|(idx, _)| *idx >= top).map(|(idx, _)| idx).last();
         return Some((only.into_iter().collect(), first));
     };
@@ -233,13 +272,14 @@ fn by_values(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Option<(
         end += 1;
     }
     let mut start = *start;
-    // The name of the first column may stand one line higher than the others.
-    if let Some(above) = start.checked_sub(1).and_then(|idx| lines.get(idx))
-        && above.is_only(stub)
-        && !top_line.has(stub)
-        && above.number + 1 == top_line.number
-    {
-        start -= 1;
+    if let Some(above) = stub_above(lines, start, stub) {
+        start = above;
+    }
+    // Nor may it be named by then: the line below does it.
+    let is_named = (start..=end).any(|idx| lines.get(idx).is_some_and(|line| line.has(stub)));
+    let touches = |idx: usize| lines.get(idx).zip(lines.get(idx + 1)).is_some_and(|(one, next)| one.number + 1 == next.number);
+    if !is_named && end + 1 < first && touches(end) {
+        end += 1;
     }
     let groups = end + 1..first;
     let wrapped = super::groups::are_wrapped(lines.get(groups.start..).unwrap_or_default(), stub);

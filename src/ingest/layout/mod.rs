@@ -8,6 +8,7 @@ mod grid;
 mod groups;
 mod names;
 mod notes;
+mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,9 +19,10 @@ use super::{
 };
 use frame::Frame;
 use grid::Line;
+pub(super) use totals::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Structure {
     pub(super) header_rows: Vec<u64>,
     pub(super) first_data_row: u64,
@@ -30,13 +32,36 @@ pub(super) struct Structure {
     pub(super) left_out: BTreeMap<u64, LeftOut>,
     /// What the header says of columns besides their names.
     pub(super) column_notes: Vec<(u32, String)>,
+    /// Rows of totals, whether they are left out or kept.
+    pub(super) totals: Vec<TotalRow>,
+    /// Columns that hold values for the most part.
+    values: BTreeSet<u32>,
+    /// Whether totals that arithmetic bears out stand between the data, so that they are to be looked for in rows to come.
+    has_subtotals: bool,
+    /// Behind the last row that was looked at as a whole; 0 where that is all of them.
+    sample_end: u64,
+    keeps_totals: bool,
+}
+
+/// A row that sums up others.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TotalRow {
+    pub(super) number: u64,
+    pub(super) claim: Claim,
+    pub(super) label: String,
+    pub(super) n_agreeing: usize,
+    /// Column, what the row says there, and what its rows come to.
+    pub(super) disagreeing: Vec<(u32, f64, f64)>,
+    /// Column and what the row says there, where that is still to be compared with the sum of all rows.
+    pub(super) unchecked: Vec<(u32, f64)>,
 }
 
 /// Why a row is no data.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LeftOut {
     /// A drawn line, or the header again.
     Repeated,
+    Total,
 }
 
 /// What a caller fixed.
@@ -44,15 +69,47 @@ pub(super) enum LeftOut {
 pub(super) struct Fixed {
     /// The rows that head the columns; empty where none does.
     pub(super) header_rows: Option<Vec<u64>>,
+    /// Rows of totals are data.
+    pub(super) keeps_totals: bool,
 }
 
 impl Structure {
     /// Whether a row that is not blank is one of data.
-    pub(super) fn is_data(&self, number: u64) -> bool {
-        number >= self.first_data_row
-            && self.last_row.is_none_or(|last| number <= last)
-            && (self.left_out.is_empty() || !self.left_out.contains_key(&number))
+    pub(super) fn is_data(&self, row: Row<'_>) -> bool {
+        row.number >= self.first_data_row
+            && self.last_row.is_none_or(|last| row.number <= last)
+            && self.why_left_out(row).is_none()
     }
+
+    /// Why a row between the first and the last is no data, if that is so.
+    pub(super) fn why_left_out(&self, row: Row<'_>) -> Option<LeftOut> {
+        if let Some(why) = self.left_out.get(&row.number) {
+            return Some(*why);
+        }
+        let is_beyond = self.sample_end > 0 && row.number >= self.sample_end;
+        (is_beyond && self.has_subtotals && !self.keeps_totals && totals::said(&Line::new(row), &self.values).is_some())
+            .then_some(LeftOut::Total)
+    }
+
+    /// Looks at a long table's last rows, once it is known that they are: notes, and totals by their words.
+    pub(super) fn tail(&mut self, rows: &[Row<'_>]) {
+        let lines = filled(rows);
+        let end = notes::end(&lines);
+        if let Some(last) = end.checked_sub(1).and_then(|idx| lines.get(idx)).filter(|_| end < lines.len()) {
+            self.last_row = Some(last.number);
+        }
+        let totals = lines.iter().take(end).rev().map_while(|line| Some((line.number, totals::said(line, &self.values)?)));
+        for (number, (label, claim, unchecked)) in totals.take(8) {
+            self.totals.push(TotalRow { number, claim, label, n_agreeing: 0, disagreeing: Vec::new(), unchecked });
+            if !self.keeps_totals {
+                self.left_out.insert(number, LeftOut::Total);
+            }
+        }
+    }
+}
+
+fn filled<'a>(rows: &[Row<'a>]) -> Vec<Line<'a>> {
+    rows.iter().map(|row| Line::new(*row)).filter(|line| !line.cells.is_empty()).collect()
 }
 
 /// The structure that the first rows show, and a row with the columns' names. `is_whole`: there are no others.
@@ -62,7 +119,7 @@ pub(super) fn structure(
     is_whole: bool,
     is_text_file: bool,
 ) -> Result<(Structure, Batch), ReadError> {
-    let lines: Vec<Line<'_>> = rows.iter().map(|row| Line::new(*row)).filter(|line| !line.cells.is_empty()).collect();
+    let lines = filled(rows);
     let mut frame = frame::frame(&lines, is_whole, is_text_file);
     if let Some(header_rows) = &fixed.header_rows {
         frame = Frame { ..by_rows(frame, &lines, header_rows)? };
@@ -78,7 +135,27 @@ pub(super) fn structure(
         column_notes,
         ..Structure::default()
     };
-    structure.left_out = repeated(lines.get(frame.first..frame.end).unwrap_or_default(), &header);
+    let data = lines.get(frame.first..frame.end).unwrap_or_default();
+    structure.left_out = repeated(data, &header, &frame.values);
+    structure.keeps_totals = fixed.keeps_totals;
+    for total in totals::find(data, &frame.values, is_whole) {
+        let Some(number) = number(frame.first + total.idx) else { continue };
+        structure.has_subtotals = structure.has_subtotals || (total.idx > 0 && total.n_agreeing > 0);
+        if !fixed.keeps_totals {
+            structure.left_out.insert(number, LeftOut::Total);
+        }
+        let disagreeing = total.disagreeing.iter().map(|it| (it.col_idx, it.claimed, it.found)).collect();
+        structure.totals.push(TotalRow {
+            number,
+            claim: total.claim,
+            label: total.label,
+            n_agreeing: total.n_agreeing,
+            disagreeing,
+            unchecked: Vec::new(),
+        });
+    }
+    structure.sample_end = if is_whole { 0 } else { lines.last().map_or(1, |line| line.number + 1) };
+    structure.values = frame.values;
     Ok((structure, names))
 }
 
@@ -125,11 +202,15 @@ fn heading(header: &[&Line<'_>]) -> (Batch, Vec<(u32, String)>) {
     (batch, notes)
 }
 
-/// Drawn lines, and the header where it comes again as at the top of a page.
-fn repeated(lines: &[Line<'_>], header: &[&Line<'_>]) -> BTreeMap<u64, LeftOut> {
-    let texts = |line: &Line<'_>| line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>();
-    let headers: BTreeSet<Vec<(u32, String)>> =
-        header.iter().filter(|line| line.cells.len() > 1 && line.n(grid::Kind::Value) == 0).map(|line| texts(line)).collect();
-    let is_again = |line: &&Line<'_>| line.is_rule() || (line.n(grid::Kind::Value) == 0 && headers.contains(&texts(line)));
+/// Drawn lines, and the header where it comes again as at the top of a page: words over columns of values.
+fn repeated(lines: &[Line<'_>], header: &[&Line<'_>], values: &BTreeSet<u32>) -> BTreeMap<u64, LeftOut> {
+    let texts = |line: &Line<'_>| {
+        line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>()
+    };
+    let covers = |line: &Line<'_>| {
+        line.n(grid::Kind::Value) == 0 && line.cells.len() > 1 && line.cells.iter().any(|(it, ..)| values.contains(it))
+    };
+    let headers: BTreeSet<_> = header.iter().filter(|line| covers(line)).map(|line| texts(line)).collect();
+    let is_again = |line: &&Line<'_>| line.is_rule() || (covers(line) && headers.contains(&texts(line)));
     lines.iter().filter(is_again).map(|line| (line.number, LeftOut::Repeated)).collect()
 }

@@ -40,7 +40,7 @@ fn may_be_note(line: &Line<'_>, width: usize) -> bool {
     let opens = opens_a_note(line);
     line.cells.len() == 1 && (*last == Kind::Text || opens)
         || opens
-        || (width > 3 && line.cells.len() == 2 && line.n(Kind::Text) == 2 && n_chars(line) > 60)
+        || (width > 3 && line.cells.len() == 2 && line.n(Kind::Value) == 0 && n_chars(line) > 30)
 }
 
 /// Whether the line is a note wherever it stands.
