@@ -110,7 +110,7 @@ impl Build {
         }
         let Some(width) = self.append(row) else { return false };
         self.note_width(row, width);
-        if self.built.n_rows == 0 {
+        if self.built.first_data_row == 0 {
             self.built.first_data_row = row.number;
         }
         self.built.last_data_row = row.number;
@@ -192,7 +192,14 @@ impl Build {
         } else {
             match structure.why_left_out(row) {
                 Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
-                Some(LeftOut::Total) => &mut tallies.totals,
+                Some(LeftOut::Total) => {
+                    // They are part of the table, though not of its data.
+                    if self.built.first_data_row == 0 {
+                        self.built.first_data_row = row.number;
+                    }
+                    self.built.last_data_row = row.number;
+                    &mut tallies.totals
+                }
                 None => &mut tallies.notes_below,
             }
         };

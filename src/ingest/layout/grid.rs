@@ -103,7 +103,7 @@ fn kind_of_text(text: &str) -> Kind {
         Kind::Text
     } else if is_rule(text, 3) {
         Kind::Rule
-    } else if is_number(text) || is_date(text) {
+    } else if is_number(text) || is_date(text) || is_number(in_front(text)) {
         Kind::Value
     } else if is_missing(text) {
         Kind::Missing
@@ -211,10 +211,10 @@ pub(super) fn number(cell: Cell<'_>) -> Option<f64> {
         return Some(number);
     }
     let text = cell.text()?.trim();
-    if !is_number(text) && !text.split_once(" (").is_some_and(|(front, _)| is_number(front)) {
+    let front = without_mark(in_front(text));
+    if !is_number(front) {
         return None;
     }
-    let front = without_mark(text.split_once(" (").map_or(text, |(front, _)| front));
     let is_negative = front.contains(['-', '−']) && !front.contains(['e', 'E'])
         || (front.starts_with('(') && front.ends_with(')'))
         || front.starts_with('-');
@@ -232,10 +232,18 @@ pub(super) fn number(cell: Cell<'_>) -> Option<f64> {
     Some(if is_negative { -number } else { number })
 }
 
+/// What stands before a number in brackets: `43,671 (31%)`.
+fn in_front(text: &str) -> &str {
+    let Some((front, behind)) = text.split_once('(') else { return text };
+    let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−' | '+' | '.'));
+    let is_apart = front.ends_with(char::is_whitespace);
+    if is_apart && is_number(behind) && behind.ends_with(')') { front.trim_end() } else { text }
+}
+
 /// Digits behind the point of a number as it is written.
 pub(super) fn decimals(cell: Cell<'_>) -> usize {
     let text = show::cell(cell);
-    let front = text.split_once(" (").map_or(text.as_str(), |(front, _)| front);
+    let front = in_front(&text);
     let digits: String = front.chars().filter(|c| c.is_ascii_digit() || *c == '.').collect();
     digits.rsplit_once('.').map_or(0, |(_, behind)| behind.len())
 }

@@ -49,7 +49,7 @@ enum Word {
 
 const SUMS: &[&str] = &[
     "total", "totals", "grand total", "grand totals", "subtotal", "sub-total", "sub total", "subtotals", "overall total",
-    "total sum", "sum", "sum total", "overall", "all", "in all", "totaal", "subtotaal", "summe", "gesamt", "gesamtsumme",
+    "total sum", "sum", "sum total", "overall", "all", "in all", "world", "totaal", "subtotaal", "summe", "gesamt", "gesamtsumme",
     "insgesamt", "zwischensumme", "endsumme", "gesamtergebnis", "totale", "totaux", "total général", "total general",
     "sous-total", "somme", "ensemble", "suma", "total geral", "soma", "somma", "totale generale", "razem", "ogółem",
     "łącznie", "итого", "всего", "сумма", "разом", "усього", "summa", "totalt", "i alt", "yhteensä", "celkem", "součet",
@@ -87,11 +87,11 @@ pub(super) fn find(lines: &[Line<'_>], values: &BTreeSet<u32>, is_whole: bool) -
             Word::Alone => candidate.is_first || is_tail || n_agreeing > 0,
             Word::AtEdge => {
                 let is_next = totals.last().is_some_and(|last| last.idx + 1 == candidate.idx);
-                n_agreeing > 0 || (is_tail && candidate.is_first && (is_next || !is_checked))
+                n_agreeing > 0 || (is_tail && candidate.is_first && (is_next || !is_checked || candidate.claim == Claim::Mean))
             }
             Word::Within => n_agreeing > 0 && n_agreeing * 2 >= candidate.numbers.len(),
         };
-        if is_total && !candidate.numbers.is_empty() {
+        if is_total && (!candidate.numbers.is_empty() || (is_tail && candidate.has_digits)) {
             totals.push(Total {
                 idx: candidate.idx,
                 claim: candidate.claim,
@@ -116,6 +116,8 @@ struct Candidate {
     /// Whether the label is in the line's first filled cell.
     is_first: bool,
     numbers: Vec<(u32, f64, usize)>,
+    /// Whether another cell than the label has a digit in it.
+    has_digits: bool,
 }
 
 /// A line that says that it is a total, in the words before its values.
@@ -131,7 +133,8 @@ fn candidate(idx: usize, line: &Line<'_>, values: &BTreeSet<u32>) -> Option<Cand
         }
     }
     let (word, claim, label, is_first) = best?;
-    Some(Candidate { idx, word, claim, label, is_first, numbers: numbers(line, values) })
+    let has_digits = line.texts().any(|text| text != label && text.contains(|c: char| c.is_ascii_digit()));
+    Some(Candidate { idx, word, claim, label, is_first, numbers: numbers(line, values), has_digits })
 }
 
 fn numbers(line: &Line<'_>, values: &BTreeSet<u32>) -> Vec<(u32, f64, usize)> {
@@ -149,18 +152,24 @@ fn word(label: &str) -> Option<(Word, Claim)> {
     for (words, claim) in [(SUMS, Claim::Sum), (MEANS, Claim::Mean)] {
         if words.contains(&bare) {
             // These have other meanings as well.
-            let is_weak = matches!(bare, "all" | "overall" | "ensemble" | "media" | "mean" | "mittel" | "sum" | "计" | "計" | "계");
+            let is_weak = matches!(bare, "all" | "overall" | "ensemble" | "media" | "mean" | "mittel" | "sum" | "world" | "计" | "計" | "계");
             return Some((if is_weak { Word::AtEdge } else { Word::Alone }, claim));
         }
+    }
+    // `Average (valid votes)`
+    if let Some((front, _)) = bare.split_once('(')
+        && let Some((_, claim)) = [(SUMS, Claim::Sum), (MEANS, Claim::Mean)].into_iter().find(|it| it.0.contains(&front.trim()))
+    {
+        return Some((Word::AtEdge, claim));
     }
     let tokens: Vec<&str> = bare.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|it| !it.is_empty()).collect();
     let (first, last) = (tokens.first()?, tokens.last()?);
     let is_sum = |token: &&str| token.chars().count() > 2 && SUMS.contains(token) && !matches!(*token, "sum" | "media");
     let is_mean = |token: &&str| token.chars().count() > 3 && MEANS.contains(token);
-    let is_strong = |token: &&str| is_sum(token) && !matches!(*token, "all" | "overall");
+    let is_strong = |token: &&str| is_sum(token) && !matches!(*token, "all" | "overall" | "world");
     if is_strong(&first) || is_strong(&last) {
         Some((Word::AtEdge, Claim::Sum))
-    } else if is_mean(&first) && tokens.len() < 3 && label.contains('(') || is_mean(&last) && tokens.len() < 3 {
+    } else if is_mean(&last) && tokens.len() < 3 {
         Some((Word::AtEdge, Claim::Mean))
     } else if tokens.iter().any(|token| is_sum(token)) {
         Some((Word::Within, Claim::Sum))
