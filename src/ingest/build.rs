@@ -2,25 +2,30 @@
 
 use std::{io, mem, path::Path, sync::Arc};
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::{ArrayRef, RecordBatch, builder::StringBuilder};
 use arrow_schema::{Schema, SchemaRef};
 
 use super::{
     ReadError,
     cell::{Cell, Row},
     columns::{ColumnBuilder, Doubt, Outcome, field},
-    evidence::Reading,
+    evidence::{Evidence, Reading},
     layout::{Claim, LeftOut, Structure},
     moment::Order,
     parquet::Writer,
+    receipt::ColumnReceipt,
     show,
     sums::Sum,
     tally::{Tallies, Tally},
+    verdict::{Setting, Verdict},
 };
 
 /// Rows, and bytes of text, that go to the writer at once.
 const BATCH_ROWS: usize = 16_384;
 const BATCH_TEXT: usize = 32 << 20;
+
+/// Values that did not convert that a receipt lists beyond an issue's few, for each column.
+const N_STRAYS: usize = 95;
 
 /// How a table is read.
 #[derive(Debug, Clone)]
@@ -39,10 +44,13 @@ pub(super) struct PlannedColumn {
     /// Its place in the sheet, from 0; they rise.
     pub(super) col_idx: u32,
     pub(super) name: String,
-    pub(super) reading: Reading,
+    pub(super) verdict: Verdict,
+    pub(super) setting: Setting,
     /// Whether the file itself says the reading.
     pub(super) is_declared: bool,
     pub(super) doubt: Option<Doubt>,
+    /// The name of the column that keeps its text as it was, where one was asked for.
+    pub(super) raw: Option<String>,
 }
 
 /// What came of the rows.
@@ -53,6 +61,8 @@ pub(super) struct Built {
     pub(super) first_data_row: u64,
     pub(super) last_data_row: u64,
     pub(super) tallies: Tallies,
+    /// How each column was read.
+    pub(super) readings: Vec<ColumnReceipt>,
 }
 
 #[derive(Debug)]
@@ -64,7 +74,19 @@ pub(super) struct Build {
     n_waiting: usize,
     text_waiting: usize,
     built: Built,
+    known: Known,
     failure: Option<ReadError>,
+}
+
+/// What is known of the rows to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// The plan was made with them in view.
+    AsPlanned,
+    /// Nothing certain: a cell that does not fit may change the plan.
+    Unknown,
+    /// All there is: what does not fit never will.
+    Finally,
 }
 
 /// A column being built.
@@ -78,11 +100,28 @@ struct Column {
     /// Whether some value takes the doubt from all the others.
     settled: bool,
     sum: Sum,
+    verdict: Verdict,
+    is_declared: bool,
+    name: String,
+    setting: Setting,
+    n_values: u64,
+    /// Of the values, those that the evidence has.
+    n_weighed: u64,
+    n_null_words: u64,
+    strays: Tally,
+    raw: Option<StringBuilder>,
 }
 
 impl Build {
     pub(super) fn new(plan: Plan, out: Option<&Path>) -> Result<Build, ReadError> {
-        let fields: Vec<_> = plan.columns.iter().map(|column| field(&column.name, column.reading)).collect();
+        let fields: Vec<_> = plan
+            .columns
+            .iter()
+            .flat_map(|column| {
+                let raw = column.raw.as_ref().map(|name| field(name, Reading::Text));
+                [Some(field(&column.name, column.verdict.reading)), raw].into_iter().flatten()
+            })
+            .collect();
         let schema = Arc::new(Schema::new(fields));
         let writer = match out {
             Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
@@ -97,18 +136,29 @@ impl Build {
             n_waiting: 0,
             text_waiting: 0,
             built: Built::default(),
+            known: Known::AsPlanned,
             failure: None,
         })
     }
 
-    /// Whether the row fits the plan; if not, this build is worth nothing any more.
+    /// From here on, whether the plan was made with the rows in view, so that what does not fit is known to be rare.
+    pub(super) fn meet(&mut self, known: Known) {
+        if known == self.known {
+            return;
+        }
+        self.known = known;
+        self.columns.iter_mut().for_each(|column| column.n_weighed = column.n_values);
+    }
+
+    /// Whether the row fits the plan; if not, this build is worth nothing any more. Cells that don't fit and are rare go
+    /// to `evidence`, which tells whether they still are.
     #[must_use]
-    pub(super) fn add(&mut self, row: Row<'_>) -> bool {
+    pub(super) fn add(&mut self, row: Row<'_>, evidence: &mut [Evidence]) -> bool {
         if row.is_blank() || !self.plan.structure.is_data(row) {
             self.skip(row);
             return true;
         }
-        let Some(width) = self.append(row) else { return false };
+        let Some(width) = self.append(row, evidence) else { return false };
         self.note_width(row, width);
         if self.built.first_data_row == 0 {
             self.built.first_data_row = row.number;
@@ -123,7 +173,7 @@ impl Build {
     }
 
     /// Appends the cells; columns up to the last one that holds something, or nothing where a cell does not fit.
-    fn append(&mut self, row: Row<'_>) -> Option<u32> {
+    fn append(&mut self, row: Row<'_>, evidence: &mut [Evidence]) -> Option<u32> {
         let mut columns = self.columns.iter_mut();
         let mut next = columns.next();
         let mut width = 0;
@@ -132,7 +182,7 @@ impl Build {
                 continue;
             }
             while let Some(column) = next.take_if(|column| column.col_idx < col_idx) {
-                column.builder.append_null();
+                column.append_null();
                 next = columns.next();
             }
             let Some(column) = next.take_if(|column| column.col_idx == col_idx) else {
@@ -144,22 +194,36 @@ impl Build {
             };
             next = columns.next();
             width = col_idx + 1;
-            let outcome = column.builder.append(cell);
+            let mut outcome = column.builder.append(cell);
+            if outcome == Outcome::Misfit && column.tolerates(cell, self.known, evidence) {
+                column.builder.append_null();
+                outcome = Outcome::Stray;
+            }
             match outcome {
-                Outcome::Value | Outcome::Padded => column.settled = true,
+                Outcome::Value | Outcome::Padded | Outcome::Marked => {
+                    column.settled = true;
+                    column.n_values += 1;
+                }
                 Outcome::Doubtful => {
                     let how = column.how;
+                    column.n_values += 1;
                     column.doubtful.add(|| example(col_idx, row.number, cell) + how);
                 }
                 Outcome::Misfit => return None,
-                Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => {}
+                Outcome::Stray => column.strays.add(|| example(col_idx, row.number, cell)),
+                Outcome::NullWord => column.n_null_words += 1,
+                Outcome::Empty | Outcome::Error | Outcome::Unevaluated => {}
+            }
+            if let Some(raw) = &mut column.raw {
+                let text = show::cell(cell);
+                raw.append_option(Some(text).filter(|text| !text.trim().is_empty()));
             }
             self.built.tallies.note(outcome, col_idx, row.number, cell);
             if let Cell::Text(text) = cell {
                 self.text_waiting += text.len();
             }
         }
-        next.into_iter().chain(columns).for_each(|column| column.builder.append_null());
+        next.into_iter().chain(columns).for_each(Column::append_null);
         Some(width)
     }
 
@@ -216,7 +280,7 @@ impl Build {
             return;
         }
         self.n_waiting = 0;
-        let columns: Vec<_> = self.columns.iter_mut().map(Column::take).collect();
+        let columns: Vec<_> = self.columns.iter_mut().flat_map(Column::take).collect();
         let Some(writer) = &self.writer else { return };
         match RecordBatch::try_new(self.schema.clone(), columns) {
             // Where the writer takes no more, its `close` says why.
@@ -243,6 +307,7 @@ impl Build {
         }
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
+            self.built.readings.push(planned.receipt(column.n_values, column.n_null_words, &column.strays));
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
@@ -286,16 +351,14 @@ impl Build {
 }
 
 impl Column {
-    /// The rows since the last time.
-    fn take(&mut self) -> ArrayRef {
-        let array = self.builder.take();
-        self.sum.add(array.as_ref());
-        array
-    }
-
     fn new(planned: &PlannedColumn) -> Column {
-        let builder = ColumnBuilder::new(planned.reading, planned.doubt, planned.is_declared);
-        let how = match planned.reading {
+        let builder = ColumnBuilder::new(
+            planned.verdict.reading,
+            planned.verdict.style.clone(),
+            planned.doubt,
+            planned.is_declared,
+        );
+        let how = match planned.verdict.reading {
             Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
                 Order::DayFirst => ", day first",
                 Order::MonthFirst => ", month first",
@@ -311,7 +374,59 @@ impl Column {
             | Reading::Text
             | Reading::TextAsTyped => "",
         };
-        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, sum: Sum::default() }
+        Column {
+            col_idx: planned.col_idx,
+            builder,
+            doubtful: Tally::default(),
+            how,
+            settled: false,
+            sum: Sum::default(),
+            verdict: planned.verdict.clone(),
+            is_declared: planned.is_declared,
+            name: planned.name.clone(),
+            setting: planned.setting,
+            n_values: 0,
+            n_weighed: 0,
+            n_null_words: 0,
+            strays: Tally::with_room_for(N_STRAYS),
+            raw: planned.raw.as_ref().map(|_| StringBuilder::new()),
+        }
+    }
+
+    fn append_null(&mut self) {
+        self.builder.append_null();
+        if let Some(raw) = &mut self.raw {
+            raw.append_null();
+        }
+    }
+
+    /// The rows so far: the typed column, and its text where that is kept.
+    fn take(&mut self) -> impl Iterator<Item = ArrayRef> + use<> {
+        let raw = self.raw.as_mut().map(|raw| -> ArrayRef { Arc::new(raw.finish()) });
+        let array = self.builder.take();
+        self.sum.add(array.as_ref());
+        [Some(array), raw].into_iter().flatten()
+    }
+
+    /// Whether a cell that does not fit is one of the few that may become null.
+    fn tolerates(&mut self, cell: Cell<'_>, known: Known, evidence: &mut [Evidence]) -> bool {
+        let reading = self.verdict.reading;
+        if self.is_declared || reading == Reading::Nothing {
+            return false;
+        }
+        match known {
+            Known::Finally => true,
+            Known::AsPlanned => self.verdict.n_misfits > 0,
+            Known::Unknown => {
+                let idx = usize::try_from(self.col_idx).ok();
+                let Some(evidence) = idx.and_then(|idx| evidence.get_mut(idx)) else { return false };
+                evidence.add_suited(reading, self.verdict.style.notation, self.n_values - self.n_weighed);
+                self.n_weighed = self.n_values;
+                evidence.add(cell);
+                let after = evidence.verdict(&self.name, self.setting);
+                after.reading == reading && after.style == self.verdict.style
+            }
+        }
     }
 }
 
@@ -319,6 +434,8 @@ impl Tallies {
     fn note(&mut self, outcome: Outcome, col_idx: u32, row_number: u64, cell: Cell<'_>) {
         let tally = match outcome {
             Outcome::Padded => &mut self.padded,
+            Outcome::Marked => &mut self.marked,
+            Outcome::Stray => &mut self.strays,
             Outcome::NullWord => &mut self.null_words,
             Outcome::Error => &mut self.errors,
             Outcome::Unevaluated => &mut self.unevaluated,

@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use super::{
     ReadError,
     cell::Batch,
-    evidence::{boolean, is_null_word},
     moment::moment,
     number::numeral,
     split::Splitter,
+    words::{is_null_word, truth},
 };
 
 /// How records are split into cells.
@@ -142,7 +142,7 @@ fn is_typed(text: &str, dialect: Dialect) -> bool {
     if text.is_empty()
         || numeral(bytes).is_some()
         || moment(bytes).is_some()
-        || boolean(text).is_some()
+        || truth(text).is_some()
         || is_null_word(text)
     {
         return true;

@@ -5,6 +5,7 @@
 
 mod build;
 mod cell;
+mod clock;
 mod columns;
 pub mod declared;
 mod dialect;
@@ -12,10 +13,15 @@ mod encoding;
 mod evidence;
 pub mod format;
 mod header;
+mod identifier;
 mod layout;
 mod moment;
+mod months;
+mod named;
 mod number;
 mod parquet;
+mod quantity;
+mod reason;
 pub mod receipt;
 pub mod reread;
 mod show;
@@ -26,6 +32,9 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod units;
+mod verdict;
+mod words;
 mod workbook;
 
 use std::path::{Path, PathBuf};
@@ -53,6 +62,9 @@ pub struct Options {
     pub sheet: Option<String>,
     #[serde(default)]
     pub totals: Totals,
+    /// Columns whose cells are also kept as the text they were, in `NAME__raw`.
+    #[serde(default)]
+    pub raw_columns: Vec<String>,
 }
 
 /// What becomes of rows that sum up others.

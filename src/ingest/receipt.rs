@@ -38,6 +38,9 @@ pub struct SheetReceipt {
     pub hidden: bool,
     pub n_rows: u64,
     pub columns: Vec<Column>,
+    /// Why each column is what it is; those that only keep another's text have none.
+    #[serde(default)]
+    pub readings: Vec<ColumnReceipt>,
     /// Empty where the file heads no column.
     pub header_rows: Vec<u64>,
     /// 0 where there are no rows.
@@ -49,6 +52,36 @@ pub struct SheetReceipt {
     /// The Parquet file written, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+}
+
+/// How a column was read, and why.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnReceipt {
+    pub column: String,
+    /// Why it has its type, in words.
+    pub reason: String,
+    /// 0 to 1; below 1 where values did not convert or could mean something else.
+    pub confidence: f64,
+    /// What its values could also be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+    /// Unit, currency or period that its values were written with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit: Option<String>,
+    pub n_values: u64,
+    /// Words for a missing value, read as null.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_null_words: u64,
+    /// Values that did not convert and are null, and the first of them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub n_unconverted: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unconverted: Vec<String>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// Something that a person would want to know of a reading.
@@ -74,6 +107,7 @@ impl Receipt {
             hidden: false,
             n_rows,
             columns,
+            readings: Vec::new(),
             header_rows: Vec::new(),
             first_data_row: n_rows.min(1),
             last_data_row: n_rows,

@@ -16,16 +16,18 @@ use std::{
 
 use super::{
     Limits, Options, ReadError, Table, Totals,
-    build::{Build, Plan, PlannedColumn},
+    build::{Build, Known, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
     declared::Declared,
     evidence::{Evidence, Reading},
     header,
     layout::{self, Fixed, Structure},
+    quantity::Notation,
     receipt::SheetReceipt,
+    verdict::{Setting, Verdict},
 };
-use crate::value::Column;
+use crate::value::{Column, ColumnType};
 
 /// Rows that decide the first plan.
 const SAMPLE_ROWS: usize = 20_000;
@@ -137,6 +139,8 @@ impl Budget<'_> {
 struct Survey {
     header_row: Option<u64>,
     keeps_totals: bool,
+    /// Columns that keep their text beside them.
+    raw_columns: Vec<String>,
     is_text_file: bool,
     /// Whether a comma may stand in a cell of a text file.
     leaves_commas: bool,
@@ -147,6 +151,8 @@ struct Survey {
     columns: Vec<Evidence>,
     /// Cells of a row, as most rows have them, where no header says it.
     usual_width: u32,
+    /// The last row that the evidence had when the first plan was made.
+    last_known: u64,
 }
 
 impl Survey {
@@ -154,6 +160,7 @@ impl Survey {
         Survey {
             header_row: options.header_row,
             keeps_totals: options.totals == Totals::Keep,
+            raw_columns: options.raw_columns.clone(),
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
             declared: None,
@@ -161,6 +168,7 @@ impl Survey {
             header: Batch::default(),
             columns: Vec::new(),
             usual_width: 0,
+            last_known: 0,
         }
     }
 
@@ -187,6 +195,7 @@ impl Survey {
             .and_then(|same| same.first().copied())
             .unwrap_or(0);
         data().for_each(|row| header::add_row(&mut self.columns, row));
+        self.last_known = if is_whole { u64::MAX } else { rows().last().map_or(0, |row| row.number) };
         self.structure = Some(structure);
         Ok(())
     }
@@ -219,12 +228,15 @@ impl Survey {
             .map(|(col_idx, _)| col_idx)
             .collect();
         let blank = Evidence::default();
-        for ((col_idx, name), idx) in (0..).zip(header::names(heading, n_columns)).zip(0..) {
+        let names = header::names(heading, n_columns);
+        let setting = self.setting();
+        for ((col_idx, name), idx) in (0..).zip(names.clone()).zip(0..) {
             let evidence = self.columns.get(idx).unwrap_or(&blank);
             let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
-            let reading = declared.unwrap_or_else(|| evidence.decide(self.is_text_file));
-            let doubt = if declared.is_some() { None } else { self.doubt(evidence, reading) };
-            gap.push(PlannedColumn { col_idx, name, reading, is_declared: declared.is_some(), doubt });
+            let verdict = declared.map_or_else(|| evidence.verdict(&name, setting), Verdict::declared);
+            let doubt = if declared.is_some() { None } else { self.doubt(evidence, &verdict) };
+            let raw = self.raw_name(&name, &names);
+            gap.push(PlannedColumn { col_idx, name, verdict, setting, is_declared: declared.is_some(), doubt, raw });
             if !evidence.is_filled && !headed.contains(&col_idx) {
                 continue;
             }
@@ -247,12 +259,31 @@ impl Survey {
         }
     }
 
-    fn doubt(&self, evidence: &Evidence, reading: Reading) -> Option<Doubt> {
-        match reading {
+    /// What the columns say of each other: a table has one decimal sign.
+    fn setting(&self) -> Setting {
+        let leanings = || self.columns.iter().map(Evidence::leaning);
+        let has_commas = leanings().any(|it| it > 0) && !leanings().any(|it| it < 0);
+        Setting { is_text_file: self.is_text_file, has_commas: self.is_text_file && has_commas }
+    }
+
+    /// What the column that keeps another's text is called, where it was asked for.
+    fn raw_name(&self, name: &str, names: &[String]) -> Option<String> {
+        self.raw_columns.iter().find(|raw| raw.eq_ignore_ascii_case(name))?;
+        let mut raw = format!("{name}__raw");
+        while names.iter().any(|name| name.eq_ignore_ascii_case(&raw)) {
+            raw.push('_');
+        }
+        Some(raw)
+    }
+
+    fn doubt(&self, evidence: &Evidence, verdict: &Verdict) -> Option<Doubt> {
+        match verdict.reading {
             Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
                 evidence.is_ambiguous().then_some(Doubt::Order)
             }
-            Reading::Integer | Reading::Decimal { .. } | Reading::Double => self.leaves_commas.then_some(Doubt::Comma),
+            Reading::Integer | Reading::Decimal { .. } | Reading::Double => {
+                (self.leaves_commas && verdict.style.notation == Notation::Point).then_some(Doubt::Comma)
+            }
             Reading::Nothing
             | Reading::Boolean
             | Reading::Time
@@ -279,6 +310,7 @@ fn n_certain(sample: &[Batch]) -> usize {
 struct Pass<'a> {
     survey: Survey,
     out: Option<&'a Path>,
+    n_pass: usize,
     phase: Phase,
     /// The last rows so far: whether they are notes is known once they prove to be the table's last.
     held: VecDeque<Batch>,
@@ -304,9 +336,13 @@ impl<'a> Pass<'a> {
                 survey.columns.clear();
                 Phase::Surveying
             }
-            _ => Phase::Building(Box::new(Build::new(survey.plan(), out)?)),
+            _ => {
+                let mut build = Build::new(survey.plan(), out)?;
+                build.meet(if n_pass == 1 { Known::Unknown } else { Known::Finally });
+                Phase::Building(Box::new(build))
+            }
         };
-        Ok(Pass { survey, out, phase, held: VecDeque::new(), n_held: 0 })
+        Ok(Pass { survey, out, n_pass, phase, held: VecDeque::new(), n_held: 0 })
     }
 
     fn add(&mut self, batch: Batch) -> Result<(), ReadError> {
@@ -351,7 +387,10 @@ impl<'a> Pass<'a> {
     fn add_rows(&mut self, batch: &Batch) {
         for row in batch.rows() {
             if let Phase::Building(build) = &mut self.phase {
-                if build.add(row) {
+                if self.n_pass == 0 && row.number > self.survey.last_known {
+                    build.meet(Known::Unknown);
+                }
+                if build.add(row, &mut self.survey.columns) {
                     continue;
                 }
                 self.phase = Phase::Surveying;
@@ -378,10 +417,11 @@ impl<'a> Pass<'a> {
         if plan.columns.is_empty() {
             return Ok(Finished::Built(None));
         }
-        let columns = plan
-            .columns
-            .into_iter()
-            .map(|column| Column { name: column.name, type_name: column.reading.column_type().to_string() });
+        let columns = plan.columns.into_iter().flat_map(|column| {
+            let raw = column.raw.map(|name| Column { name, type_name: ColumnType::Text.to_string() });
+            let type_name = column.verdict.reading.column_type().to_string();
+            [Some(Column { name: column.name, type_name }), raw].into_iter().flatten()
+        });
         Ok(Finished::Built(Some(SheetReceipt {
             name: None,
             title: String::new(),
@@ -391,6 +431,7 @@ impl<'a> Pass<'a> {
             header_rows: plan.structure.header_rows,
             first_data_row: built.first_data_row,
             last_data_row: built.last_data_row,
+            readings: built.readings,
             issues: built.tallies.issues(),
             file: None,
         })))

@@ -7,6 +7,8 @@ use super::{receipt::Issue, show};
 pub(super) struct Tally {
     pub(super) count: u64,
     examples: Vec<String>,
+    /// Examples beyond the usual few that are kept.
+    n_more: usize,
 }
 
 /// Most examples of an issue, and characters of each.
@@ -16,7 +18,7 @@ const N_CHARS: usize = 60;
 impl Tally {
     pub(super) fn add(&mut self, example: impl FnOnce() -> String) {
         self.count += 1;
-        if self.examples.len() < N_EXAMPLES {
+        if self.examples.len() < N_EXAMPLES + self.n_more {
             self.examples.push(shortened(example()));
         }
     }
@@ -25,7 +27,16 @@ impl Tally {
     pub(super) fn of_columns(run: &[u32]) -> Tally {
         let (first, last) = (run.first().copied().unwrap_or(0), run.last().copied().unwrap_or(0));
         let example = format!("{} to {}", show::letters(first), show::letters(last));
-        Tally { count: u64::try_from(run.len()).unwrap_or(u64::MAX), examples: vec![example] }
+        Tally { count: u64::try_from(run.len()).unwrap_or(u64::MAX), examples: vec![example], n_more: 0 }
+    }
+
+    /// Keeps more examples than issues show.
+    pub(super) fn with_room_for(n_more: usize) -> Tally {
+        Tally { n_more, ..Tally::default() }
+    }
+
+    pub(super) fn examples(&self) -> &[String] {
+        &self.examples
     }
 
     /// Adds what another met behind this.
@@ -60,6 +71,8 @@ pub(super) struct Tallies {
     pub(super) short_rows: Tally,
     pub(super) long_rows: Tally,
     pub(super) null_words: Tally,
+    pub(super) strays: Tally,
+    pub(super) marked: Tally,
     pub(super) padded: Tally,
     pub(super) errors: Tally,
     pub(super) unevaluated: Tally,
@@ -88,7 +101,10 @@ impl Tallies {
                 .issue("short_rows", "rows with fewer cells than the table has columns were filled with null"),
             self.long_rows.issue("long_rows", "rows with more cells than the header made the table wider"),
             self.null_words.issue("null_words", "words for a missing value were read as null"),
-            self.padded.issue("padded_numbers", "decimals were read without the zeros in front of them"),
+            self.strays.issue("unconverted_values", "values that are not of their column's type were read as null"),
+            self.marked
+                .issue("marked_numbers", "footnote marks, `about`, `<` and the like beside numbers were left out"),
+            self.padded.issue("padded_numbers", "numbers were read without the zeros in front of them"),
             self.errors.issue("error_cells", "error cells were read as null"),
             self.unevaluated
                 .issue("unevaluated_formulas", "formulas whose value the file does not hold were read as null"),

@@ -269,7 +269,7 @@ fn commas_that_may_be_decimal_ones_are_reported() {
     assert_eq!(fixed("a;b\n1,115;x\n2,300;y\n"), found("1115 x", &["grouped_numbers 2 A2: 1,115; A3: 2,300"]));
     assert_eq!(fixed("a;b\n1,115;x\n300;y\n"), found("1115 x", &[]));
     assert_eq!(fixed("a;b\n1,115;x\n1,115,000;y\n"), found("1115 x", &[]));
-    assert_eq!(fixed("a;b\n1,115;x\n12,5;y\n"), found("1,115 x", &[]));
+    assert_eq!(fixed("a;b\n1,115;x\n12,5;y\n"), found("1.115 x", &[]));
     let receipt = check("a,b\n\"1,115\",x\n", &[&["a BIGINT", "b VARCHAR"], &["1115", "x"]]);
     assert_eq!(issues(&receipt), [""; 0]);
 }

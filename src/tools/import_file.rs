@@ -45,6 +45,9 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     totals: Totals,
+    /// Columns whose text is also kept, as NAME__raw.
+    #[serde(default)]
+    raw_columns: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -136,6 +139,7 @@ impl Tool for ImportFile {
             header_row: args.header_row,
             sheet: given(args.sheet),
             totals: args.totals,
+            raw_columns: args.raw_columns,
         };
         let outcome = match (given(args.path), given(args.name), given(args.content), given(args.content_base64)) {
             (Some(path), None, None, None) => call.workspace.import_path(&path, options, &call.context).await?,

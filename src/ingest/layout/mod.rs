@@ -98,7 +98,8 @@ impl Structure {
         if let Some(last) = end.checked_sub(1).and_then(|idx| lines.get(idx)).filter(|_| end < lines.len()) {
             self.last_row = Some(last.number);
         }
-        let totals = lines.iter().take(end).rev().map_while(|line| Some((line.number, totals::said(line, &self.values)?)));
+        let totals =
+            lines.iter().take(end).rev().map_while(|line| Some((line.number, totals::said(line, &self.values)?)));
         for (number, (label, claim, unchecked)) in totals.take(8) {
             self.totals.push(TotalRow { number, claim, label, n_agreeing: 0, disagreeing: Vec::new(), unchecked });
             if !self.keeps_totals {
@@ -204,9 +205,8 @@ fn heading(header: &[&Line<'_>]) -> (Batch, Vec<(u32, String)>) {
 
 /// Drawn lines, and the header where it comes again as at the top of a page: words over columns of values.
 fn repeated(lines: &[Line<'_>], header: &[&Line<'_>], values: &BTreeSet<u32>) -> BTreeMap<u64, LeftOut> {
-    let texts = |line: &Line<'_>| {
-        line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>()
-    };
+    let texts =
+        |line: &Line<'_>| line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>();
     let covers = |line: &Line<'_>| {
         line.n(grid::Kind::Value) == 0 && line.cells.len() > 1 && line.cells.iter().any(|(it, ..)| values.contains(it))
     };

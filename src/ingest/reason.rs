@@ -1,0 +1,126 @@
+//! The receipt of one column: why it is what it is, in words.
+
+use super::{
+    build::PlannedColumn,
+    columns::Doubt,
+    evidence::Reading,
+    moment::{Grain, Order, PIVOT},
+    quantity::Notation,
+    receipt::ColumnReceipt,
+    tally::Tally,
+    verdict::Ground,
+};
+
+impl PlannedColumn {
+    /// `n_values`: cells that converted.
+    pub(super) fn receipt(&self, n_values: u64, n_null_words: u64, strays: &Tally) -> ColumnReceipt {
+        let n_all = n_values + strays.count;
+        let share = if n_all == 0 { 1.0 } else { share(n_values, n_all) };
+        ColumnReceipt {
+            column: self.name.clone(),
+            reason: self.reason(n_values, n_all),
+            confidence: (share * if self.doubt.is_some() { 0.5 } else { 1.0 } * 1_000.0).round() / 1_000.0,
+            alternatives: self.alternatives(),
+            unit: self.unit(),
+            n_values,
+            n_null_words,
+            n_unconverted: strays.count,
+            unconverted: strays.examples().to_vec(),
+        }
+    }
+
+    fn reason(&self, n_values: u64, n_all: u64) -> String {
+        match self.verdict.ground {
+            Ground::NoValues => "no cell has a value".to_owned(),
+            Ground::Declared => "the workbook says it".to_owned(),
+            Ground::Words => "its values are words".to_owned(),
+            Ground::Mixed => "its values are of several kinds, none of them nine tenths of all".to_owned(),
+            Ground::Codes => "digits that name something: zeros in front, phone numbers, 19 digits and more".to_owned(),
+            Ground::Named => "its name says that it holds codes".to_owned(),
+            Ground::AsTyped => "the workbook has them as text".to_owned(),
+            Ground::Values => {
+                let share = if n_values == n_all {
+                    format!("all {n_all} values")
+                } else {
+                    format!("{n_values} of {n_all} values")
+                };
+                [format!("{share} are {}", self.kind())].into_iter().chain(self.manner()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self.verdict.reading {
+            Reading::Boolean => "words for true and false",
+            Reading::Integer => "whole numbers",
+            Reading::Decimal { .. } | Reading::Double => "numbers",
+            Reading::Date(_) => match self.verdict.style.grain {
+                Grain::Day => "dates",
+                Grain::Week => "weeks, as their first day",
+                Grain::Month => "months, as their first day",
+                Grain::Quarter => "quarters, as their first day",
+            },
+            Reading::Time => "times of day",
+            Reading::Timestamp(_) => "dates, some with a time",
+            Reading::TimestampTz(_) => "points in time with an offset",
+            Reading::Interval => "durations",
+            Reading::Nothing | Reading::Text | Reading::TextAsTyped => "text",
+        }
+    }
+
+    /// How they were written, where that was a decision.
+    fn manner(&self) -> Vec<String> {
+        let style = &self.verdict.style;
+        let mut manner = Vec::new();
+        if style.notation == Notation::Comma {
+            let why = if self.setting.has_commas { "as in other columns" } else { "as most values show" };
+            manner.push(format!("decimal comma, {why}"));
+        }
+        if style.is_padded {
+            manner.push("zeros in front only pad".to_owned());
+        }
+        match self.verdict.reading {
+            Reading::Date(Order::DayFirst)
+            | Reading::Timestamp(Order::DayFirst)
+            | Reading::TimestampTz(Order::DayFirst) => {
+                manner.push("day before month".to_owned());
+            }
+            Reading::Date(Order::MonthFirst)
+            | Reading::Timestamp(Order::MonthFirst)
+            | Reading::TimestampTz(Order::MonthFirst) => manner.push("month before day".to_owned()),
+            _ => {}
+        }
+        if self.verdict.has_short_years {
+            manner.push(format!("years of two digits from {PIVOT} on are of the last century"));
+        }
+        manner
+    }
+
+    fn alternatives(&self) -> Vec<String> {
+        let other = match (self.doubt, self.verdict.reading) {
+            (Some(Doubt::Comma), _) => "decimal comma",
+            (Some(Doubt::Order), Reading::Date(Order::DayFirst) | Reading::Timestamp(Order::DayFirst)) => {
+                "month before day"
+            }
+            (Some(Doubt::Order), _) => "day before month",
+            (None, _) if self.verdict.n_misfits > 0 => "VARCHAR",
+            (None, _) => return Vec::new(),
+        };
+        vec![other.to_owned()]
+    }
+
+    fn unit(&self) -> Option<String> {
+        let unit = match self.verdict.style.grain {
+            Grain::Day => self.verdict.style.unit.as_str(),
+            Grain::Week => "week",
+            Grain::Month => "month",
+            Grain::Quarter => "quarter",
+        };
+        (!unit.is_empty()).then(|| unit.to_owned())
+    }
+}
+
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share to show")]
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
