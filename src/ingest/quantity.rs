@@ -200,8 +200,8 @@ impl<'a> Back<'a> {
             self.is_marked = true;
             return rest.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(());
         }
-        let is_apart =
-            self.power > 0 || text.starts_with(is_blank) || rest.len() < text.len() || core_is_apart(core, text);
+        let is_behind_word = self.power > 0 || (rest.len() < text.len() && text.contains(is_blank));
+        let is_apart = is_behind_word || core_is_apart(core, text);
         self.unit = rest;
         let is_unit = units::is_currency(rest) || units::is_known(rest) || (is_apart && units::is_plausible(rest));
         (is_unit && (front.currency.is_empty() || units::is_rate(rest))).then_some(())

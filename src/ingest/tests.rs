@@ -336,10 +336,11 @@ fn encodings_are_found_however_late_they_show() {
 }
 
 #[test]
-fn damaged_utf_8_stays_utf_8_and_is_reported() {
-    let text = [&"é,ü\n".repeat(50).into_bytes()[..], b"x,\xFF\n"].concat();
-    let (receipt, _) = written(&text, &Options::default());
-    assert_eq!(issues(&receipt), ["undecodable_bytes 1"]);
+fn lines_of_another_encoding_are_read_beside_utf_8() {
+    let text = [&"é,ü\n".repeat(50).into_bytes()[..], b"caf\xE9,\xFC\n"].concat();
+    let (receipt, table) = written(&text, &Options::default());
+    assert_eq!(issues(&receipt), ["mixed_encodings 2"]);
+    assert_eq!(table.last().unwrap(), &["café", "ü"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -20,7 +20,7 @@ use super::{
     format::Format,
     raw_tables, read_tables,
     receipt::{Issue, Receipt},
-    split::Splitter,
+    split::{Mended, Splitter},
     stem,
 };
 
@@ -44,6 +44,7 @@ pub(super) fn read(
 ) -> Result<Receipt, ReadError> {
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
+        let mended = source.mended.clone();
         let table = Table { title: stem(name), hidden: false, source: Box::new(source) };
         let mut receipt = read_tables(vec![table], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
@@ -51,13 +52,19 @@ pub(super) fn read(
         receipt.delimiter = dialect.delimiter_text();
         let count = undecodable.load(Ordering::Relaxed);
         if count > 0 {
-            receipt.issues.push(Issue {
-                code: "undecodable_bytes".to_owned(),
-                message: format!("byte sequences that {} does not have were replaced by U+FFFD", encoding.name()),
-                count,
-                examples: Vec::new(),
-            });
+            let (code, message) = match encoding {
+                TextEncoding::Mixed => {
+                    ("mixed_encodings", "bytes that are not UTF-8 were read as Windows-1252".to_owned())
+                }
+                TextEncoding::CheckedUtf8 | TextEncoding::Fixed(_) => (
+                    "undecodable_bytes",
+                    format!("byte sequences that {} does not have were replaced by U+FFFD", encoding.name()),
+                ),
+            };
+            receipt.issues.push(Issue { code: code.to_owned(), message, count, examples: Vec::new() });
         }
+        let mended = mended.lock().map(|mended| mended.clone()).unwrap_or_default();
+        receipt.issues.extend(mended.issues());
         Ok(receipt)
     })
 }
@@ -116,6 +123,8 @@ struct TextSource {
     n_read: AtomicU64,
     /// Byte sequences that the encoding does not have, of the last `read`.
     n_undecodable: Arc<AtomicU64>,
+    /// What was wrong with its records.
+    mended: Arc<Mutex<Mended>>,
 }
 
 impl TextSource {
@@ -132,6 +141,7 @@ impl TextSource {
             n_bytes,
             n_read: AtomicU64::new(0),
             n_undecodable: Arc::default(),
+            mended: Arc::default(),
         })
     }
 }
@@ -168,6 +178,9 @@ impl Source for TextSource {
                 return Ok(());
             }
             if at_end {
+                if let Ok(mut mended) = self.mended.lock() {
+                    *mended = splitter.mended;
+                }
                 return Ok(());
             }
         }
@@ -178,7 +191,7 @@ impl Source for TextSource {
     }
 
     fn leaves_commas(&self) -> bool {
-        self.dialect.delimiter != b','
+        self.dialect.delimiter.first() != b','
     }
 
     fn progress(&self) -> f64 {
