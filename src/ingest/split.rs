@@ -54,6 +54,8 @@ struct Way {
     dialect: Dialect,
     /// A quote that opens no cell.
     stray: Option<usize>,
+    /// Whether a doubled quote at the end of a cell closes it.
+    closes_doubled: bool,
 }
 
 /// A record as it was read.
@@ -113,14 +115,17 @@ impl Splitter {
         batch: &mut Batch,
         unescaped: &mut String,
     ) -> Option<usize> {
-        let way = Way { dialect: self.dialect, stray: None };
+        let way = Way { dialect: self.dialect, stray: None, closes_doubled: false };
         let usual = self.dialect.usual_width;
         batch.start_row(self.n_records + 1);
         let n_unescaped = unescaped.len();
         let record = way.record(text, start, at_end, batch, unescaped);
         let is_suspicious = match record {
             None => text.len() - start > SUSPICIOUS,
-            Some(record) => (record.is_odd && record.end == text.len()) || (record.width != usual && record.width > 0),
+            Some(record) => {
+                let spans = || text.get(start..record.end).is_some_and(|text| text.trim_end().contains(['\n', '\r']));
+                (record.width != usual && record.width > 0) || (record.is_odd && spans())
+            }
         };
         if usual < 2 || !is_suspicious {
             let Some(record) = record else {
@@ -164,37 +169,47 @@ impl Splitter {
         Some(record.end)
     }
 
-    /// Another way to read a line by which it has the usual width: with a quote that opens nothing, with none that does,
-    /// or with another delimiter.
+    /// Another way to read a line by which it has the usual width: with a quote that opens nothing or a doubled one that
+    /// closes, with the other quote, or with another delimiter.
     fn mend(&self, line: &str, record: Option<Record>) -> Option<Way> {
-        let own = self.dialect;
-        let fits = |way: Way| {
-            let record = way.record(line, 0, true, &mut Batch::default(), &mut String::new());
-            record.is_some_and(|record| record.width == own.usual_width && !record.is_odd)
-        };
-        if let Some(quote) = own.quote.filter(|_| record.is_none_or(|record| record.is_odd)) {
-            let strays = line.bytes().enumerate().filter(|(_, byte)| *byte == quote).map(|(at, _)| at).take(MAX_QUOTES);
-            let none = Dialect { quote: None, ..own };
-            let ways = [Way { dialect: own, stray: None }]
-                .into_iter()
-                .chain(strays.map(|at| Way { dialect: own, stray: Some(at) }))
-                .chain([Way { dialect: none, stray: None }]);
-            if let Some(way) = ways.into_iter().find(|way| fits(*way)) {
+        let own = Way { dialect: self.dialect, stray: None, closes_doubled: false };
+        let usual = self.dialect.usual_width;
+        let fits = |way: &Way| way.width(line) == Some(usual);
+        if let Some(quote) = self.dialect.quote {
+            let is_odd = record.is_none_or(|record| record.is_odd);
+            let strays = line.bytes().enumerate().filter(|(_, byte)| is_odd && *byte == quote).take(MAX_QUOTES);
+            let strays = strays.map(|(at, _)| Way { stray: Some(at), ..own });
+            let doubled = Way { closes_doubled: true, ..own };
+            let other = Dialect { quote: Some(if quote == b'"' { b'\'' } else { b'"' }), ..self.dialect };
+            let none = Dialect { quote: None, ..self.dialect };
+            let ways = [own, doubled].into_iter().filter(|_| is_odd).chain(strays);
+            let has_other = other.quote.is_some_and(|quote| line.as_bytes().contains(&quote));
+            let others = [(other, has_other), (none, is_odd)].into_iter().filter(|(_, is_fit)| *is_fit);
+            if let Some(way) = ways.chain(others.map(|(dialect, _)| Way { dialect, ..own })).find(fits) {
                 return Some(way);
             }
         }
-        // A note below the table is one cell, too.
-        if record.is_none_or(|record| record.width != 1) || !self.is_inside || own.usual_width < 3 {
+        // A note below the table is one cell, too, and may have such signs.
+        let n_least = if record.is_some_and(|record| record.width == 1) { 3 } else { 5 };
+        if !self.is_inside || usual < n_least {
             return None;
         }
-        [b',', b';', b'\t', b'|']
+        let has_values = || line.split(' ').filter(|word| word.contains(|c: char| c.is_ascii_digit())).count() > 2;
+        [b',', b';', b'\t', b'|', b' ']
             .into_iter()
-            .map(|byte| Way { dialect: Dialect { delimiter: Delimiter::of(byte), ..own }, stray: None })
-            .find(|way| way.dialect.delimiter != own.delimiter && fits(*way))
+            .filter(|byte| *byte != b' ' || (usual > 5 && has_values()))
+            .map(|byte| Way { dialect: Dialect { delimiter: Delimiter::of(byte), ..self.dialect }, ..own })
+            .find(|way| way.dialect.delimiter != self.dialect.delimiter && fits(way))
     }
 }
 
 impl Way {
+    /// How many cells a line has; nothing where a quote stands where none should.
+    fn width(&self, line: &str) -> Option<u32> {
+        let record = self.record(line, 0, true, &mut Batch::default(), &mut String::new())?;
+        (!record.is_odd).then_some(record.width)
+    }
+
     fn record(
         &self,
         text: &str,
@@ -323,13 +338,15 @@ impl Way {
                 }
                 continue;
             }
-            if next == Some(quote) {
+            let is_last = || self.closes_doubled && self.ends_cell(bytes, hit + 2);
+            if next == Some(quote) && !is_last() {
                 unescaped.push_str(text.get(piece..=hit)?);
                 piece = hit + 2;
                 at = hit + 2;
                 continue;
             }
-            match self.behind_quote(bytes, hit + 1, quote, at_end)? {
+            let closing = if next == Some(quote) { hit + 1 } else { hit };
+            match self.behind_quote(bytes, closing + 1, quote, at_end)? {
                 Behind::End(end) => break (hit, end),
                 Behind::More => {
                     is_odd = true;
@@ -348,6 +365,10 @@ impl Way {
         }
         unescaped.push_str(text.get(piece..closed)?);
         Some(Field { start: n_text + n_unescaped, len: unescaped.len() - n_unescaped, end, is_odd })
+    }
+
+    fn ends_cell(&self, bytes: &[u8], at: usize) -> bool {
+        matches!(bytes.get(at), Some(b'\n' | b'\r') | None) || self.dialect.delimiter.at(bytes, at).is_some()
     }
 
     /// What a quote inside a quoted cell means, by what follows on its line.
