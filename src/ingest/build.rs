@@ -22,6 +22,10 @@ use super::{
 const BATCH_ROWS: usize = 16_384;
 const BATCH_TEXT: usize = 32 << 20;
 
+/// Notes that are kept, and characters of each.
+const MAX_NOTES: usize = 60;
+const MAX_NOTE_CHARS: usize = 400;
+
 /// How a table is read.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
@@ -53,6 +57,8 @@ pub(super) struct Built {
     pub(super) first_data_row: u64,
     pub(super) last_data_row: u64,
     pub(super) tallies: Tallies,
+    /// What stands above and below the data: cell and text, no more than some.
+    pub(super) notes: Vec<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -180,6 +186,8 @@ impl Build {
             return;
         }
         let tallies = &mut self.built.tallies;
+        let why = structure.why_left_out(row);
+        let is_note = why.is_none();
         let tally = if row.is_blank() {
             // Blank rows behind the table are nobody's.
             if structure.last_row.is_some_and(|last| row.number > last) {
@@ -190,7 +198,7 @@ impl Build {
         } else if row.number < structure.first_data_row {
             &mut tallies.above_header
         } else {
-            match structure.why_left_out(row) {
+            match why {
                 Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
                 Some(LeftOut::Total) => {
                     // They are part of the table, though not of its data.
@@ -203,11 +211,13 @@ impl Build {
                 None => &mut tallies.notes_below,
             }
         };
-        tally.add(|| {
-            let cells: Vec<String> =
-                row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
-            format!("row {}: {}", row.number, cells.join(" | "))
-        });
+        let cells: Vec<String> =
+            row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
+        let text = cells.join(" | ");
+        if is_note && self.built.notes.len() < MAX_NOTES {
+            self.built.notes.push((row.number, text.chars().take(MAX_NOTE_CHARS).collect()));
+        }
+        tally.add(|| format!("row {}: {text}", row.number));
     }
 
     fn flush(&mut self) {
@@ -228,7 +238,7 @@ impl Build {
     }
 
     /// What became known of the table's last rows.
-    pub(super) fn know(&mut self, structure: Structure) {
+    pub(super) fn end_with(&mut self, structure: Structure) {
         self.plan.structure = structure;
     }
 

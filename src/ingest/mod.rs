@@ -3,6 +3,7 @@
 //! The only module that knows calamine and the CSV parser. What is wrong with a sheet's cells becomes issues; a
 //! file that can't be opened at all, is over a limit or changes while it is read is a fault.
 
+mod account;
 mod build;
 mod cell;
 mod columns;

@@ -46,6 +46,13 @@ pub struct SheetReceipt {
     pub last_data_row: u64,
     #[serde(default)]
     pub issues: Vec<Issue>,
+    /// What stands above and below the data, each with its row, such as "row 1: Sales by region".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_notes: Vec<ColumnNote>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decision>,
     /// The Parquet file written, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
@@ -65,6 +72,27 @@ pub struct Issue {
     pub examples: Vec<String>,
 }
 
+/// What the file says of a column besides its name: its unit, a footnote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnNote {
+    pub column: String,
+    pub note: String,
+}
+
+/// Something that could have been read otherwise. `reimport_sheet` changes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// `region`, `header`, `totals`, `groups`, `fill` or `shape`.
+    pub about: String,
+    /// What was decided, with cell addresses.
+    pub decided: String,
+    pub because: String,
+    /// Of 100.
+    pub confidence: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+}
+
 impl Receipt {
     /// The reading of a file that holds exactly one table with named columns, as Parquet and JSON do.
     pub fn of_table(format: Format, name: &str, columns: Vec<Column>, n_rows: u64, file: Option<PathBuf>) -> Receipt {
@@ -78,6 +106,9 @@ impl Receipt {
             first_data_row: n_rows.min(1),
             last_data_row: n_rows,
             issues: Vec::new(),
+            notes: Vec::new(),
+            column_notes: Vec::new(),
+            decisions: Vec::new(),
             file,
         };
         Receipt {

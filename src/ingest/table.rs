@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    Limits, Options, ReadError, Table, Totals,
+    Limits, Options, ReadError, Table, Totals, account,
     build::{Build, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
@@ -368,7 +368,7 @@ impl<'a> Pass<'a> {
             if let Some(structure) = &mut self.survey.structure {
                 structure.tail(&rows);
                 if let Phase::Building(build) = &mut self.phase {
-                    build.know(structure.clone());
+                    build.end_with(structure.clone());
                 }
             }
             held.iter().for_each(|batch| self.add_rows(batch));
@@ -378,6 +378,7 @@ impl<'a> Pass<'a> {
         if plan.columns.is_empty() {
             return Ok(Finished::Built(None));
         }
+        let told = account::told(&plan, &built);
         let columns = plan
             .columns
             .into_iter()
@@ -392,6 +393,9 @@ impl<'a> Pass<'a> {
             first_data_row: built.first_data_row,
             last_data_row: built.last_data_row,
             issues: built.tallies.issues(),
+            notes: told.notes,
+            column_notes: told.column_notes,
+            decisions: told.decisions,
             file: None,
         })))
     }

@@ -280,6 +280,9 @@ impl Inner {
                 last_data_row: found.last_data_row,
                 encoding: encoding.clone(),
                 delimiter: delimiter.clone(),
+                notes: found.notes,
+                column_notes: found.column_notes,
+                decisions: found.decisions,
             };
             let version = NewVersion {
                 n_rows: found.n_rows,

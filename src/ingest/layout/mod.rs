@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     ReadError,
     cell::{Batch, Cell, Row},
+    receipt::Decision,
     show,
 };
 use frame::Frame;
@@ -41,6 +42,12 @@ pub(super) struct Structure {
     /// Behind the last row that was looked at as a whole; 0 where that is all of them.
     sample_end: u64,
     keeps_totals: bool,
+    /// Whether a caller said which rows head the columns.
+    pub(super) is_fixed: bool,
+    /// Whether the header is one whole row right above the data.
+    pub(super) is_plain: bool,
+    /// What else was decided.
+    pub(super) decisions: Vec<Decision>,
 }
 
 /// A row that sums up others.
@@ -155,6 +162,8 @@ pub(super) fn structure(
         });
     }
     structure.sample_end = if is_whole { 0 } else { lines.last().map_or(1, |line| line.number + 1) };
+    structure.is_fixed = fixed.header_rows.is_some();
+    structure.is_plain = frame.is_plain;
     structure.values = frame.values;
     Ok((structure, names))
 }
@@ -188,15 +197,13 @@ fn heading(header: &[&Line<'_>]) -> (Batch, Vec<(u32, String)>) {
     batch.start_row(last.number);
     let mut notes = Vec::new();
     let named = names::names(header);
-    let mut written: BTreeMap<String, usize> = BTreeMap::new();
-    named.values().for_each(|named| *written.entry(named.name.to_lowercase()).or_default() += 1);
     for (col_idx, named) in named {
         batch.push(col_idx, Cell::Text(&named.name));
         if let Some(unit) = named.unit {
             notes.push((col_idx, format!("unit: {unit}")));
         }
         if let Some(mark) = named.mark {
-            notes.push((col_idx, format!("footnote mark {mark}")));
+            notes.push((col_idx, format!("mark {mark}")));
         }
     }
     (batch, notes)
