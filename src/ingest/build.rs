@@ -31,7 +31,7 @@ const MAX_NOTE_CHARS: usize = 400;
 pub(super) struct Plan {
     pub(super) structure: Structure,
     pub(super) columns: Vec<PlannedColumn>,
-    /// Columns that get none: without name or cell, and far from the others.
+    /// Columns that get none: without name or cell.
     pub(super) left_out: Vec<u32>,
     /// Cells that a row should have; 0 where row lengths say nothing.
     pub(super) usual_width: u32,

@@ -27,9 +27,14 @@ mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod window;
 mod workbook;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{HashSet, VecDeque},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,8 +43,10 @@ use crate::fault::{Code, Fault};
 
 use cell::{Row, Source};
 use format::Format;
-use receipt::Receipt;
-use table::Budget;
+use layout::Region;
+use receipt::{Receipt, SheetReceipt};
+use table::{Budget, Read};
+use window::Window;
 
 /// What a caller may fix instead of leaving it to detection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,10 +110,12 @@ enum ReadError {
 
 /// A table that a reader found in a file.
 struct Table {
-    /// The worksheet's name, or the file's stem.
+    /// The worksheet's name, or the file's stem; of several tables there, its own title.
     title: String,
+    /// The worksheet's name, or the file's stem, where the table is one of several in it.
+    worksheet: Option<String>,
     hidden: bool,
-    source: Box<dyn Source>,
+    source: Arc<dyn Source + Send>,
 }
 
 impl From<ReadError> for Fault {
@@ -203,25 +212,59 @@ fn read_tables(
     let mut empty = tally::Tally::default();
     let mut unreadable = tally::Tally::default();
     let mut damage = None;
+    let mut n_files = 0_usize;
     for (idx, table) in tables.into_iter().enumerate() {
-        let path: Option<PathBuf> = out.map(|out| out.join(format!("{idx}.parquet")));
-        let mut overall = |share: f64| progress(within(idx, n_tables, share));
-        match table::read(&table, options, path, &mut budget, &mut overall) {
-            Ok(Some(sheet)) => receipt.sheets.push(sheet),
-            Ok(None) => empty.add(|| table.title.clone()),
-            Err(ReadError::Damaged(what)) => {
-                unreadable.add(|| format!("{}: {what}", table.title));
-                damage.get_or_insert(what);
+        let mut waiting = VecDeque::from([table]);
+        while let Some(table) = waiting.pop_front() {
+            let path: Option<PathBuf> = out.map(|out| out.join(format!("{n_files}.parquet")));
+            n_files += 1;
+            let mut overall = |share: f64| progress(within(idx, n_tables, share));
+            match table::read(&table, options, path, &mut budget, &mut overall) {
+                Ok(Read::Sheet(sheet)) => receipt.sheets.push(sheet),
+                Ok(Read::Empty) => empty.add(|| table.title.clone()),
+                Ok(Read::Several(regions)) => waiting.extend(parts(&table, regions)),
+                Err(ReadError::Damaged(what)) => {
+                    unreadable.add(|| format!("{}: {what}", table.title));
+                    damage.get_or_insert(what);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
+    name_apart(&mut receipt.sheets);
     if let Some(what) = damage.filter(|_| receipt.sheets.is_empty()) {
         return Err(ReadError::Damaged(what));
     }
     receipt.issues.extend(unreadable.issue("unreadable_sheets", "sheets left out because they are damaged"));
     receipt.issues.extend(empty.issue("empty_sheets", "tables without any cell were left out"));
     Ok(receipt)
+}
+
+/// The tables of one worksheet, each named by its title, or by its place.
+fn parts(table: &Table, regions: Vec<Region>) -> impl Iterator<Item = Table> {
+    regions.into_iter().zip(1_u64..).map(|(region, nth)| Table {
+        title: match (&region.title, nth) {
+            (Some(title), _) => title.clone(),
+            (None, 1) => table.title.clone(),
+            (None, nth) => format!("{} {nth}", table.title),
+        },
+        worksheet: Some(table.title.clone()),
+        hidden: table.hidden,
+        source: Arc::new(Window { source: Arc::clone(&table.source), region }),
+    })
+}
+
+/// Titles tell the tables of a file apart when it is read again: one that is there twice gets a number.
+fn name_apart(sheets: &mut [SheetReceipt]) {
+    let mut taken: HashSet<String> = HashSet::new();
+    for sheet in sheets {
+        let base = sheet.title.clone();
+        let mut n = 2_u64;
+        while !taken.insert(sheet.title.clone()) {
+            sheet.title = format!("{base} {n}");
+            n += 1;
+        }
+    }
 }
 
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share for a progress bar")]

@@ -31,8 +31,11 @@ pub struct SheetReceipt {
     /// What an import would call the sheet in an empty workspace; the workspace says it, not the reader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<SheetName>,
-    /// The worksheet's name, or the file's stem.
+    /// The worksheet's name, or the file's stem; of several tables there, its own title.
     pub title: String,
+    /// The worksheet's name, or the file's stem, where the table is one of several in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worksheet: Option<String>,
     /// Hidden in the workbook.
     #[serde(default)]
     pub hidden: bool,
@@ -99,6 +102,7 @@ impl Receipt {
         let sheet = SheetReceipt {
             name: None,
             title: Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            worksheet: None,
             hidden: false,
             n_rows,
             columns,

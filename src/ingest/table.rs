@@ -22,16 +22,13 @@ use super::{
     declared::Declared,
     evidence::{Evidence, Reading},
     header,
-    layout::{self, Fixed, Structure},
+    layout::{self, Fixed, Region, Structure},
     receipt::SheetReceipt,
 };
 use crate::value::Column;
 
 /// Rows that decide the first plan.
 const SAMPLE_ROWS: usize = 20_000;
-
-/// Columns without name or cell side by side that make what lies behind them far away.
-const FAR_COLUMNS: usize = 32;
 
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
@@ -48,19 +45,29 @@ pub(super) struct Budget<'a> {
     pub(super) n_cells: u64,
 }
 
-/// Reads a table whole and writes it to `out`, if there is one. None for a table without any cell.
+/// What became of a table.
+pub(super) enum Read {
+    Sheet(SheetReceipt),
+    /// It has no cell.
+    Empty,
+    /// It is several, and none was read: where they lie.
+    Several(Vec<Region>),
+}
+
+/// Reads a table whole and writes it to `out`, if there is one. `may_split`: it may prove to be several.
 pub(super) fn read(
     table: &Table,
     options: &Options,
     out: Option<PathBuf>,
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
-) -> Result<Option<SheetReceipt>, ReadError> {
+) -> Result<Read, ReadError> {
     let fresh = || Survey::new(options, table.source.as_ref());
     let declared = table.source.declared().filter(|_| options.header_row.is_none()).cloned();
-    let mut survey = Survey { declared, ..fresh() };
     let mut behind = 0.0;
-    let mut is_counted = false;
+    let may_split = table.worksheet.is_none() && declared.is_none() && options.header_row.is_none();
+    let mut survey = Survey { declared, may_split, ..fresh() };
+    let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
     while n_pass < MAX_PASSES {
         let mut pass = Pass::new(survey, out.as_deref(), n_pass)?;
@@ -78,13 +85,12 @@ pub(super) fn read(
         })?;
         match pass.finish()? {
             Finished::Built(receipt) => {
-                return Ok(receipt.map(|receipt| SheetReceipt {
-                    title: table.title.clone(),
-                    hidden: table.hidden,
-                    file: out,
-                    ..receipt
+                return Ok(receipt.map_or(Read::Empty, |receipt| {
+                    let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
+                    Read::Sheet(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt })
                 }));
             }
+            Finished::Several(regions) => return Ok(Read::Several(regions)),
             // Rows that suited what the file said are not in the evidence: it is gathered from the start.
             Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
             Finished::Again(evidence) => {
@@ -137,6 +143,7 @@ impl Budget<'_> {
 struct Survey {
     header_row: Option<u64>,
     keeps_totals: bool,
+    may_split: bool,
     is_text_file: bool,
     /// Whether a comma may stand in a cell of a text file.
     leaves_commas: bool,
@@ -154,6 +161,7 @@ impl Survey {
         Survey {
             header_row: options.header_row,
             keeps_totals: options.totals == Totals::Keep,
+            may_split: false,
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
             declared: None,
@@ -211,7 +219,6 @@ impl Survey {
         let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
         let mut columns = Vec::new();
         let mut left_out = Vec::new();
-        let mut gap: Vec<PlannedColumn> = Vec::new();
         let headed: HashSet<u32> = heading
             .iter()
             .flat_map(Row::cells)
@@ -224,20 +231,12 @@ impl Survey {
             let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
             let reading = declared.unwrap_or_else(|| evidence.decide(self.is_text_file));
             let doubt = if declared.is_some() { None } else { self.doubt(evidence, reading) };
-            gap.push(PlannedColumn { col_idx, name, reading, is_declared: declared.is_some(), doubt });
-            if !evidence.is_filled && !headed.contains(&col_idx) {
-                continue;
+            if evidence.is_filled || headed.contains(&col_idx) {
+                columns.push(PlannedColumn { col_idx, name, reading, is_declared: declared.is_some(), doubt });
+            } else {
+                left_out.push(col_idx);
             }
-            let n_empty = gap.len() - 1;
-            if n_empty >= FAR_COLUMNS {
-                left_out.extend(gap.drain(..n_empty).map(|column| column.col_idx));
-            }
-            columns.append(&mut gap);
         }
-        if gap.len() >= FAR_COLUMNS {
-            left_out.extend(gap.drain(..).map(|column| column.col_idx));
-        }
-        columns.append(&mut gap);
         let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
         Plan {
             structure: self.structure.clone().unwrap_or_default(),
@@ -289,10 +288,13 @@ enum Phase {
     Sampling { batches: Vec<Batch>, n_rows: usize },
     Building(Box<Build>),
     Surveying,
+    /// The rows are those of several tables, each of which is read by itself.
+    Split(Vec<Region>),
 }
 
 enum Finished {
     Built(Option<SheetReceipt>),
+    Several(Vec<Region>),
     Again(Survey),
 }
 
@@ -320,6 +322,9 @@ impl<'a> Pass<'a> {
     }
 
     fn hold(&mut self, batch: Batch) {
+        if matches!(self.phase, Phase::Split(_)) {
+            return;
+        }
         self.n_held += batch.n_rows();
         self.held.push_back(batch);
         while let Some(first) = self.held.pop_front_if(|first| self.n_held - first.n_rows() >= HELD_ROWS) {
@@ -333,6 +338,13 @@ impl<'a> Pass<'a> {
         let Phase::Sampling { batches, .. } = &mut self.phase else { return Ok(()) };
         let batches = mem::take(batches);
         self.phase = Phase::Surveying;
+        if self.survey.may_split {
+            let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
+            if let Some(regions) = layout::several(&rows) {
+                self.phase = Phase::Split(regions);
+                return Ok(());
+            }
+        }
         self.survey.open(&batches, is_whole)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
@@ -373,7 +385,11 @@ impl<'a> Pass<'a> {
             }
             held.iter().for_each(|batch| self.add_rows(batch));
         }
-        let Phase::Building(build) = self.phase else { return Ok(Finished::Again(self.survey)) };
+        let build = match self.phase {
+            Phase::Building(build) => build,
+            Phase::Split(regions) => return Ok(Finished::Several(regions)),
+            Phase::Sampling { .. } | Phase::Surveying => return Ok(Finished::Again(self.survey)),
+        };
         let (plan, built) = build.finish()?;
         if plan.columns.is_empty() {
             return Ok(Finished::Built(None));
@@ -386,6 +402,7 @@ impl<'a> Pass<'a> {
         Ok(Finished::Built(Some(SheetReceipt {
             name: None,
             title: String::new(),
+            worksheet: None,
             hidden: false,
             n_rows: built.n_rows,
             columns: columns.collect(),

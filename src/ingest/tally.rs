@@ -99,7 +99,7 @@ impl Tallies {
             self.grouped_numbers
                 .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
             self.empty_columns
-                .issue("empty_columns", "columns without name or cell, far from the others, were left out"),
+                .issue("empty_columns", "columns without name or cell were left out"),
         ]
         .into_iter()
         .flatten()

@@ -1,6 +1,9 @@
 //! From a file to sheets: one worker reads it, then its version files are published and committed together.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+};
 
 use serde_json::Value as Json;
 
@@ -15,7 +18,7 @@ use crate::{
     fault::{Code, Fault},
     ingest::{
         Options,
-        receipt::{Issue, Receipt},
+        receipt::{Issue, Receipt, SheetReceipt},
     },
     name::SheetName,
     store::{self, Scratch},
@@ -263,9 +266,9 @@ impl Inner {
         scratch: &Scratch,
     ) -> Result<Imported, Fault> {
         let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
+        let n_worksheets = n_worksheets(&receipt);
         let Receipt { encoding, delimiter, .. } = receipt;
         let format = shown_format(&receipt.format, encoding.clone(), delimiter.clone());
-        let n_sheets = receipt.sheets.len();
         let (mut sheets, mut files, mut folders) = (Vec::new(), Vec::new(), Vec::new());
         let mut n_steps = Vec::new();
         for ((position, found), replayed) in (0_u32..).zip(receipt.sheets).zip(replays) {
@@ -273,7 +276,7 @@ impl Inner {
                 return Err(Fault::internal(format!("the worker wrote no file for `{}`", found.title)));
             };
             let sealed = store::seal(&version_file)?;
-            let suggested = suggest(&found.title, name, n_sheets);
+            let suggested = suggest(&found, name, n_worksheets);
             let layout = Layout {
                 header_rows: found.header_rows,
                 first_data_row: found.first_data_row,
@@ -355,25 +358,36 @@ fn same_bytes(again: &NewSource, first: &Source) -> String {
 
 /// Says of each sheet what an import into an empty workspace would call it.
 fn name_sheets(receipt: &mut Receipt, file_name: &str) {
-    let n_sheets = receipt.sheets.len();
+    let n_worksheets = n_worksheets(receipt);
     let mut taken: Vec<SheetName> = Vec::new();
     for sheet in &mut receipt.sheets {
-        let name = suggest(&sheet.title, file_name, n_sheets).made_unique(|name| taken.contains(name));
+        let name = suggest(sheet, file_name, n_worksheets).made_unique(|name| taken.contains(name));
         taken.push(name.clone());
         sheet.name = Some(name);
     }
 }
 
-/// A name for a table: its own title, or its file's where the title says nothing.
-fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
+/// A name for a table: its own title, or its file's where the title says nothing. `n_worksheets`: of the file.
+fn suggest(found: &SheetReceipt, file_name: &str, n_worksheets: usize) -> SheetName {
     let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
+    let title = found.title.as_str();
+    // Of several tables on a worksheet, one without a title of its own is called by the worksheet and its place.
+    let place = found.worksheet.as_ref().map(|worksheet| title.strip_prefix(worksheet.as_str()));
     let bare = title.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_whitespace()).to_lowercase();
     let is_generic = bare.is_empty() || GENERIC_TITLES.contains(&bare.as_str());
-    match (n_sheets, is_generic) {
-        (1, _) => SheetName::from_title(&stem),
-        (_, true) => SheetName::from_title(&format!("{stem} {title}")),
-        (_, false) => SheetName::from_title(title),
+    match (n_worksheets, place, is_generic) {
+        (1, Some(None), _) => SheetName::from_title(title),
+        (1, Some(Some(place)), _) => SheetName::from_title(&format!("{stem}{place}")),
+        (1, None, _) => SheetName::from_title(&stem),
+        (_, _, true) => SheetName::from_title(&format!("{stem} {title}")),
+        (_, _, false) => SheetName::from_title(title),
     }
+}
+
+/// Worksheets that tables were found on.
+fn n_worksheets(receipt: &Receipt) -> usize {
+    let worksheets = receipt.sheets.iter().map(|sheet| sheet.worksheet.as_ref().unwrap_or(&sheet.title));
+    worksheets.collect::<HashSet<_>>().len()
 }
 
 /// For people: the format, and how a text file was read.

@@ -8,6 +8,7 @@ mod grid;
 mod groups;
 mod names;
 mod notes;
+mod regions;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,6 +21,7 @@ use super::{
 };
 use frame::Frame;
 use grid::Line;
+pub(super) use regions::Region;
 pub(super) use totals::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
@@ -117,6 +119,11 @@ impl Structure {
 
 fn filled<'a>(rows: &[Row<'a>]) -> Vec<Line<'a>> {
     rows.iter().map(|row| Line::new(*row)).filter(|line| !line.cells.is_empty()).collect()
+}
+
+/// The regions of the tables that the first rows show, where there are several.
+pub(super) fn several(rows: &[Row<'_>]) -> Option<Vec<Region>> {
+    Some(regions::regions(&filled(rows))).filter(|regions| regions.len() > 1)
 }
 
 /// The structure that the first rows show, and a row with the columns' names. `is_whole`: there are no others.

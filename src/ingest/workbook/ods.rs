@@ -1,6 +1,7 @@
 //! ODS, streamed: calamine has no streaming reader for it, and its dense one grows with what a few bytes repeat.
 
 use std::{
+    sync::Arc,
     fs::File,
     io::{BufReader, Read},
     mem,
@@ -56,8 +57,9 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
         }
         tables.push(Table {
             title: sheet.name.clone(),
+            worksheet: None,
             hidden: is_hidden(&sheet),
-            source: Box::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
+            source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));

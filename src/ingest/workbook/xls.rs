@@ -1,6 +1,7 @@
 //! XLS: calamine reads it whole and densely, so the file has to be small.
 
 use std::{
+    sync::Arc,
     fs::{self, File},
     io::{BufReader, Read},
     ops::ControlFlow,
@@ -53,8 +54,9 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
         }
         tables.push(Table {
             title: sheet.name.clone(),
+            worksheet: None,
             hidden: is_hidden(&sheet),
-            source: Box::new(Worksheet { range, is_1904, limits: limits.clone() }),
+            source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
