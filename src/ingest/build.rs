@@ -46,6 +46,8 @@ pub(super) struct PlannedColumn {
     pub(super) reading: Reading,
     /// Whether the file itself says the reading.
     pub(super) is_declared: bool,
+    /// Whether a caller said the reading: what does not suit it becomes null.
+    pub(super) is_wanted: bool,
     pub(super) doubt: Option<Doubt>,
 }
 
@@ -83,6 +85,7 @@ struct Column {
     how: &'static str,
     /// Whether some value takes the doubt from all the others.
     settled: bool,
+    is_wanted: bool,
     sum: Sum,
 }
 
@@ -151,6 +154,11 @@ impl Build {
             next = columns.next();
             width = col_idx + 1;
             let outcome = column.builder.append(cell);
+            if outcome == Outcome::Misfit && column.is_wanted {
+                column.builder.append_null();
+                self.built.tallies.unsuited.add(|| example(col_idx, row.number, cell));
+                continue;
+            }
             match outcome {
                 Outcome::Value | Outcome::Padded => column.settled = true,
                 Outcome::Doubtful => {
@@ -321,7 +329,7 @@ impl Column {
             | Reading::Text
             | Reading::TextAsTyped => "",
         };
-        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, sum: Sum::default() }
+        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, is_wanted: planned.is_wanted, sum: Sum::default() }
     }
 }
 

@@ -11,6 +11,7 @@ pub mod declared;
 mod dialect;
 mod encoding;
 mod evidence;
+pub mod fixes;
 pub mod format;
 mod header;
 mod layout;
@@ -42,9 +43,10 @@ use serde::{Deserialize, Serialize};
 use crate::fault::{Code, Fault};
 
 use cell::{Row, Source};
+use fixes::Fixes;
 use format::Format;
 use layout::Region;
-use receipt::{Receipt, SheetReceipt};
+use receipt::Receipt;
 use table::{Budget, Read};
 use window::Window;
 
@@ -61,6 +63,9 @@ pub struct Options {
     pub sheet: Option<String>,
     #[serde(default)]
     pub totals: Totals,
+    /// Decisions of earlier readings that were changed.
+    #[serde(default, skip_serializing_if = "Fixes::is_empty")]
+    pub fixes: Fixes,
 }
 
 /// What becomes of rows that sum up others.
@@ -115,6 +120,8 @@ struct Table {
     /// The worksheet's name, or the file's stem, where the table is one of several in it.
     worksheet: Option<String>,
     hidden: bool,
+    /// Whether its caller said where it lies.
+    is_bounded: bool,
     source: Arc<dyn Source + Send>,
 }
 
@@ -213,16 +220,26 @@ fn read_tables(
     let mut unreadable = tally::Tally::default();
     let mut damage = None;
     let mut n_files = 0_usize;
+    // A part may be called as its worksheet is, which is no table then.
+    let mut taken: HashSet<String> = HashSet::new();
+    if n_tables > 1 {
+        taken.extend(tables.iter().map(|table| table.title.clone()));
+    }
     for (idx, table) in tables.into_iter().enumerate() {
         let mut waiting = VecDeque::from([table]);
         while let Some(table) = waiting.pop_front() {
             let path: Option<PathBuf> = out.map(|out| out.join(format!("{n_files}.parquet")));
             n_files += 1;
             let mut overall = |share: f64| progress(within(idx, n_tables, share));
+            let table = bounded(table, options)?;
             match table::read(&table, options, path, &mut budget, &mut overall) {
                 Ok(Read::Sheet(sheet)) => receipt.sheets.push(sheet),
                 Ok(Read::Empty) => empty.add(|| table.title.clone()),
-                Ok(Read::Several(regions)) => waiting.extend(parts(&table, regions)),
+                Ok(Read::Several(regions)) if n_tables > 1 => {
+                    taken.remove(&table.title);
+                    waiting.extend(parts(&table, regions, &mut taken));
+                }
+                Ok(Read::Several(regions)) => waiting.extend(parts(&table, regions, &mut taken)),
                 Err(ReadError::Damaged(what)) => {
                     unreadable.add(|| format!("{}: {what}", table.title));
                     damage.get_or_insert(what);
@@ -231,7 +248,6 @@ fn read_tables(
             }
         }
     }
-    name_apart(&mut receipt.sheets);
     if let Some(what) = damage.filter(|_| receipt.sheets.is_empty()) {
         return Err(ReadError::Damaged(what));
     }
@@ -240,31 +256,38 @@ fn read_tables(
     Ok(receipt)
 }
 
+/// The table within the region that its caller gave it.
+fn bounded(table: Table, options: &Options) -> Result<Table, ReadError> {
+    let region = options.fixes.of(&table.title).and_then(|fix| fix.region.as_deref());
+    let Some(region) = region.map(Region::parse).transpose()? else { return Ok(table) };
+    let source = Arc::new(Window { source: Arc::clone(&table.source), region });
+    Ok(Table { source, is_bounded: true, ..table })
+}
+
 /// The tables of one worksheet, each named by its title, or by its place.
-fn parts(table: &Table, regions: Vec<Region>) -> impl Iterator<Item = Table> {
-    regions.into_iter().zip(1_u64..).map(|(region, nth)| Table {
-        title: match (&region.title, nth) {
-            (Some(title), _) => title.clone(),
-            (None, 1) => table.title.clone(),
-            (None, nth) => format!("{} {nth}", table.title),
-        },
+fn parts(table: &Table, regions: Vec<Region>, taken: &mut HashSet<String>) -> Vec<Table> {
+    let title = |region: &Region, nth: u64| match (&region.title, nth) {
+        (Some(title), _) => title.clone(),
+        (None, 1) => table.title.clone(),
+        (None, nth) => format!("{} {nth}", table.title),
+    };
+    let parts = regions.into_iter().zip(1_u64..).map(|(region, nth)| Table {
+        title: apart(&title(&region, nth), taken),
         worksheet: Some(table.title.clone()),
         hidden: table.hidden,
+        is_bounded: false,
         source: Arc::new(Window { source: Arc::clone(&table.source), region }),
-    })
+    });
+    parts.collect()
 }
 
 /// Titles tell the tables of a file apart when it is read again: one that is there twice gets a number.
-fn name_apart(sheets: &mut [SheetReceipt]) {
-    let mut taken: HashSet<String> = HashSet::new();
-    for sheet in sheets {
-        let base = sheet.title.clone();
-        let mut n = 2_u64;
-        while !taken.insert(sheet.title.clone()) {
-            sheet.title = format!("{base} {n}");
-            n += 1;
-        }
-    }
+fn apart(title: &str, taken: &mut HashSet<String>) -> String {
+    let numbered = (2_u64..).map(|n| format!("{title} {n}"));
+    let free = [title.to_owned()].into_iter().chain(numbered).find(|title| !taken.contains(title));
+    let free = free.unwrap_or_else(|| title.to_owned());
+    taken.insert(free.clone());
+    free
 }
 
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share for a progress bar")]

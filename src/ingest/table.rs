@@ -6,7 +6,7 @@
 //! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -19,10 +19,12 @@ use super::{
     build::{Build, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
-    declared::Declared,
+    declared::{self, Declared},
     evidence::{Evidence, Reading},
+    fixes::{SheetFix, canonical},
     header,
     layout::{self, Fixed, Region, Structure},
+    moment::Order,
     receipt::SheetReceipt,
 };
 use crate::value::Column;
@@ -62,10 +64,11 @@ pub(super) fn read(
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Read, ReadError> {
-    let fresh = || Survey::new(options, table.source.as_ref());
-    let declared = table.source.declared().filter(|_| options.header_row.is_none()).cloned();
+    let fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    let fresh = || Survey::new(options, &fix, table.source.as_ref());
+    let declared = table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
     let mut behind = 0.0;
-    let may_split = table.worksheet.is_none() && declared.is_none() && options.header_row.is_none();
+    let may_split = table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
     let mut survey = Survey { declared, may_split, ..fresh() };
     let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
@@ -141,8 +144,9 @@ impl Budget<'_> {
 /// All that is known of a table so far.
 #[derive(Debug)]
 struct Survey {
-    header_row: Option<u64>,
-    keeps_totals: bool,
+    fixed: Fixed,
+    types: HashMap<String, Reading>,
+    day_first: Option<bool>,
     may_split: bool,
     is_text_file: bool,
     /// Whether a comma may stand in a cell of a text file.
@@ -157,10 +161,16 @@ struct Survey {
 }
 
 impl Survey {
-    fn new(options: &Options, source: &dyn Source) -> Survey {
+    fn new(options: &Options, fix: &SheetFix, source: &dyn Source) -> Survey {
+        let header_row = options.header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] });
+        let types = fix.types.iter().filter_map(|(name, text)| Some((name.to_lowercase(), declared::reading(&canonical(text))?)));
         Survey {
-            header_row: options.header_row,
-            keeps_totals: options.totals == Totals::Keep,
+            fixed: Fixed {
+                header_rows: fix.header_rows.clone().or(header_row),
+                keeps_totals: fix.totals.unwrap_or(options.totals) == Totals::Keep,
+            },
+            types: types.collect(),
+            day_first: fix.day_first,
             may_split: false,
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
@@ -176,11 +186,10 @@ impl Survey {
     fn open(&mut self, sample: &[Batch], is_whole: bool) -> Result<(), ReadError> {
         let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
         let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
-        let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
-        let fixed = Fixed {
-            keeps_totals: self.keeps_totals,
-            header_rows: header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] }),
-        };
+        let mut fixed = self.fixed.clone();
+        if self.declared.is_some() && starts_at_1 {
+            fixed.header_rows = Some(vec![1]);
+        }
         let (structure, header) = layout::structure(&rows, &fixed, is_whole, self.is_text_file)?;
         self.header = header;
         // Of a long table, the last rows are looked at when it is known what follows.
@@ -230,9 +239,13 @@ impl Survey {
             let evidence = self.columns.get(idx).unwrap_or(&blank);
             let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
             let reading = declared.unwrap_or_else(|| evidence.decide(self.is_text_file));
-            let doubt = if declared.is_some() { None } else { self.doubt(evidence, reading) };
+            let wanted = self.types.get(&name.to_lowercase()).copied();
+            let is_wanted = wanted.is_some() || self.day_first.is_some();
+            let reading = wanted.unwrap_or(reading).ordered(self.day_first);
+            let doubt = if declared.is_some() || is_wanted { None } else { self.doubt(evidence, reading) };
             if evidence.is_filled || headed.contains(&col_idx) {
-                columns.push(PlannedColumn { col_idx, name, reading, is_declared: declared.is_some(), doubt });
+                let is_declared = declared.is_some();
+                columns.push(PlannedColumn { col_idx, name, reading, is_declared, is_wanted, doubt });
             } else {
                 left_out.push(col_idx);
             }
@@ -415,5 +428,30 @@ impl<'a> Pass<'a> {
             decisions: told.decisions,
             file: None,
         })))
+    }
+}
+
+impl Reading {
+    /// The reading with the day or the month first in its dates, where that is said.
+    fn ordered(self, day_first: Option<bool>) -> Reading {
+        let order = match day_first {
+            None => return self,
+            Some(true) => Order::DayFirst,
+            Some(false) => Order::MonthFirst,
+        };
+        match self {
+            Reading::Date(_) => Reading::Date(order),
+            Reading::Timestamp(_) => Reading::Timestamp(order),
+            Reading::TimestampTz(_) => Reading::TimestampTz(order),
+            Reading::Nothing
+            | Reading::Boolean
+            | Reading::Integer
+            | Reading::Decimal { .. }
+            | Reading::Double
+            | Reading::Time
+            | Reading::Interval
+            | Reading::Text
+            | Reading::TextAsTyped => self,
+        }
     }
 }

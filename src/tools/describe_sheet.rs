@@ -16,9 +16,9 @@ pub(super) struct DescribeSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, from `list_sheets`.
+    /// A sheet's name.
     sheet: String,
-    /// Column names; all when empty.
+    /// All when empty.
     #[serde(default)]
     columns: Vec<String>,
 }
@@ -118,7 +118,7 @@ impl Tool for DescribeSheet {
     const NAME: &'static str = "describe_sheet";
     const TITLE: &'static str = "Describe a sheet";
     const ABOUT: &'static str = "Returns a sheet's columns with type, null and distinct counts, minimum, maximum and \
-        example values (all where there are 20 or fewer), exact over all rows; issues of the import; source; versions. Call it before writing SQL.";
+        example values (all if 20 or fewer), exact over all rows; issues and decisions of the import; source; versions. Call it before writing SQL.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Description, Fault> {

@@ -64,10 +64,11 @@ impl Workspace {
     pub async fn import_path(&self, path: &str, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
         let path = self.inner.house.roots.allow(Path::new(path))?;
         regular(&path)?;
+        let options = self.with_fixes(Identity::Path(path.to_string_lossy().into_owned()), options).await?;
         if let Some(same) = self.already(&path, &options).await? {
             return Ok(same);
         }
-        self.import_linked(&path, options, None, context).await
+        self.import_linked(&path, options, None, "import_file", context).await
     }
 
     /// Imports bytes that came with a name. The same name again gives the same sheets.
@@ -92,14 +93,8 @@ impl Workspace {
                 Ok((scratch, file))
             })
             .await?;
-        let origin = Origin {
-            identity: Identity::Name(name.clone()),
-            name,
-            n_bytes,
-            modified_ns: None,
-            linked: false,
-            imported_with: None,
-        };
+        let options = self.with_fixes(Identity::Name(name.clone()), options).await?;
+        let origin = Origin::upload(name, n_bytes);
         self.import(&file, origin, options, scratch, context).await
     }
 
@@ -109,6 +104,7 @@ impl Workspace {
         path: &Path,
         options: Options,
         imported_with: Option<&Json>,
+        tool: &'static str,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
         let before = regular(path)?;
@@ -123,6 +119,7 @@ impl Workspace {
             modified_ns: modified_ns(&before),
             linked: true,
             imported_with: imported_with.cloned(),
+            tool,
         };
         self.import(path, origin, options, scratch, context).await
     }
@@ -139,7 +136,7 @@ impl Workspace {
         Ok(receipt)
     }
 
-    async fn import(
+    pub(super) async fn import(
         &self,
         file: &Path,
         origin: Origin,
@@ -189,8 +186,20 @@ impl Workspace {
             is_refresh,
         };
         let replays = self.replays(&source, &receipt, context).await?;
-        let (file, name) = (file.to_owned(), origin.name);
-        self.blocking(move |inner| inner.commit(&source, receipt, replays, &name, &file, &scratch)).await
+        let (file, name, tool) = (file.to_owned(), origin.name, origin.tool);
+        self.blocking(move |inner| inner.commit(&source, receipt, replays, &Came { name: &name, file: &file, tool }, &scratch))
+            .await
+    }
+
+    /// A plain import of what is known leaves the decisions that were changed as they are.
+    async fn with_fixes(&self, identity: Identity, options: Options) -> Result<Options, Fault> {
+        if options != Options::default() {
+            return Ok(options);
+        }
+        let known = self.blocking(move |inner| Ok(inner.house.catalog.find_source(inner.user.id, &identity)?)).await?;
+        let before = known.first().map(|sheet| serde_json::from_value::<Options>(sheet.source.options.clone()));
+        let fixes = before.and_then(Result::ok).map(|before| before.fixes).unwrap_or_default();
+        Ok(Options { fixes, ..options })
     }
 
     /// What is known of a linked file that has not changed since it was read with the same options.
@@ -244,7 +253,7 @@ impl Workspace {
 }
 
 /// Where an import comes from.
-struct Origin {
+pub(super) struct Origin {
     identity: Identity,
     name: String,
     /// When the import began.
@@ -252,7 +261,30 @@ struct Origin {
     modified_ns: Option<i64>,
     linked: bool,
     /// In a refresh, the options of the import.
-    imported_with: Option<Json>,
+    pub(super) imported_with: Option<Json>,
+    /// What made the versions.
+    pub(super) tool: &'static str,
+}
+
+impl Origin {
+    pub(super) fn upload(name: String, n_bytes: u64) -> Origin {
+        Origin {
+            identity: Identity::Name(name.clone()),
+            name,
+            n_bytes,
+            modified_ns: None,
+            linked: false,
+            imported_with: None,
+            tool: "import_file",
+        }
+    }
+}
+
+/// Where what is committed came from.
+struct Came<'a> {
+    name: &'a str,
+    file: &'a Path,
+    tool: &'static str,
 }
 
 impl Inner {
@@ -261,10 +293,10 @@ impl Inner {
         source: &NewSource,
         receipt: Receipt,
         replays: Vec<Option<Replayed>>,
-        name: &str,
-        file: &Path,
+        came: &Came<'_>,
         scratch: &Scratch,
     ) -> Result<Imported, Fault> {
+        let Came { name, file, tool } = *came;
         let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
         let n_worksheets = n_worksheets(&receipt);
         let Receipt { encoding, delimiter, .. } = receipt;
@@ -294,7 +326,7 @@ impl Inner {
                 layout: Some(layout),
                 file: sealed.hash.clone(),
                 n_bytes: sealed.n_bytes,
-                made_by: serde_json::json!({"tool": "import_file"}),
+                made_by: serde_json::json!({"tool": tool}),
                 steps: Vec::new(),
             };
             let (title, hidden) = (found.title, found.hidden);

@@ -59,6 +59,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             title: sheet.name.clone(),
             worksheet: None,
             hidden: is_hidden(&sheet),
+            is_bounded: false,
             source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }

@@ -56,6 +56,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             title: sheet.name.clone(),
             worksheet: None,
             hidden: is_hidden(&sheet),
+            is_bounded: false,
             source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }

@@ -51,6 +51,7 @@ pub(super) fn tables(
             title: sheet.name.clone(),
             worksheet: None,
             hidden: is_hidden(&sheet),
+            is_bounded: false,
             source: Arc::new(Worksheet {
                 book: Arc::clone(&book),
                 file: file.to_owned(),
