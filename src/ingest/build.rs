@@ -13,7 +13,7 @@ use super::{
     layout::{Claim, LeftOut, Structure},
     moment::Order,
     parquet::Writer,
-    receipt::ColumnReceipt,
+    receipt::Decision,
     show,
     sums::Sum,
     tally::{Tallies, Tally},
@@ -23,16 +23,16 @@ use super::{
 /// Rows, and bytes of text, that go to the writer at once.
 const BATCH_ROWS: usize = 16_384;
 const BATCH_TEXT: usize = 32 << 20;
-
-/// Values that did not convert that a receipt lists beyond an issue's few, for each column.
-const N_STRAYS: usize = 95;
+/// Notes that are kept, and characters of each.
+const MAX_NOTES: usize = 60;
+const MAX_NOTE_CHARS: usize = 400;
 
 /// How a table is read.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) structure: Structure,
     pub(super) columns: Vec<PlannedColumn>,
-    /// Columns that get none: without name or cell, and far from the others.
+    /// Columns that get none: without name or cell.
     pub(super) left_out: Vec<u32>,
     /// Cells that a row should have; 0 where row lengths say nothing.
     pub(super) usual_width: u32,
@@ -48,6 +48,8 @@ pub(super) struct PlannedColumn {
     pub(super) setting: Setting,
     /// Whether the file itself says the reading.
     pub(super) is_declared: bool,
+    /// Whether a caller said the reading: what does not suit it becomes null.
+    pub(super) is_wanted: bool,
     pub(super) doubt: Option<Doubt>,
     /// The name of the column that keeps its text as it was, where one was asked for.
     pub(super) raw: Option<String>,
@@ -61,8 +63,10 @@ pub(super) struct Built {
     pub(super) first_data_row: u64,
     pub(super) last_data_row: u64,
     pub(super) tallies: Tallies,
-    /// How each column was read.
-    pub(super) readings: Vec<ColumnReceipt>,
+    /// Why each column is of its type.
+    pub(super) types: Vec<Decision>,
+    /// What stands above and below the data: cell and text, no more than some.
+    pub(super) notes: Vec<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -99,6 +103,7 @@ struct Column {
     how: &'static str,
     /// Whether some value takes the doubt from all the others.
     settled: bool,
+    is_wanted: bool,
     sum: Sum,
     verdict: Verdict,
     is_declared: bool,
@@ -107,8 +112,7 @@ struct Column {
     n_values: u64,
     /// Of the values, those that the evidence has.
     n_weighed: u64,
-    n_null_words: u64,
-    strays: Tally,
+    n_strays: u64,
     raw: Option<StringBuilder>,
 }
 
@@ -195,6 +199,11 @@ impl Build {
             next = columns.next();
             width = col_idx + 1;
             let mut outcome = column.builder.append(cell);
+            if outcome == Outcome::Misfit && column.is_wanted {
+                column.append_null();
+                self.built.tallies.unsuited.add(|| example(col_idx, row.number, cell));
+                continue;
+            }
             if outcome == Outcome::Misfit && column.tolerates(cell, self.known, evidence) {
                 column.builder.append_null();
                 outcome = Outcome::Stray;
@@ -210,9 +219,8 @@ impl Build {
                     column.doubtful.add(|| example(col_idx, row.number, cell) + how);
                 }
                 Outcome::Misfit => return None,
-                Outcome::Stray => column.strays.add(|| example(col_idx, row.number, cell)),
-                Outcome::NullWord => column.n_null_words += 1,
-                Outcome::Empty | Outcome::Error | Outcome::Unevaluated => {}
+                Outcome::Stray => column.n_strays += 1,
+                Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => {}
             }
             if let Some(raw) = &mut column.raw {
                 let text = show::cell(cell);
@@ -244,6 +252,8 @@ impl Build {
             return;
         }
         let tallies = &mut self.built.tallies;
+        let why = structure.why_left_out(row);
+        let is_note = why.is_none();
         let tally = if row.is_blank() {
             // Blank rows behind the table are nobody's.
             if structure.last_row.is_some_and(|last| row.number > last) {
@@ -254,7 +264,7 @@ impl Build {
         } else if row.number < structure.first_data_row {
             &mut tallies.above_header
         } else {
-            match structure.why_left_out(row) {
+            match why {
                 Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
                 Some(LeftOut::Total) => {
                     // They are part of the table, though not of its data.
@@ -267,11 +277,13 @@ impl Build {
                 None => &mut tallies.notes_below,
             }
         };
-        tally.add(|| {
-            let cells: Vec<String> =
-                row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
-            format!("row {}: {}", row.number, cells.join(" | "))
-        });
+        let cells: Vec<String> =
+            row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
+        let text = cells.join(" | ");
+        if is_note && self.built.notes.len() < MAX_NOTES {
+            self.built.notes.push((row.number, text.chars().take(MAX_NOTE_CHARS).collect()));
+        }
+        tally.add(|| format!("row {}: {text}", row.number));
     }
 
     fn flush(&mut self) {
@@ -292,7 +304,7 @@ impl Build {
     }
 
     /// What became known of the table's last rows.
-    pub(super) fn know(&mut self, structure: Structure) {
+    pub(super) fn end_with(&mut self, structure: Structure) {
         self.plan.structure = structure;
     }
 
@@ -307,7 +319,7 @@ impl Build {
         }
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
-            self.built.readings.push(planned.receipt(column.n_values, column.n_null_words, &column.strays));
+            self.built.types.push(planned.decision(column.n_values, column.n_strays));
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
@@ -380,6 +392,7 @@ impl Column {
             doubtful: Tally::default(),
             how,
             settled: false,
+            is_wanted: planned.is_wanted,
             sum: Sum::default(),
             verdict: planned.verdict.clone(),
             is_declared: planned.is_declared,
@@ -387,8 +400,7 @@ impl Column {
             setting: planned.setting,
             n_values: 0,
             n_weighed: 0,
-            n_null_words: 0,
-            strays: Tally::with_room_for(N_STRAYS),
+            n_strays: 0,
             raw: planned.raw.as_ref().map(|_| StringBuilder::new()),
         }
     }
@@ -435,7 +447,7 @@ impl Tallies {
         let tally = match outcome {
             Outcome::Padded => &mut self.padded,
             Outcome::Marked => &mut self.marked,
-            Outcome::Stray => &mut self.strays,
+            Outcome::Stray => return self.strays.add_lost(|| example(col_idx, row_number, cell)),
             Outcome::NullWord => &mut self.null_words,
             Outcome::Error => &mut self.errors,
             Outcome::Unevaluated => &mut self.unevaluated,

@@ -6,27 +6,34 @@ use super::{
     evidence::Reading,
     moment::{Grain, Order, PIVOT},
     quantity::Notation,
-    receipt::ColumnReceipt,
-    tally::Tally,
+    receipt::Decision,
     verdict::Ground,
 };
 
 impl PlannedColumn {
-    /// `n_values`: cells that converted.
-    pub(super) fn receipt(&self, n_values: u64, n_null_words: u64, strays: &Tally) -> ColumnReceipt {
-        let n_all = n_values + strays.count;
-        let share = if n_all == 0 { 1.0 } else { share(n_values, n_all) };
-        ColumnReceipt {
-            column: self.name.clone(),
-            reason: self.reason(n_values, n_all),
-            confidence: (share * if self.doubt.is_some() { 0.5 } else { 1.0 } * 1_000.0).round() / 1_000.0,
+    /// `n_values`: cells that converted; `n_strays`: those that did not.
+    pub(super) fn decision(&self, n_values: u64, n_strays: u64) -> Decision {
+        let n_all = n_values + n_strays;
+        let percent = (n_values * 100).checked_div(n_all).and_then(|percent| u8::try_from(percent).ok()).unwrap_or(100);
+        let is_wanted = self.is_wanted.then(|| "it was asked for".to_owned());
+        Decision {
+            about: "type".to_owned(),
+            decided: format!("{}: {}", self.name, self.verdict.reading.column_type()),
+            because: is_wanted.unwrap_or_else(|| self.reason(n_values, n_all)),
+            confidence: if self.doubt.is_some() { percent / 2 } else { percent },
             alternatives: self.alternatives(),
-            unit: self.unit(),
-            n_values,
-            n_null_words,
-            n_unconverted: strays.count,
-            unconverted: strays.examples().to_vec(),
         }
+    }
+
+    /// The unit, currency or period that its values were written with.
+    pub(super) fn unit(&self) -> Option<&str> {
+        let unit = match self.verdict.style.grain {
+            Grain::Day => self.verdict.style.unit.as_str(),
+            Grain::Week => "week",
+            Grain::Month => "month",
+            Grain::Quarter => "quarter",
+        };
+        (!unit.is_empty()).then_some(unit)
     }
 
     fn reason(&self, n_values: u64, n_all: u64) -> String {
@@ -34,6 +41,7 @@ impl PlannedColumn {
             Ground::NoValues => "no cell has a value".to_owned(),
             Ground::Declared => "the workbook says it".to_owned(),
             Ground::Words => "its values are words".to_owned(),
+            Ground::Other => "no number, date, time or truth value is among them".to_owned(),
             Ground::Mixed => "its values are of several kinds, none of them nine tenths of all".to_owned(),
             Ground::Codes => "digits that name something: zeros in front, phone numbers, 19 digits and more".to_owned(),
             Ground::Named => "its name says that it holds codes".to_owned(),
@@ -73,8 +81,7 @@ impl PlannedColumn {
         let style = &self.verdict.style;
         let mut manner = Vec::new();
         if style.notation == Notation::Comma {
-            let why = if self.setting.has_commas { "as in other columns" } else { "as most values show" };
-            manner.push(format!("decimal comma, {why}"));
+            manner.push("decimal comma, as this column or the others show".to_owned());
         }
         if style.is_padded {
             manner.push("zeros in front only pad".to_owned());
@@ -103,24 +110,9 @@ impl PlannedColumn {
                 "month before day"
             }
             (Some(Doubt::Order), _) => "day before month",
-            (None, _) if self.verdict.n_misfits > 0 => "VARCHAR",
+            (None, _) if self.verdict.n_misfits > 0 && !self.is_wanted => "VARCHAR",
             (None, _) => return Vec::new(),
         };
         vec![other.to_owned()]
     }
-
-    fn unit(&self) -> Option<String> {
-        let unit = match self.verdict.style.grain {
-            Grain::Day => self.verdict.style.unit.as_str(),
-            Grain::Week => "week",
-            Grain::Month => "month",
-            Grain::Quarter => "quarter",
-        };
-        (!unit.is_empty()).then(|| unit.to_owned())
-    }
-}
-
-#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share to show")]
-fn share(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64
 }

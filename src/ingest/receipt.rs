@@ -31,16 +31,16 @@ pub struct SheetReceipt {
     /// What an import would call the sheet in an empty workspace; the workspace says it, not the reader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<SheetName>,
-    /// The worksheet's name, or the file's stem.
+    /// The worksheet's name, or the file's stem; of several tables there, its own title.
     pub title: String,
+    /// The worksheet's name, or the file's stem, where the table is one of several in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worksheet: Option<String>,
     /// Hidden in the workbook.
     #[serde(default)]
     pub hidden: bool,
     pub n_rows: u64,
     pub columns: Vec<Column>,
-    /// Why each column is what it is; those that only keep another's text have none.
-    #[serde(default)]
-    pub readings: Vec<ColumnReceipt>,
     /// Empty where the file heads no column.
     pub header_rows: Vec<u64>,
     /// 0 where there are no rows.
@@ -49,39 +49,16 @@ pub struct SheetReceipt {
     pub last_data_row: u64,
     #[serde(default)]
     pub issues: Vec<Issue>,
+    /// What stands above and below the data, each with its row, such as "row 1: Sales by region".
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_notes: Vec<ColumnNote>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decision>,
     /// The Parquet file written, where one was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
-}
-
-/// How a column was read, and why.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct ColumnReceipt {
-    pub column: String,
-    /// Why it has its type, in words.
-    pub reason: String,
-    /// 0 to 1; below 1 where values did not convert or could mean something else.
-    pub confidence: f64,
-    /// What its values could also be.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub alternatives: Vec<String>,
-    /// Unit, currency or period that its values were written with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<String>,
-    pub n_values: u64,
-    /// Words for a missing value, read as null.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub n_null_words: u64,
-    /// Values that did not convert and are null, and the first of them.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub n_unconverted: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unconverted: Vec<String>,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
-fn is_zero(n: &u64) -> bool {
-    *n == 0
 }
 
 /// Something that a person would want to know of a reading.
@@ -98,20 +75,52 @@ pub struct Issue {
     pub examples: Vec<String>,
 }
 
+/// What the file says of a column besides its name: its unit, a footnote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ColumnNote {
+    pub column: String,
+    pub note: String,
+}
+
+/// Something that could have been read otherwise. `reimport_sheet` changes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Decision {
+    /// `region`, `header`, `totals`, `groups`, `fill`, `shape` or `type`.
+    pub about: String,
+    /// What was decided, with cell addresses.
+    pub decided: String,
+    pub because: String,
+    /// Of 100.
+    pub confidence: u8,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<String>,
+}
+
+impl Issue {
+    /// With no more than a few examples.
+    pub fn short(mut self) -> Issue {
+        self.examples.truncate(5);
+        self
+    }
+}
+
 impl Receipt {
     /// The reading of a file that holds exactly one table with named columns, as Parquet and JSON do.
     pub fn of_table(format: Format, name: &str, columns: Vec<Column>, n_rows: u64, file: Option<PathBuf>) -> Receipt {
         let sheet = SheetReceipt {
             name: None,
             title: Path::new(name).file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            worksheet: None,
             hidden: false,
             n_rows,
             columns,
-            readings: Vec::new(),
             header_rows: Vec::new(),
             first_data_row: n_rows.min(1),
             last_data_row: n_rows,
             issues: Vec::new(),
+            notes: Vec::new(),
+            column_notes: Vec::new(),
+            decisions: Vec::new(),
             file,
         };
         Receipt {

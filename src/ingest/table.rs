@@ -6,7 +6,7 @@
 //! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -15,14 +15,16 @@ use std::{
 };
 
 use super::{
-    Limits, Options, ReadError, Table, Totals,
+    Limits, Options, ReadError, Table, Totals, account,
     build::{Build, Known, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
-    declared::Declared,
+    declared::{self, Declared},
     evidence::{Evidence, Reading},
+    fixes::{SheetFix, canonical},
     header,
-    layout::{self, Fixed, Structure},
+    layout::{self, Fixed, Region, Structure},
+    moment::Order,
     quantity::Notation,
     receipt::SheetReceipt,
     verdict::{Setting, Verdict},
@@ -31,9 +33,6 @@ use crate::value::{Column, ColumnType};
 
 /// Rows that decide the first plan.
 const SAMPLE_ROWS: usize = 20_000;
-
-/// Columns without name or cell side by side that make what lies behind them far away.
-const FAR_COLUMNS: usize = 32;
 
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
@@ -50,19 +49,32 @@ pub(super) struct Budget<'a> {
     pub(super) n_cells: u64,
 }
 
-/// Reads a table whole and writes it to `out`, if there is one. None for a table without any cell.
+/// What became of a table.
+pub(super) enum Read {
+    Sheet(SheetReceipt),
+    /// It has no cell.
+    Empty,
+    /// It is several, and none was read: where they lie.
+    Several(Vec<Region>),
+}
+
+/// Reads a table whole and writes it to `out`, if there is one. `may_split`: it may prove to be several.
 pub(super) fn read(
     table: &Table,
     options: &Options,
     out: Option<PathBuf>,
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
-) -> Result<Option<SheetReceipt>, ReadError> {
-    let fresh = || Survey::new(options, table.source.as_ref());
-    let declared = table.source.declared().filter(|_| options.header_row.is_none()).cloned();
-    let mut survey = Survey { declared, ..fresh() };
+) -> Result<Read, ReadError> {
+    let fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    let fresh = || Survey::new(options, &fix, table.source.as_ref());
+    let declared =
+        table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
     let mut behind = 0.0;
-    let mut is_counted = false;
+    let may_split =
+        table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
+    let mut survey = Survey { declared, may_split, ..fresh() };
+    let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
     while n_pass < MAX_PASSES {
         let mut pass = Pass::new(survey, out.as_deref(), n_pass)?;
@@ -80,13 +92,12 @@ pub(super) fn read(
         })?;
         match pass.finish()? {
             Finished::Built(receipt) => {
-                return Ok(receipt.map(|receipt| SheetReceipt {
-                    title: table.title.clone(),
-                    hidden: table.hidden,
-                    file: out,
-                    ..receipt
+                return Ok(receipt.map_or(Read::Empty, |receipt| {
+                    let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
+                    Read::Sheet(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt })
                 }));
             }
+            Finished::Several(regions) => return Ok(Read::Several(regions)),
             // Rows that suited what the file said are not in the evidence: it is gathered from the start.
             Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
             Finished::Again(evidence) => {
@@ -137,8 +148,10 @@ impl Budget<'_> {
 /// All that is known of a table so far.
 #[derive(Debug)]
 struct Survey {
-    header_row: Option<u64>,
-    keeps_totals: bool,
+    fixed: Fixed,
+    types: HashMap<String, Reading>,
+    day_first: Option<bool>,
+    may_split: bool,
     /// Columns that keep their text beside them.
     raw_columns: Vec<String>,
     is_text_file: bool,
@@ -156,10 +169,20 @@ struct Survey {
 }
 
 impl Survey {
-    fn new(options: &Options, source: &dyn Source) -> Survey {
+    fn new(options: &Options, fix: &SheetFix, source: &dyn Source) -> Survey {
+        let header_row = options.header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] });
+        let types = fix
+            .types
+            .iter()
+            .filter_map(|(name, text)| Some((name.to_lowercase(), declared::reading(&canonical(text))?)));
         Survey {
-            header_row: options.header_row,
-            keeps_totals: options.totals == Totals::Keep,
+            fixed: Fixed {
+                header_rows: fix.header_rows.clone().or(header_row),
+                keeps_totals: fix.totals.unwrap_or(options.totals) == Totals::Keep,
+            },
+            types: types.collect(),
+            day_first: fix.day_first,
+            may_split: false,
             raw_columns: options.raw_columns.clone(),
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
@@ -176,11 +199,10 @@ impl Survey {
     fn open(&mut self, sample: &[Batch], is_whole: bool) -> Result<(), ReadError> {
         let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
         let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
-        let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
-        let fixed = Fixed {
-            keeps_totals: self.keeps_totals,
-            header_rows: header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] }),
-        };
+        let mut fixed = self.fixed.clone();
+        if self.declared.is_some() && starts_at_1 {
+            fixed.header_rows = Some(vec![1]);
+        }
         let (structure, header) = layout::structure(&rows, &fixed, is_whole, self.is_text_file)?;
         self.header = header;
         // Of a long table, the last rows are looked at when it is known what follows.
@@ -220,7 +242,6 @@ impl Survey {
         let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
         let mut columns = Vec::new();
         let mut left_out = Vec::new();
-        let mut gap: Vec<PlannedColumn> = Vec::new();
         let headed: HashSet<u32> = heading
             .iter()
             .flat_map(Row::cells)
@@ -233,23 +254,20 @@ impl Survey {
         for ((col_idx, name), idx) in (0..).zip(names.clone()).zip(0..) {
             let evidence = self.columns.get(idx).unwrap_or(&blank);
             let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
-            let verdict = declared.map_or_else(|| evidence.verdict(&name, setting), Verdict::declared);
-            let doubt = if declared.is_some() { None } else { self.doubt(evidence, &verdict) };
-            let raw = self.raw_name(&name, &names);
-            gap.push(PlannedColumn { col_idx, name, verdict, setting, is_declared: declared.is_some(), doubt, raw });
-            if !evidence.is_filled && !headed.contains(&col_idx) {
-                continue;
+            let found = declared.map_or_else(|| evidence.verdict(&name, setting), Verdict::declared);
+            let wanted = self.types.get(&name.to_lowercase()).copied();
+            let is_wanted = wanted.is_some() || self.day_first.is_some();
+            let reading = wanted.map_or(found.reading, |wanted| wanted.in_order(evidence.order()));
+            let verdict = Verdict { reading: reading.ordered(self.day_first), ..found };
+            let doubt = if declared.is_some() || is_wanted { None } else { self.doubt(evidence, &verdict) };
+            if evidence.is_filled || headed.contains(&col_idx) {
+                let is_declared = declared.is_some();
+                let raw = self.raw_name(&name, &names);
+                columns.push(PlannedColumn { col_idx, name, verdict, setting, is_declared, is_wanted, doubt, raw });
+            } else {
+                left_out.push(col_idx);
             }
-            let n_empty = gap.len() - 1;
-            if n_empty >= FAR_COLUMNS {
-                left_out.extend(gap.drain(..n_empty).map(|column| column.col_idx));
-            }
-            columns.append(&mut gap);
         }
-        if gap.len() >= FAR_COLUMNS {
-            left_out.extend(gap.drain(..).map(|column| column.col_idx));
-        }
-        columns.append(&mut gap);
         let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
         Plan {
             structure: self.structure.clone().unwrap_or_default(),
@@ -318,13 +336,19 @@ struct Pass<'a> {
 }
 
 enum Phase {
-    Sampling { batches: Vec<Batch>, n_rows: usize },
+    Sampling {
+        batches: Vec<Batch>,
+        n_rows: usize,
+    },
     Building(Box<Build>),
     Surveying,
+    /// The rows are those of several tables, each of which is read by itself.
+    Split(Vec<Region>),
 }
 
 enum Finished {
     Built(Option<SheetReceipt>),
+    Several(Vec<Region>),
     Again(Survey),
 }
 
@@ -356,6 +380,9 @@ impl<'a> Pass<'a> {
     }
 
     fn hold(&mut self, batch: Batch) {
+        if matches!(self.phase, Phase::Split(_)) {
+            return;
+        }
         self.n_held += batch.n_rows();
         self.held.push_back(batch);
         while let Some(first) = self.held.pop_front_if(|first| self.n_held - first.n_rows() >= HELD_ROWS) {
@@ -369,6 +396,13 @@ impl<'a> Pass<'a> {
         let Phase::Sampling { batches, .. } = &mut self.phase else { return Ok(()) };
         let batches = mem::take(batches);
         self.phase = Phase::Surveying;
+        if self.survey.may_split {
+            let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
+            if let Some(regions) = layout::several(&rows) {
+                self.phase = Phase::Split(regions);
+                return Ok(());
+            }
+        }
         self.survey.open(&batches, is_whole)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
@@ -407,16 +441,21 @@ impl<'a> Pass<'a> {
             if let Some(structure) = &mut self.survey.structure {
                 structure.tail(&rows);
                 if let Phase::Building(build) = &mut self.phase {
-                    build.know(structure.clone());
+                    build.end_with(structure.clone());
                 }
             }
             held.iter().for_each(|batch| self.add_rows(batch));
         }
-        let Phase::Building(build) = self.phase else { return Ok(Finished::Again(self.survey)) };
+        let build = match self.phase {
+            Phase::Building(build) => build,
+            Phase::Split(regions) => return Ok(Finished::Several(regions)),
+            Phase::Sampling { .. } | Phase::Surveying => return Ok(Finished::Again(self.survey)),
+        };
         let (plan, built) = build.finish()?;
         if plan.columns.is_empty() {
             return Ok(Finished::Built(None));
         }
+        let told = account::told(&plan, &built);
         let columns = plan.columns.into_iter().flat_map(|column| {
             let raw = column.raw.map(|name| Column { name, type_name: ColumnType::Text.to_string() });
             let type_name = column.verdict.reading.column_type().to_string();
@@ -425,15 +464,53 @@ impl<'a> Pass<'a> {
         Ok(Finished::Built(Some(SheetReceipt {
             name: None,
             title: String::new(),
+            worksheet: None,
             hidden: false,
             n_rows: built.n_rows,
             columns: columns.collect(),
             header_rows: plan.structure.header_rows,
             first_data_row: built.first_data_row,
             last_data_row: built.last_data_row,
-            readings: built.readings,
             issues: built.tallies.issues(),
+            notes: told.notes,
+            column_notes: told.column_notes,
+            decisions: told.decisions,
             file: None,
         })))
+    }
+}
+
+impl Reading {
+    /// The reading with the day or the month first in its dates, where that is said.
+    /// With the order that its dates show, where none was said.
+    fn in_order(self, order: Order) -> Reading {
+        match self {
+            Reading::Date(Order::Unasked) => Reading::Date(order),
+            Reading::Timestamp(Order::Unasked) => Reading::Timestamp(order),
+            Reading::TimestampTz(Order::Unasked) => Reading::TimestampTz(order),
+            reading => reading,
+        }
+    }
+
+    fn ordered(self, day_first: Option<bool>) -> Reading {
+        let order = match day_first {
+            None => return self,
+            Some(true) => Order::DayFirst,
+            Some(false) => Order::MonthFirst,
+        };
+        match self {
+            Reading::Date(_) => Reading::Date(order),
+            Reading::Timestamp(_) => Reading::Timestamp(order),
+            Reading::TimestampTz(_) => Reading::TimestampTz(order),
+            Reading::Nothing
+            | Reading::Boolean
+            | Reading::Integer
+            | Reading::Decimal { .. }
+            | Reading::Double
+            | Reading::Time
+            | Reading::Interval
+            | Reading::Text
+            | Reading::TextAsTyped => self,
+        }
     }
 }

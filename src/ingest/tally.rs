@@ -7,18 +7,26 @@ use super::{receipt::Issue, show};
 pub(super) struct Tally {
     pub(super) count: u64,
     examples: Vec<String>,
-    /// Examples beyond the usual few that are kept.
-    n_more: usize,
 }
 
 /// Most examples of an issue, and characters of each.
 const N_EXAMPLES: usize = 5;
+const N_LOST: usize = 40;
 const N_CHARS: usize = 60;
 
 impl Tally {
     pub(super) fn add(&mut self, example: impl FnOnce() -> String) {
+        self.add_up_to(N_EXAMPLES, example);
+    }
+
+    /// Keeps more examples: of what was lost, a person wants to see more than a few.
+    pub(super) fn add_lost(&mut self, example: impl FnOnce() -> String) {
+        self.add_up_to(N_LOST, example);
+    }
+
+    fn add_up_to(&mut self, n_most: usize, example: impl FnOnce() -> String) {
         self.count += 1;
-        if self.examples.len() < N_EXAMPLES + self.n_more {
+        if self.examples.len() < n_most {
             self.examples.push(shortened(example()));
         }
     }
@@ -27,16 +35,7 @@ impl Tally {
     pub(super) fn of_columns(run: &[u32]) -> Tally {
         let (first, last) = (run.first().copied().unwrap_or(0), run.last().copied().unwrap_or(0));
         let example = format!("{} to {}", show::letters(first), show::letters(last));
-        Tally { count: u64::try_from(run.len()).unwrap_or(u64::MAX), examples: vec![example], n_more: 0 }
-    }
-
-    /// Keeps more examples than issues show.
-    pub(super) fn with_room_for(n_more: usize) -> Tally {
-        Tally { n_more, ..Tally::default() }
-    }
-
-    pub(super) fn examples(&self) -> &[String] {
-        &self.examples
+        Tally { count: u64::try_from(run.len()).unwrap_or(u64::MAX), examples: vec![example] }
     }
 
     /// Adds what another met behind this.
@@ -80,6 +79,7 @@ pub(super) struct Tallies {
     pub(super) notes_below: Tally,
     pub(super) repeated_rows: Tally,
     pub(super) totals: Tally,
+    pub(super) unsuited: Tally,
     pub(super) totals_kept: Tally,
     pub(super) wrong_totals: Tally,
     pub(super) ambiguous_dates: Tally,
@@ -94,6 +94,8 @@ impl Tallies {
             self.notes_below.issue("notes_below", "rows below the data were taken for notes and left out"),
             self.repeated_rows.issue("repeated_headers", "drawn lines and repeated headers were left out"),
             self.totals.issue("totals", "rows of totals were left out; import with `totals` as `keep` to have them"),
+            self.unsuited
+                .issue("unsuited_cells", "cells that are not of the type that was asked for were read as null"),
             self.totals_kept.issue("totals_kept", "rows of totals stand among the data"),
             self.wrong_totals.issue("wrong_totals", "totals differ from what the rows come to"),
             self.blank_rows.issue("blank_rows", "blank rows were skipped"),
@@ -114,8 +116,7 @@ impl Tallies {
             ),
             self.grouped_numbers
                 .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
-            self.empty_columns
-                .issue("empty_columns", "columns without name or cell, far from the others, were left out"),
+            self.empty_columns.issue("empty_columns", "columns without name or cell were left out"),
         ]
         .into_iter()
         .flatten()

@@ -45,7 +45,8 @@ pub(super) fn read(
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
         let mended = source.mended.clone();
-        let table = Table { title: stem(name), hidden: false, source: Box::new(source) };
+        let table =
+            Table { title: stem(name), worksheet: None, hidden: false, is_bounded: false, source: Arc::new(source) };
         let mut receipt = read_tables(vec![table], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
         receipt.encoding = Some(encoding.name().to_owned());
@@ -77,14 +78,17 @@ pub(super) fn raw(
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), ReadError> {
     // What was handed over can't be taken back, so that the encoding must be certain first.
-    let encoding = match options.encoding {
+    let encoding = match options.encoding.as_ref().or(options.fixes.encoding.as_ref()) {
         None if first_sight(file)? == TextEncoding::CheckedUtf8 && !encoding::is_utf_8(file)? => {
             TextEncoding::by_all_bytes(file)?
         }
         _ => chosen(file, options)?,
     };
     let source = TextSource::open(file, encoding, options)?;
-    raw_tables(&[Table { title: stem(name), hidden: false, source: Box::new(source) }], row)
+    raw_tables(
+        &[Table { title: stem(name), worksheet: None, hidden: false, is_bounded: false, source: Arc::new(source) }],
+        row,
+    )
 }
 
 /// Runs `read` on the file as UTF-8 if it seems to be, and again in the encoding it is in should it prove not to be.
@@ -102,7 +106,7 @@ fn decoded(
 
 /// The encoding that the caller fixed, else that of the file's start.
 fn chosen(file: &Path, options: &Options) -> Result<TextEncoding, ReadError> {
-    match &options.encoding {
+    match options.encoding.as_ref().or(options.fixes.encoding.as_ref()) {
         Some(label) => TextEncoding::from_label(label),
         None => first_sight(file),
     }
@@ -129,7 +133,8 @@ struct TextSource {
 
 impl TextSource {
     fn open(file: &Path, encoding: TextEncoding, options: &Options) -> Result<TextSource, ReadError> {
-        let delimiter = options.delimiter.as_deref().map(Dialect::parse_delimiter).transpose()?;
+        let delimiter = options.delimiter.as_ref().or(options.fixes.delimiter.as_ref());
+        let delimiter = delimiter.map(String::as_str).map(Dialect::parse_delimiter).transpose()?;
         let mut reader = File::open(file)?;
         let (sample, n_sample) = Decoder::new(encoding).next(&mut reader, SAMPLE, Vec::new())?;
         let n_bytes = reader.metadata()?.len();

@@ -60,6 +60,8 @@ pub(super) enum Ground {
     AsTyped,
     /// All values are words.
     Words,
+    /// Nothing that is known here.
+    Other,
 }
 
 /// One in so many values may be a remark without a digit; one in twice as many something with digits; codes such as
@@ -103,7 +105,7 @@ impl Evidence {
     }
 
     /// The day's place that suits most dates. Where both do, points put the day first and the rest the month.
-    fn order(&self) -> Order {
+    pub(super) fn order(&self) -> Order {
         if self.n_open == 0 {
             return Order::Unasked;
         }
@@ -128,54 +130,56 @@ impl Evidence {
     /// The reading that suits all values but for a small share.
     pub(super) fn verdict(&self, name: &str, setting: Setting) -> Verdict {
         let n_values = self.n_values();
-        let verdict = |reading, ground| Verdict {
-            reading,
-            style: Style::default(),
-            ground,
-            n_misfits: 0,
-            has_short_years: false,
-        };
-        if n_values == 0 {
-            let reading = if self.n_null_word > 0 { Reading::Text } else { Reading::Nothing };
-            return verdict(reading, Ground::NoValues);
-        }
-        let is_all_text = self.n_as_text == n_values;
-        if is_all_text && names_codes(name) {
-            return verdict(Reading::Text, Ground::Named);
-        }
-        let (reading, n_suited) = self.best(name, setting);
-        if n_suited == 0 {
-            let ground =
-                if self.n_remark + self.n_null_word > 0 && self.n_code == 0 { Ground::Words } else { Ground::Codes };
-            return verdict(Reading::Text, ground);
-        }
-        let is_number = matches!(reading, Reading::Integer | Reading::Decimal { .. } | Reading::Double);
-        let is_padded = self.is_padded(name);
-        if is_number && (self.is_of_codes() || (self.n_code > 0 && !is_padded)) {
-            return verdict(Reading::Text, Ground::Codes);
-        }
-        if !self.tolerates(reading, n_values.saturating_sub(n_suited)) {
-            return verdict(Reading::Text, Ground::Mixed);
-        }
-        let is_wanted_text = is_all_text && !setting.is_text_file && self.n_adorned * 2 <= n_values;
-        if is_wanted_text {
-            return verdict(Reading::TextAsTyped, Ground::AsTyped);
-        }
-        let is_compact = matches!(reading, Reading::Date(_)) && self.n_compact == n_suited;
+        let (best, n_suited) = self.best(name, setting);
+        let is_number = matches!(best, Reading::Integer | Reading::Decimal { .. } | Reading::Double);
+        let is_padded = is_number && self.is_padded(name);
+        let n_misfits = n_values.saturating_sub(n_suited);
+        let (reading, ground) = self.judge(name, setting, (best, n_misfits), is_padded);
+        // What a column is not read by is still there for a caller who wants it read so.
         let style = Style {
             notation: self.notation(setting),
             unit: if is_number { self.unit().0.to_owned() } else { String::new() },
-            is_padded: is_number && is_padded,
-            is_compact,
+            is_padded,
+            is_compact: matches!(best, Reading::Date(_)) && self.n_compact == n_suited,
             grain: self.by_grain.most(),
         };
+        let is_read = ground == Ground::Values;
         Verdict {
             reading,
             style,
-            ground: Ground::Values,
-            n_misfits: n_values.saturating_sub(n_suited),
-            has_short_years: self.n_short_year > 0,
+            ground,
+            n_misfits: if is_read { n_misfits } else { 0 },
+            has_short_years: is_read && self.n_short_year > 0,
         }
+    }
+
+    /// The reading, and why: the best one, or text. `best`: the commonest kind, and values that are of another.
+    fn judge(&self, name: &str, setting: Setting, best: (Reading, u64), is_padded: bool) -> (Reading, Ground) {
+        let (reading, n_misfits) = best;
+        let n_values = self.n_values();
+        let is_all_text = self.n_as_text == n_values;
+        let is_number = matches!(reading, Reading::Integer | Reading::Decimal { .. } | Reading::Double);
+        if n_values == 0 {
+            return (if self.n_null_word > 0 { Reading::Text } else { Reading::Nothing }, Ground::NoValues);
+        }
+        if is_all_text && names_codes(name) {
+            return (Reading::Text, Ground::Named);
+        }
+        if n_misfits == n_values {
+            let is_words = self.n_remark + self.n_true + self.n_false == n_values;
+            let ground = if is_words { Ground::Words } else { Ground::Other };
+            return (Reading::Text, if self.n_code > 0 { Ground::Codes } else { ground });
+        }
+        if is_number && (self.is_of_codes() || (self.n_code > 0 && !is_padded)) {
+            return (Reading::Text, Ground::Codes);
+        }
+        if !self.tolerates(reading, n_misfits) {
+            return (Reading::Text, Ground::Mixed);
+        }
+        if is_all_text && !setting.is_text_file && self.n_adorned * 2 <= n_values {
+            return (Reading::TextAsTyped, Ground::AsTyped);
+        }
+        (reading, Ground::Values)
     }
 
     /// The kind that most values are of, and how many.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     fault::Fault,
-    ingest::receipt::Issue,
+    ingest::receipt::{ColumnNote, Decision, Issue},
     tool::{Call, Effect, Tool, reply::Reply},
 };
 
@@ -16,9 +16,9 @@ pub(super) struct DescribeSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, from `list_sheets`.
+    /// A sheet's name.
     sheet: String,
-    /// Column names; all when empty.
+    /// All when empty.
     #[serde(default)]
     columns: Vec<String>,
 }
@@ -37,6 +37,18 @@ pub(super) struct Description {
     title: String,
     /// Rows of the file that head the columns, counted from 1.
     header_rows: Vec<u64>,
+    /// What the import decided, and why; `reimport_sheet` changes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    decisions: Vec<Decision>,
+    /// Titles, notes and footnotes around the data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    sheet_notes: Vec<String>,
+    /// Units and footnotes of columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    column_notes: Vec<ColumnNote>,
     version: u64,
     /// Newest first.
     versions: Vec<Snapshot>,
@@ -106,7 +118,7 @@ impl Tool for DescribeSheet {
     const NAME: &'static str = "describe_sheet";
     const TITLE: &'static str = "Describe a sheet";
     const ABOUT: &'static str = "Returns a sheet's columns with type, null and distinct counts, minimum, maximum and \
-        example values (all where there are 20 or fewer), exact over all rows; issues of the import; source; versions. Call it before writing SQL.";
+        example values (all if 20 or fewer), exact over all rows; issues and decisions of the import; source; versions. Call it before writing SQL.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Description, Fault> {
@@ -128,12 +140,16 @@ impl Tool for DescribeSheet {
             made_by: version.tool().to_owned(),
             created_at: utc(version.created_at),
         });
+        let layout = sheet.version.layout.unwrap_or_default();
         Ok(Description {
             name: sheet.name.to_string(),
             n_rows: sheet.version.n_rows,
             n_columns: u64::try_from(sheet.version.columns.len()).unwrap_or(u64::MAX),
             columns: columns.collect(),
-            header_rows: sheet.version.layout.map(|layout| layout.header_rows).unwrap_or_default(),
+            header_rows: layout.header_rows,
+            decisions: layout.decisions,
+            sheet_notes: layout.notes,
+            column_notes: layout.column_notes,
             version: sheet.version.number,
             issues: sheet.version.issues,
             source: sheet.source.shown(),

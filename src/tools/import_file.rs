@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     fault::{Code, Fault},
-    ingest::{Options, Totals, receipt::Issue},
+    ingest::{Options, Totals, fixes::Fixes, receipt::Issue},
     tool::{Call, Effect, Tool, reply::Reply},
     value::Column,
+    workspace::import,
 };
 
 pub(super) struct ImportFile;
@@ -16,36 +17,43 @@ pub(super) struct ImportFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Path of a local file. It stays linked: its changes are read.
+    /// Local file, linked: its changes are read; or absent
     #[serde(default)]
-    path: String,
-    /// Instead of `path`: a name for the content, e.g. sales.csv. The same name again: a new version.
+    #[schemars(with = "String")]
+    path: Option<String>,
+    /// Of content, e.g. sales.csv; again: a new version; or absent
     #[serde(default)]
-    name: String,
-    /// With `name`: its text.
+    #[schemars(with = "String")]
+    name: Option<String>,
+    /// Its text, or absent
     #[serde(default)]
-    content: String,
-    /// With `name`: its bytes.
+    #[schemars(with = "String")]
+    content: Option<String>,
+    /// Its bytes, or absent
     #[serde(default)]
-    content_base64: String,
-    /// Of text files, e.g. ";". Detected when empty.
+    #[schemars(with = "String")]
+    content_base64: Option<String>,
+    /// Of text, e.g. ";"; found if absent
     #[serde(default)]
-    delimiter: String,
-    /// Of text files, e.g. windows-1252. Detected when empty.
+    #[schemars(with = "String")]
+    delimiter: Option<String>,
+    /// Of text; found if absent
     #[serde(default)]
-    encoding: String,
-    /// Row of the column names, from 1; 0: none. Detected when absent.
+    #[schemars(with = "String")]
+    encoding: Option<String>,
+    /// Of the names, from 1; 0: none; found if absent
     #[serde(default)]
     #[schemars(with = "u64")]
     header_row: Option<u64>,
-    /// Only this worksheet. All when empty.
-    #[serde(default)]
-    sheet: String,
-    /// Rows of totals: `exclude` (default), so that sums are right, or `keep`.
+    /// Only this worksheet; all if absent
     #[serde(default)]
     #[schemars(with = "String")]
-    totals: Totals,
-    /// Columns whose text is also kept, as NAME__raw.
+    sheet: Option<String>,
+    /// keep: rows of totals are data; left out if absent
+    #[serde(default)]
+    #[schemars(with = "String")]
+    totals: Option<Totals>,
+    /// Columns whose text is also kept, as NAME__raw
     #[serde(default)]
     raw_columns: Vec<String>,
 }
@@ -128,20 +136,26 @@ impl Tool for ImportFile {
     const NAME: &'static str = "import_file";
     const TITLE: &'static str = "Import a file";
     const ABOUT: &'static str = "Reads a file (csv, tsv, xlsx, xlsm, xlsb, xls, ods, parquet, json) into sheets for \
-        `query`, one for each worksheet. Give `path`, or `name` with `content` or `content_base64`. Returns names, \
-        typed columns, and issues met. The same file again gives the same sheets.";
+        `query`, one for each table. Give `path`, or `name` with `content` or `content_base64`. Returns names, \
+        typed columns, issues. The same file again gives the same sheets.";
     const EFFECT: Effect = Effect::Writes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Imported, Fault> {
         let options = Options {
-            delimiter: given(args.delimiter),
-            encoding: given(args.encoding),
+            delimiter: args.delimiter.and_then(given),
+            encoding: args.encoding.and_then(given),
             header_row: args.header_row,
-            sheet: given(args.sheet),
-            totals: args.totals,
+            sheet: args.sheet.and_then(given),
+            totals: args.totals.unwrap_or_default(),
             raw_columns: args.raw_columns,
+            fixes: Fixes::default(),
         };
-        let outcome = match (given(args.path), given(args.name), given(args.content), given(args.content_base64)) {
+        let outcome = match (
+            args.path.and_then(given),
+            args.name.and_then(given),
+            args.content.and_then(given),
+            args.content_base64.and_then(given),
+        ) {
             (Some(path), None, None, None) => call.workspace.import_path(&path, options, &call.context).await?,
             (None, Some(name), Some(text), None) => {
                 call.workspace.import_bytes(&name, text.into_bytes(), options, &call.context).await?
@@ -158,6 +172,12 @@ impl Tool for ImportFile {
                     .hint("give `path` alone, or `name` with one of `content` and `content_base64`"));
             }
         };
+        Ok(Imported::of(outcome))
+    }
+}
+
+impl Imported {
+    pub(super) fn of(outcome: import::Imported) -> Imported {
         let sheets = outcome.sheets.into_iter().map(|(sheet, state)| Sheet {
             name: sheet.name.to_string(),
             title: sheet.title,
@@ -166,19 +186,19 @@ impl Tool for ImportFile {
             n_rows: sheet.version.n_rows,
             n_columns: u64::try_from(sheet.version.columns.len()).unwrap_or(u64::MAX),
             columns: sheet.version.columns,
-            issues: sheet.version.issues,
+            issues: sheet.version.issues.into_iter().map(Issue::short).collect(),
             hidden: sheet.hidden,
         });
-        Ok(Imported {
+        Imported {
             sheets: sheets.collect(),
             format: outcome.format,
             truncated: false,
             issues: outcome.issues,
             notes: outcome.notes,
-        })
+        }
     }
 }
 
-fn given(text: String) -> Option<String> {
+pub(super) fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }

@@ -253,7 +253,20 @@ fn by_values(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Option<(
         let holds = |line: &Line<'_>| line.n(Kind::Value) > 0 && is_strong(line, values);
         lines.get(*idx).is_some_and(holds) && !heads_years(lines, *idx, values)
     });
-    let first = strong.next()?;
+    let mut first = strong.next()?;
+    drop(strong);
+    // Rows of which every value is missing may come first.
+    let lacks_all = |line: &Line<'_>| {
+        let is_stub =
+            line.cells.first().is_some_and(|(col_idx, kind, _)| *kind == Kind::Text && !values.contains(col_idx));
+        is_stub && line.n(Kind::Value) == 0 && is_strong(line, values)
+    };
+    while let Some((above, line)) = first.checked_sub(1).and_then(|idx| Some((lines.get(idx)?, lines.get(idx + 1)?)))
+        && above.number + 1 == line.number
+        && lacks_all(above)
+    {
+        first -= 1;
+    }
     let stub = lines.iter().skip(first).filter_map(Line::first).min().unwrap_or(0);
     let above = || (0..first).filter_map(|idx| lines.get(idx).map(|line| (idx, line)));
     let is_only_stub = |line: &Line<'_>| line.last().is_some_and(|last| last <= stub);

@@ -236,7 +236,8 @@ fn in_front(text: &str) -> &str {
     let Some((front, behind)) = text.split_once('(') else { return text };
     let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '−' | '+' | '.'));
     let is_apart = front.ends_with(char::is_whitespace);
-    if is_apart && is_number(behind) && behind.ends_with(')') { front.trim_end() } else { text }
+    let is_scale = text.get(front.len()..).is_some_and(is_scale);
+    if is_apart && !is_scale && is_number(behind) && behind.ends_with(')') { front.trim_end() } else { text }
 }
 
 /// Digits behind the point of a number as it is written.
@@ -316,6 +317,8 @@ pub(super) mod tests {
         }
         assert_eq!(kind_of_text("1 234 567"), Kind::Value);
         assert_eq!(kind_of_text("95.3 \\1"), Kind::Value);
+        assert_eq!(kind_of_text("43,671 (31%)"), Kind::Value);
+        assert_eq!(kind_of_text("2002 (1,000)"), Kind::Text);
     }
 
     #[test]

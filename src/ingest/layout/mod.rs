@@ -8,6 +8,7 @@ mod grid;
 mod groups;
 mod names;
 mod notes;
+mod regions;
 mod totals;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,10 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     ReadError,
     cell::{Batch, Cell, Row},
+    receipt::Decision,
     show,
 };
 use frame::Frame;
 use grid::Line;
+pub(super) use regions::Region;
 pub(super) use totals::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
@@ -41,6 +44,12 @@ pub(super) struct Structure {
     /// Behind the last row that was looked at as a whole; 0 where that is all of them.
     sample_end: u64,
     keeps_totals: bool,
+    /// Whether a caller said which rows head the columns.
+    pub(super) is_fixed: bool,
+    /// Whether the header is one whole row right above the data.
+    pub(super) is_plain: bool,
+    /// What else was decided.
+    pub(super) decisions: Vec<Decision>,
 }
 
 /// A row that sums up others.
@@ -113,6 +122,11 @@ fn filled<'a>(rows: &[Row<'a>]) -> Vec<Line<'a>> {
     rows.iter().map(|row| Line::new(*row)).filter(|line| !line.cells.is_empty()).collect()
 }
 
+/// The regions of the tables that the first rows show, where there are several.
+pub(super) fn several(rows: &[Row<'_>]) -> Option<Vec<Region>> {
+    Some(regions::regions(&filled(rows))).filter(|regions| regions.len() > 1)
+}
+
 /// The structure that the first rows show, and a row with the columns' names. `is_whole`: there are no others.
 pub(super) fn structure(
     rows: &[Row<'_>],
@@ -156,6 +170,8 @@ pub(super) fn structure(
         });
     }
     structure.sample_end = if is_whole { 0 } else { lines.last().map_or(1, |line| line.number + 1) };
+    structure.is_fixed = fixed.header_rows.is_some();
+    structure.is_plain = frame.is_plain;
     structure.values = frame.values;
     Ok((structure, names))
 }
@@ -189,15 +205,13 @@ fn heading(header: &[&Line<'_>]) -> (Batch, Vec<(u32, String)>) {
     batch.start_row(last.number);
     let mut notes = Vec::new();
     let named = names::names(header);
-    let mut written: BTreeMap<String, usize> = BTreeMap::new();
-    named.values().for_each(|named| *written.entry(named.name.to_lowercase()).or_default() += 1);
     for (col_idx, named) in named {
         batch.push(col_idx, Cell::Text(&named.name));
         if let Some(unit) = named.unit {
             notes.push((col_idx, format!("unit: {unit}")));
         }
         if let Some(mark) = named.mark {
-            notes.push((col_idx, format!("footnote mark {mark}")));
+            notes.push((col_idx, format!("mark {mark}")));
         }
     }
     (batch, notes)
