@@ -103,7 +103,7 @@ impl Tallies {
                 .issue("short_rows", "rows with fewer cells than the table has columns were filled with null"),
             self.long_rows.issue("long_rows", "rows with more cells than the header made the table wider"),
             self.null_words.issue("null_words", "words for a missing value were read as null"),
-            self.strays.issue("unconverted_values", "values that are not of their column's type were read as null"),
+            self.strays.issue("unconverted_values", "values that are not of their column's type were read as null; `raw_columns` of `import_file` keeps their text"),
             self.marked
                 .issue("marked_numbers", "footnote marks, `about`, `<` and the like beside numbers were left out"),
             self.padded.issue("padded_numbers", "numbers were read without the zeros in front of them"),

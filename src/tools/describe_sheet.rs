@@ -1,5 +1,7 @@
 //! `describe_sheet`: what a sheet's columns hold, and where it comes from.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -67,6 +69,10 @@ struct Column {
     /// A DuckDB type.
     #[serde(rename = "type")]
     type_name: String,
+    /// Why it has its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    because: Option<String>,
     n_null: u64,
     /// Different values; null where they can't be compared.
     #[schemars(schema_with = "anything")]
@@ -124,7 +130,12 @@ impl Tool for DescribeSheet {
     async fn run(call: &Call<'_>, args: Args) -> Result<Description, Fault> {
         let described = call.workspace.describe(&args.sheet, &args.columns, &call.context).await?;
         let sheet = described.sheet;
+        let layout = sheet.version.layout.unwrap_or_default();
+        // They go with their columns, so that a wide sheet's reply can be cut.
+        let (types, decisions): (Vec<_>, Vec<_>) = layout.decisions.into_iter().partition(|it| it.about == "type");
+        let mut reasons: HashMap<String, String> = types.into_iter().map(|it| (it.decided, it.because)).collect();
         let columns = described.columns.into_iter().map(|(column, profile)| Column {
+            because: reasons.remove(&format!("{}: {}", column.name, column.type_name)),
             name: column.name,
             type_name: column.type_name,
             n_null: profile.n_null,
@@ -140,14 +151,13 @@ impl Tool for DescribeSheet {
             made_by: version.tool().to_owned(),
             created_at: utc(version.created_at),
         });
-        let layout = sheet.version.layout.unwrap_or_default();
         Ok(Description {
             name: sheet.name.to_string(),
             n_rows: sheet.version.n_rows,
             n_columns: u64::try_from(sheet.version.columns.len()).unwrap_or(u64::MAX),
             columns: columns.collect(),
             header_rows: layout.header_rows,
-            decisions: layout.decisions,
+            decisions,
             sheet_notes: layout.notes,
             column_notes: layout.column_notes,
             version: sheet.version.number,
