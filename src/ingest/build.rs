@@ -319,7 +319,8 @@ impl Build {
         }
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
-            self.built.types.push(planned.decision(column.n_values, column.n_strays));
+            let is_doubtful = column.doubtful.count > 0 && (planned.doubt == Some(Doubt::Order) || !column.settled);
+            self.built.types.push(planned.decision(column.n_values, column.n_strays, is_doubtful));
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),

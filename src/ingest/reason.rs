@@ -11,8 +11,8 @@ use super::{
 };
 
 impl PlannedColumn {
-    /// `n_values`: cells that converted; `n_strays`: those that did not.
-    pub(super) fn decision(&self, n_values: u64, n_strays: u64) -> Decision {
+    /// `n_values`: cells that converted; `n_strays`: those that did not; `is_doubtful`: whether some could be another.
+    pub(super) fn decision(&self, n_values: u64, n_strays: u64, is_doubtful: bool) -> Decision {
         let n_all = n_values + n_strays;
         let percent = (n_values * 100).checked_div(n_all).and_then(|percent| u8::try_from(percent).ok()).unwrap_or(100);
         let is_wanted = self.is_wanted.then(|| "it was asked for".to_owned());
@@ -20,8 +20,8 @@ impl PlannedColumn {
             about: "type".to_owned(),
             decided: format!("{}: {}", self.name, self.verdict.reading.column_type()),
             because: is_wanted.unwrap_or_else(|| self.reason(n_values, n_all)),
-            confidence: if self.doubt.is_some() { percent / 2 } else { percent },
-            alternatives: self.alternatives(),
+            confidence: if is_doubtful { percent / 2 } else { percent },
+            alternatives: self.alternatives(is_doubtful),
         }
     }
 
@@ -103,8 +103,8 @@ impl PlannedColumn {
         manner
     }
 
-    fn alternatives(&self) -> Vec<String> {
-        let other = match (self.doubt, self.verdict.reading) {
+    fn alternatives(&self, is_doubtful: bool) -> Vec<String> {
+        let other = match (self.doubt.filter(|_| is_doubtful), self.verdict.reading) {
             (Some(Doubt::Comma), _) => "decimal comma",
             (Some(Doubt::Order), Reading::Date(Order::DayFirst) | Reading::Timestamp(Order::DayFirst)) => {
                 "month before day"

@@ -237,7 +237,7 @@ fn a_new_version_says_what_changed_and_a_dry_run_changes_nothing() {
             "unconverted": [
                 {"step": 2, "column": "region", "to": "DOUBLE", "n_cells": 4, "examples": [" South ", "north"]},
             ],
-            "rows": [[1, null, 1200.5, 2, 4], [2, null, 5, null, null], [3, null, -7.25, 4, 8]],
+            "rows": [[1, null, 1200.5, 2, 4], [2, null, 5.0, null, null], [3, null, -7.25, 4, 8]],
         })
     );
     assert_eq!(client.rows("select count(*) from sales"), json!([[4]]));
