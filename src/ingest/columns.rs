@@ -146,7 +146,7 @@ impl ColumnBuilder {
                 match number {
                     Numeral::Plain { mantissa, scale: 0 } => values.append_value(mantissa),
                     Numeral::Code if self.is_declared || self.style.is_padded => {
-                        values.append_value(text.parse().ok()?)
+                        values.append_value(text.parse().ok()?);
                     }
                     Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
                 }
@@ -243,7 +243,7 @@ fn day(text: &str, style: &Style) -> Option<Moment> {
 fn unpadded(number: Numeral, text: &str, style: &Style) -> Option<Numeral> {
     match number {
         Numeral::Code if style.is_padded => numeral(text.trim_start_matches('0').as_bytes()),
-        number => Some(number),
+        Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => Some(number),
     }
 }
 

@@ -71,7 +71,7 @@ impl Delimiter {
         Some(Delimiter { bytes, len: u8::try_from(text.len()).ok()?, runs: false })
     }
 
-    pub(super) fn first(&self) -> u8 {
+    pub(super) fn first(self) -> u8 {
         let [first, ..] = self.bytes;
         first
     }
@@ -81,12 +81,12 @@ impl Delimiter {
     }
 
     /// Whether a block may break one off.
-    pub(super) fn is_long(&self) -> bool {
+    pub(super) fn is_long(self) -> bool {
         self.runs || self.len > 1
     }
 
     /// Bytes of the delimiter that stands at `at`.
-    pub(super) fn at(&self, bytes: &[u8], at: usize) -> Option<usize> {
+    pub(super) fn at(self, bytes: &[u8], at: usize) -> Option<usize> {
         if self.runs {
             let n = bytes.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             return (n > 0).then_some(n);
@@ -98,7 +98,7 @@ impl Delimiter {
     }
 
     /// Where the next delimiter or line end is.
-    pub(super) fn next(&self, bytes: &[u8], from: usize) -> Option<usize> {
+    pub(super) fn next(self, bytes: &[u8], from: usize) -> Option<usize> {
         let is_end = |byte: u8| byte == b'\n' || byte == b'\r';
         let mut from = from;
         loop {
@@ -157,7 +157,7 @@ impl Dialect {
 fn candidates(sample: &str) -> Vec<Delimiter> {
     let bytes = sample.as_bytes();
     let occurring = DELIMITERS.into_iter().filter(|delimiter| bytes.contains(delimiter)).map(|byte| {
-        let n_single = bytes.iter().filter(|it| **it == byte).count();
+        let n_single = memchr::memchr_iter(byte, bytes).count();
         let twice = [byte, byte];
         let n_twice = memchr::memmem::find_iter(bytes, &twice).count();
         match byte {

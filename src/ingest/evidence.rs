@@ -52,10 +52,10 @@ pub(super) struct Numbers {
 /// Dates by what they stand for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Grains {
-    n_day: u64,
-    n_week: u64,
-    n_month: u64,
-    n_quarter: u64,
+    day: u64,
+    week: u64,
+    month: u64,
+    quarter: u64,
 }
 
 /// Counts over the cells of one column that were seen.
@@ -134,19 +134,19 @@ impl Reading {
 impl Grains {
     pub(super) fn of(&self, grain: Grain) -> u64 {
         match grain {
-            Grain::Day => self.n_day,
-            Grain::Week => self.n_week,
-            Grain::Month => self.n_month,
-            Grain::Quarter => self.n_quarter,
+            Grain::Day => self.day,
+            Grain::Week => self.week,
+            Grain::Month => self.month,
+            Grain::Quarter => self.quarter,
         }
     }
 
     fn add(&mut self, grain: Grain, n: u64) {
         *match grain {
-            Grain::Day => &mut self.n_day,
-            Grain::Week => &mut self.n_week,
-            Grain::Month => &mut self.n_month,
-            Grain::Quarter => &mut self.n_quarter,
+            Grain::Day => &mut self.day,
+            Grain::Week => &mut self.week,
+            Grain::Month => &mut self.month,
+            Grain::Quarter => &mut self.quarter,
         } += n;
     }
 
