@@ -273,7 +273,9 @@ fn number(core: &str, glyph: Option<&str>, sign: Option<char>, notation: Notatio
         }
     }
     ascii.push_str(lead);
-    groups.iter().for_each(|group| ascii.push_str(group));
+    for group in &groups {
+        ascii.push_str(group);
+    }
     let fraction = match (fraction.is_empty(), glyph) {
         (true, Some(glyph)) => glyph,
         (false, Some(_)) => return None,
@@ -291,7 +293,7 @@ fn number(core: &str, glyph: Option<&str>, sign: Option<char>, notation: Notatio
         mark.is_some_and(|c| c == ' ' || c == '\u{A0}') && groups.len() == 2 && lead.len() == 3 && fraction.is_empty();
     match numeral(ascii.as_bytes())? {
         Numeral::Code => None,
-        numeral => Some((numeral, is_phone_like)),
+        numeral @ (Numeral::Plain { .. } | Numeral::Float(_)) => Some((numeral, is_phone_like)),
     }
 }
 
@@ -307,13 +309,13 @@ fn negative(numeral: Numeral) -> Numeral {
 fn shifted(numeral: Numeral, power: u8) -> Option<Numeral> {
     match numeral {
         _ if power == 0 => Some(numeral),
-        Numeral::Plain { mantissa, scale } => match scale.checked_sub(power) {
-            Some(scale) => Some(Numeral::Plain { mantissa, scale }),
-            None => {
-                let mantissa = Numeral::Plain { mantissa, scale: 0 }.scaled(power.checked_sub(scale)?)?;
-                Some(Numeral::Plain { mantissa, scale: 0 })
+        Numeral::Plain { mantissa, scale } => {
+            if let Some(scale) = scale.checked_sub(power) {
+                return Some(Numeral::Plain { mantissa, scale });
             }
-        },
+            let mantissa = Numeral::Plain { mantissa, scale: 0 }.scaled(power.checked_sub(scale)?)?;
+            Some(Numeral::Plain { mantissa, scale: 0 })
+        }
         Numeral::Float(float) => Some(Numeral::Float(float * 10_f64.powi(power.into()))),
         Numeral::Code => None,
     }

@@ -86,16 +86,12 @@ impl PlannedColumn {
         if style.is_padded {
             manner.push("zeros in front only pad".to_owned());
         }
-        match self.verdict.reading {
-            Reading::Date(Order::DayFirst)
-            | Reading::Timestamp(Order::DayFirst)
-            | Reading::TimestampTz(Order::DayFirst) => {
-                manner.push("day before month".to_owned());
+        if let Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) = self.verdict.reading {
+            match order {
+                Order::DayFirst => manner.push("day before month".to_owned()),
+                Order::MonthFirst => manner.push("month before day".to_owned()),
+                Order::Unasked => {}
             }
-            Reading::Date(Order::MonthFirst)
-            | Reading::Timestamp(Order::MonthFirst)
-            | Reading::TimestampTz(Order::MonthFirst) => manner.push("month before day".to_owned()),
-            _ => {}
         }
         if self.verdict.has_short_years {
             manner.push(format!("years of two digits from {PIVOT} on are of the last century"));
