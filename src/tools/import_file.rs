@@ -53,7 +53,7 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     totals: Option<Totals>,
-    /// Columns whose text is also kept, as NAME__raw; the issue of what did not convert names it, as words here are dear.
+    /// Columns whose text is also kept, as `NAME__raw`; the issue of what did not convert names it, as words here are dear.
     #[serde(default)]
     #[schemars(skip)]
     raw_columns: Vec<String>,
