@@ -251,6 +251,12 @@ fn a_file_is_inspected_and_converted_without_being_imported() {
             "sheets": [{
                 "name": "sales", "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
                 "columns": [{"name": "region", "type": "VARCHAR"}, {"name": "amount", "type": "DECIMAL(18,2)"}],
+                "decisions": [
+                    {"about": "region", "decided": "A1:B4", "because": "all filled rows belong to the table", "confidence": 95},
+                    {"about": "header", "decided": "row 1", "because": "it names every column, and the rows below hold other things", "confidence": 90, "alternatives": ["no row"]},
+                    {"about": "type", "decided": "region: VARCHAR", "because": "its values are words", "confidence": 100},
+                    {"about": "type", "decided": "amount: DECIMAL(18,2)", "because": "all 2 values are numbers", "confidence": 100},
+                ],
             }],
         })
     );

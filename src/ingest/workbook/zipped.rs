@@ -49,8 +49,10 @@ pub(super) fn tables(
         .into_iter()
         .map(|sheet| Table {
             title: sheet.name.clone(),
+            worksheet: None,
             hidden: is_hidden(&sheet),
-            source: Box::new(Worksheet {
+            is_bounded: false,
+            source: Arc::new(Worksheet {
                 book: Arc::clone(&book),
                 file: file.to_owned(),
                 watch: Arc::clone(&watch),

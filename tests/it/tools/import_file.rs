@@ -249,7 +249,7 @@ fn what_is_not_clear_is_said() {
     for (args, code) in [
         (json!({"name": "a.csv", "content_base64": "?"}), "invalid_arguments"),
         (json!({"path": "$FILES/a.csv", "encoding": "klingon"}), "invalid_arguments"),
-        (json!({"path": "$FILES/a.csv", "delimiter": "ab"}), "invalid_arguments"),
+        (json!({"path": "$FILES/a.csv", "delimiter": "abcde"}), "invalid_arguments"),
         (json!({"path": "$FILES/a.csv", "header_row": -1}), "invalid_arguments"),
         (json!({"path": "$FILES"}), "invalid_arguments"),
         (json!({"path": "$FILES/none.csv"}), "file_not_found"),
@@ -426,4 +426,26 @@ fn importing_a_file_again_brings_a_deleted_worksheet_back() {
     assert_eq!(states(&again), [json!(["sales", "unchanged"]), json!(["costs", "new"])]);
     let third = client.call("import_file", &import).unwrap();
     assert_eq!(states(&third), [json!(["sales", "unchanged"]), json!(["costs", "unchanged"])]);
+}
+
+#[test]
+fn values_as_people_write_them_are_read_and_what_is_none_is_told() {
+    let rows = "a,\"1.234,50 €\",5 janvier 2024,12345\nb,\"99,00 €\",1er mars 2024,00012\n";
+    let more: String = (0..20).map(|n| format!("c{n},\"{n},25 €\",7 mai 2024,{}\n", 10_000 + n)).collect();
+    let bench = Bench::new().file("shop.csv", format!("item,price,day,code\n{rows}{more}z,gratuit,,1\n"));
+    let mut client = bench.serve();
+    let args = json!({"path": "$FILES/shop.csv", "raw_columns": ["price"]});
+    let sheet = client.call("import_file", &args).unwrap()["sheets"][0].clone();
+    let types: Vec<String> = sheet["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| format!("{} {}", it["name"], it["type"]).replace('"', ""))
+        .collect();
+    assert_eq!(types, ["item VARCHAR", "price DECIMAL(18,2)", "price__raw VARCHAR", "day DATE", "code VARCHAR"]);
+    assert_eq!(sheet["issues"][0]["examples"], json!(["B24: gratuit"]));
+    assert_eq!(
+        client.rows("select price, price__raw, day from shop where item in ('a', 'z') order by item"),
+        json!([[1234.5, "1.234,50 €", "2024-01-05"], [null, "gratuit", null]])
+    );
 }
