@@ -10,7 +10,7 @@ use super::{
     cell::{Cell, Row},
     columns::{ColumnBuilder, Doubt, Outcome, field},
     evidence::Reading,
-    layout::{Claim, LeftOut, Structure},
+    layout::{Claim, GroupPath, LeftOut, Structure, group_label},
     moment::Order,
     parquet::Writer,
     show,
@@ -25,6 +25,9 @@ const BATCH_TEXT: usize = 32 << 20;
 /// Notes that are kept, and characters of each.
 const MAX_NOTES: usize = 60;
 const MAX_NOTE_CHARS: usize = 400;
+
+/// The place of the column that holds the groups of rows: behind all of the file.
+pub(super) const GROUP: u32 = u32::MAX;
 
 /// How a table is read.
 #[derive(Debug, Clone)]
@@ -72,6 +75,7 @@ pub(super) struct Build {
     n_waiting: usize,
     text_waiting: usize,
     built: Built,
+    group: GroupPath,
     failure: Option<ReadError>,
 }
 
@@ -87,6 +91,18 @@ struct Column {
     settled: bool,
     is_wanted: bool,
     sum: Sum,
+    /// Whether a blank cell repeats the one above, which is kept.
+    fills: bool,
+    kept: Kept,
+}
+
+/// A cell to repeat.
+#[derive(Debug, Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    Text(String),
+    Number(f64),
 }
 
 impl Build {
@@ -97,7 +113,8 @@ impl Build {
             Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let columns = plan.columns.iter().map(Column::new).collect();
+        let fills = |column: &PlannedColumn| plan.structure.fills.contains(&column.col_idx);
+        let columns = plan.columns.iter().map(|column| Column::new(column, fills(column))).collect();
         Ok(Build {
             plan,
             columns,
@@ -106,6 +123,7 @@ impl Build {
             n_waiting: 0,
             text_waiting: 0,
             built: Built::default(),
+            group: GroupPath::default(),
             failure: None,
         })
     }
@@ -141,7 +159,7 @@ impl Build {
                 continue;
             }
             while let Some(column) = next.take_if(|column| column.col_idx < col_idx) {
-                column.builder.append_null();
+                column.append_blank();
                 next = columns.next();
             }
             let Some(column) = next.take_if(|column| column.col_idx == col_idx) else {
@@ -153,6 +171,10 @@ impl Build {
             };
             next = columns.next();
             width = col_idx + 1;
+            if column.fills && column.keep(cell).is_none() {
+                column.append_blank();
+                continue;
+            }
             let outcome = column.builder.append(cell);
             if outcome == Outcome::Misfit && column.is_wanted {
                 column.builder.append_null();
@@ -173,7 +195,14 @@ impl Build {
                 self.text_waiting += text.len();
             }
         }
-        next.into_iter().chain(columns).for_each(|column| column.builder.append_null());
+        self.group.pass();
+        let group = self.group.text();
+        for column in next.into_iter().chain(columns) {
+            match &group {
+                Some(group) if column.col_idx == GROUP => drop(column.builder.append(Cell::Text(group))),
+                Some(_) | None => column.append_blank(),
+            }
+        }
         Some(width)
     }
 
@@ -196,6 +225,11 @@ impl Build {
         let tallies = &mut self.built.tallies;
         let why = structure.why_left_out(row);
         let is_note = why.is_none();
+        if why == Some(LeftOut::Group)
+            && let Some(label) = structure.groups.and_then(|stub| group_label(row, stub))
+        {
+            self.group.enter(label);
+        }
         let tally = if row.is_blank() {
             // Blank rows behind the table are nobody's.
             if structure.last_row.is_some_and(|last| row.number > last) {
@@ -203,10 +237,9 @@ impl Build {
             }
             tallies.blank_rows.add(|| format!("row {}", row.number));
             return;
-        } else if row.number < structure.first_data_row {
-            &mut tallies.above_header
         } else {
             match why {
+                Some(LeftOut::Group) => &mut tallies.groups,
                 Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
                 Some(LeftOut::Total) => {
                     // They are part of the table, though not of its data.
@@ -216,6 +249,7 @@ impl Build {
                     self.built.last_data_row = row.number;
                     &mut tallies.totals
                 }
+                None if row.number < structure.first_data_row => &mut tallies.above_header,
                 None => &mut tallies.notes_below,
             }
         };
@@ -304,6 +338,30 @@ impl Build {
 }
 
 impl Column {
+    /// Remembers a cell that blank ones below repeat; nothing where it is blank itself.
+    fn keep(&mut self, cell: Cell<'_>) -> Option<()> {
+        if cell.is_blank() {
+            return None;
+        }
+        self.kept = match cell {
+            Cell::Number(number) => Kept::Number(number),
+            cell => Kept::Text(show::cell(cell)),
+        };
+        Some(())
+    }
+
+    /// A blank cell: null, or what it repeats.
+    fn append_blank(&mut self) {
+        let outcome = match &self.kept {
+            Kept::Text(text) if self.fills => self.builder.append(Cell::Text(text)),
+            Kept::Number(number) if self.fills => self.builder.append(Cell::Number(*number)),
+            Kept::Nothing | Kept::Text(_) | Kept::Number(_) => Outcome::Misfit,
+        };
+        if outcome == Outcome::Misfit {
+            self.builder.append_null();
+        }
+    }
+
     /// The rows since the last time.
     fn take(&mut self) -> ArrayRef {
         let array = self.builder.take();
@@ -311,7 +369,7 @@ impl Column {
         array
     }
 
-    fn new(planned: &PlannedColumn) -> Column {
+    fn new(planned: &PlannedColumn, fills: bool) -> Column {
         let builder = ColumnBuilder::new(planned.reading, planned.doubt, planned.is_declared);
         let how = match planned.reading {
             Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
@@ -329,7 +387,7 @@ impl Column {
             | Reading::Text
             | Reading::TextAsTyped => "",
         };
-        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, is_wanted: planned.is_wanted, sum: Sum::default() }
+        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, is_wanted: planned.is_wanted, sum: Sum::default(), fills, kept: Kept::default() }
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 
 use super::{
     Limits, Options, ReadError, Table, Totals, account,
-    build::{Build, Plan, PlannedColumn},
+    build::{Build, GROUP, Plan, PlannedColumn},
     cell::{Batch, Row, Source},
     columns::Doubt,
     declared::{self, Declared},
@@ -249,6 +249,18 @@ impl Survey {
             } else {
                 left_out.push(col_idx);
             }
+        }
+        if self.structure.as_ref().is_some_and(|structure| structure.groups.is_some()) {
+            let is_taken = |name: &str| columns.iter().any(|column| column.name.to_lowercase() == name);
+            let name = ["group", "row_group", "group_of_rows"].into_iter().find(|name| !is_taken(name));
+            columns.push(PlannedColumn {
+                col_idx: GROUP,
+                name: name.unwrap_or("group_of_the_rows").to_owned(),
+                reading: Reading::Text,
+                is_declared: false,
+                is_wanted: false,
+                doubt: None,
+            });
         }
         let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
         Plan {

@@ -20,7 +20,9 @@ use super::{
     show,
 };
 use frame::Frame;
+use groups::Blanks;
 use grid::Line;
+pub(super) use groups::{Path as GroupPath, label as group_label};
 pub(super) use regions::Region;
 pub(super) use totals::Claim;
 
@@ -35,6 +37,10 @@ pub(super) struct Structure {
     pub(super) left_out: BTreeMap<u64, LeftOut>,
     /// What the header says of columns besides their names.
     pub(super) column_notes: Vec<(u32, String)>,
+    /// The column whose rows of one cell are groups of the next rows.
+    pub(super) groups: Option<u32>,
+    /// Columns in which a blank cell repeats the one above.
+    pub(super) fills: BTreeSet<u32>,
     /// Rows of totals, whether they are left out or kept.
     pub(super) totals: Vec<TotalRow>,
     /// Columns that hold values for the most part.
@@ -71,6 +77,8 @@ pub(super) enum LeftOut {
     /// A drawn line, or the header again.
     Repeated,
     Total,
+    /// It says what the next rows have in common.
+    Group,
 }
 
 /// What a caller fixed.
@@ -95,9 +103,38 @@ impl Structure {
         if let Some(why) = self.left_out.get(&row.number) {
             return Some(*why);
         }
+        let is_within = row.number >= self.first_data_row && self.last_row.is_none_or(|last| row.number <= last);
+        if let Some(stub) = self.groups.filter(|_| is_within)
+            && groups::label(row, stub).is_some()
+        {
+            return Some(LeftOut::Group);
+        }
         let is_beyond = self.sample_end > 0 && row.number >= self.sample_end;
         (is_beyond && self.has_subtotals && !self.keeps_totals && totals::said(&Line::new(row), &self.values).is_some())
             .then_some(LeftOut::Total)
+    }
+
+    fn fill(&mut self, blanks: Option<Blanks>) {
+        let decision = |decided: String, because: &str, confidence, other: &str| Decision {
+            about: "fill".to_owned(),
+            decided,
+            because: because.to_owned(),
+            confidence,
+            alternatives: vec![other.to_owned()],
+        };
+        self.decisions.extend(match blanks {
+            None => None,
+            Some(Blanks::Repeat(column)) => {
+                self.fills.insert(column);
+                let decided = format!("blank cells of column {} hold the one above", show::letters(column));
+                Some(decision(decided, "the column beside it starts over with each cell that is filled", 85, "left null"))
+            }
+            Some(Blanks::MayRepeat(column)) => {
+                let decided = format!("blank cells of column {} are null", show::letters(column));
+                let other = "filled from above: transform_sheet with {\"op\": \"fill\", \"method\": \"forward\"}";
+                Some(decision(decided, "they may repeat the cell above, but nothing shows it", 55, other))
+            }
+        });
     }
 
     /// Looks at a long table's last rows, once it is known that they are: notes, and totals by their words.
@@ -152,6 +189,14 @@ pub(super) fn structure(
     let data = lines.get(frame.first..frame.end).unwrap_or_default();
     structure.left_out = repeated(data, &header, &frame.values);
     structure.keeps_totals = fixed.keeps_totals;
+    let behind = frame.header.last().map_or(frame.first, |idx| idx + 1);
+    let before = lines.get(behind..frame.first).unwrap_or_default();
+    structure.groups = groups::column(before, data, &frame.values);
+    if structure.groups.is_some() {
+        structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
+    } else {
+        structure.fill(groups::blanks(data));
+    }
     for total in totals::find(data, &frame.values, is_whole) {
         let Some(number) = number(frame.first + total.idx) else { continue };
         structure.has_subtotals = structure.has_subtotals || (total.idx > 0 && total.n_agreeing > 0);
