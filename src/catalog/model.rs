@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{ingest::receipt::{ColumnNote, Decision, Issue}, name::SheetName, value::Column};
+use crate::{
+    ingest::receipt::{ColumnNote, Decision, Issue},
+    name::SheetName,
+    value::Column,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UserId(pub i64);

@@ -4,6 +4,7 @@
 
 mod answers;
 pub mod convert;
+mod friendly;
 mod guard;
 mod interrupt;
 mod json;

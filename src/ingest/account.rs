@@ -23,7 +23,8 @@ pub(super) fn told(plan: &Plan, built: &Built) -> Told {
     let name = |col_idx: u32| plan.columns.iter().find(|it| it.col_idx == col_idx).map(|it| it.name.clone());
     let footnote = |mark: &str| {
         let text = built.notes.iter().find_map(|(_, text)| text.strip_prefix(mark)).map(str::trim);
-        text.filter(|text| !text.is_empty()).map_or_else(|| format!("footnote mark {mark}"), |text| format!("{mark} {text}"))
+        text.filter(|text| !text.is_empty())
+            .map_or_else(|| format!("footnote mark {mark}"), |text| format!("{mark} {text}"))
     };
     let column_notes = structure.column_notes.iter().filter_map(|(col_idx, note)| {
         let note = note.strip_prefix("mark ").map_or_else(|| note.clone(), footnote);
@@ -146,7 +147,17 @@ fn cross_table(columns: &[PlannedColumn]) -> Option<Decision> {
 /// What kind of period a column's name is.
 fn period(name: &str) -> Option<&'static str> {
     const MONTHS: [&str; 12] = [
-        "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
         "december",
     ];
     let name = name.trim().to_lowercase();
@@ -156,13 +167,10 @@ fn period(name: &str) -> Option<&'static str> {
         return Some("year");
     }
     let word = name.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
-    let is_month = word == "sept" || MONTHS.iter().any(|month| *month == word || (word.len() == 3 && month.starts_with(word)));
+    let is_month =
+        word == "sept" || MONTHS.iter().any(|month| *month == word || (word.len() == 3 && month.starts_with(word)));
     let is_quarter = name.starts_with('q') && name.chars().nth(1).is_some_and(|c| ('1'..='4').contains(&c));
-    if is_quarter {
-        Some("quarter")
-    } else {
-        (is_month && name.len() < 15).then_some("month")
-    }
+    if is_quarter { Some("quarter") } else { (is_month && name.len() < 15).then_some("month") }
 }
 
 #[cfg(test)]

@@ -387,7 +387,17 @@ impl Column {
             | Reading::Text
             | Reading::TextAsTyped => "",
         };
-        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false, is_wanted: planned.is_wanted, sum: Sum::default(), fills, kept: Kept::default() }
+        Column {
+            col_idx: planned.col_idx,
+            builder,
+            doubtful: Tally::default(),
+            how,
+            settled: false,
+            is_wanted: planned.is_wanted,
+            sum: Sum::default(),
+            fills,
+            kept: Kept::default(),
+        }
     }
 }
 

@@ -89,7 +89,8 @@ impl Region {
         let (from, to) = text.trim().split_once(':').ok_or_else(bad)?;
         let (left, top) = corner(from).ok_or_else(bad)?;
         let (right, bottom) = corner(to).ok_or_else(bad)?;
-        let region = Region { rows: (top.unwrap_or(1), bottom.unwrap_or(u64::MAX)), columns: (left, right), title: None };
+        let region =
+            Region { rows: (top.unwrap_or(1), bottom.unwrap_or(u64::MAX)), columns: (left, right), title: None };
         if region.rows.0 > region.rows.1 || left > right || region.rows.0 == 0 { Err(bad()) } else { Ok(region) }
     }
 }
@@ -112,7 +113,8 @@ mod tests {
     fn regions_are_read_as_in_a_spreadsheet() {
         let found = ["A5:H20", "$b$2:AA3", "C:D", "H20:A5", "A0:B1", "A", "5:6"]
             .map(|text| Region::parse(text).ok().map(|region| (region.rows, region.columns)));
-        let expect = [Some(((5, 20), (0, 7))), Some(((2, 3), (1, 26))), Some(((1, u64::MAX), (2, 3))), None, None, None, None];
+        let expect =
+            [Some(((5, 20), (0, 7))), Some(((2, 3), (1, 26))), Some(((1, u64::MAX), (2, 3))), None, None, None, None];
         assert_eq!(found, expect);
     }
 }

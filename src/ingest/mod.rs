@@ -45,7 +45,7 @@ use crate::fault::{Code, Fault};
 use cell::{Row, Source};
 use fixes::Fixes;
 use format::Format;
-use layout::Region;
+use layout::{Listed, Region};
 use receipt::Receipt;
 use table::{Budget, Read};
 use window::Window;
@@ -122,6 +122,10 @@ struct Table {
     hidden: bool,
     /// Whether its caller said where it lies.
     is_bounded: bool,
+    /// The row that heads it, where the file says it.
+    header_row: Option<u64>,
+    /// What stands outside of it and of its like.
+    notes: Vec<String>,
     source: Arc<dyn Source + Send>,
 }
 
@@ -265,14 +269,16 @@ fn bounded(table: Table, options: &Options) -> Result<Table, ReadError> {
 }
 
 /// The tables of one worksheet, each named by its title, or by its place.
-fn parts(table: &Table, regions: Vec<Region>, taken: &mut HashSet<String>) -> Vec<Table> {
+fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Vec<Table> {
     let title = |region: &Region, nth: u64| match (&region.title, nth) {
         (Some(title), _) => title.clone(),
         (None, 1) => table.title.clone(),
         (None, nth) => format!("{} {nth}", table.title),
     };
-    let parts = regions.into_iter().zip(1_u64..).map(|(region, nth)| Table {
+    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, notes }, nth)| Table {
         title: apart(&title(&region, nth), taken),
+        header_row,
+        notes,
         worksheet: Some(table.title.clone()),
         hidden: table.hidden,
         is_bounded: false,

@@ -23,7 +23,7 @@ use super::{
     evidence::{Evidence, Reading},
     fixes::{SheetFix, canonical},
     header,
-    layout::{self, Fixed, Region, Structure},
+    layout::{self, Fixed, Listed, Structure},
     moment::Order,
     receipt::SheetReceipt,
 };
@@ -53,7 +53,7 @@ pub(super) enum Read {
     /// It has no cell.
     Empty,
     /// It is several, and none was read: where they lie.
-    Several(Vec<Region>),
+    Several(Vec<Listed>),
 }
 
 /// Reads a table whole and writes it to `out`, if there is one. `may_split`: it may prove to be several.
@@ -64,11 +64,16 @@ pub(super) fn read(
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Read, ReadError> {
-    let fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    let mut fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    if let Some(header_row) = table.header_row.filter(|_| options.header_row.is_none()) {
+        fix.header_rows.get_or_insert(vec![header_row]);
+    }
     let fresh = || Survey::new(options, &fix, table.source.as_ref());
-    let declared = table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
+    let declared =
+        table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
     let mut behind = 0.0;
-    let may_split = table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
+    let may_split =
+        table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
     let mut survey = Survey { declared, may_split, ..fresh() };
     let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
@@ -88,7 +93,8 @@ pub(super) fn read(
         })?;
         match pass.finish()? {
             Finished::Built(receipt) => {
-                return Ok(receipt.map_or(Read::Empty, |receipt| {
+                return Ok(receipt.map_or(Read::Empty, |mut receipt| {
+                    receipt.notes.extend(table.notes.iter().cloned());
                     let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
                     Read::Sheet(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt })
                 }));
@@ -148,6 +154,7 @@ struct Survey {
     types: HashMap<String, Reading>,
     day_first: Option<bool>,
     may_split: bool,
+    listed: Vec<Listed>,
     is_text_file: bool,
     /// Whether a comma may stand in a cell of a text file.
     leaves_commas: bool,
@@ -163,7 +170,10 @@ struct Survey {
 impl Survey {
     fn new(options: &Options, fix: &SheetFix, source: &dyn Source) -> Survey {
         let header_row = options.header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] });
-        let types = fix.types.iter().filter_map(|(name, text)| Some((name.to_lowercase(), declared::reading(&canonical(text))?)));
+        let types = fix
+            .types
+            .iter()
+            .filter_map(|(name, text)| Some((name.to_lowercase(), declared::reading(&canonical(text))?)));
         Survey {
             fixed: Fixed {
                 header_rows: fix.header_rows.clone().or(header_row),
@@ -172,6 +182,7 @@ impl Survey {
             types: types.collect(),
             day_first: fix.day_first,
             may_split: false,
+            listed: source.listed().to_vec(),
             is_text_file: source.is_text(),
             leaves_commas: source.leaves_commas(),
             declared: None,
@@ -310,16 +321,19 @@ struct Pass<'a> {
 }
 
 enum Phase {
-    Sampling { batches: Vec<Batch>, n_rows: usize },
+    Sampling {
+        batches: Vec<Batch>,
+        n_rows: usize,
+    },
     Building(Box<Build>),
     Surveying,
     /// The rows are those of several tables, each of which is read by itself.
-    Split(Vec<Region>),
+    Split(Vec<Listed>),
 }
 
 enum Finished {
     Built(Option<SheetReceipt>),
-    Several(Vec<Region>),
+    Several(Vec<Listed>),
     Again(Survey),
 }
 
@@ -365,7 +379,7 @@ impl<'a> Pass<'a> {
         self.phase = Phase::Surveying;
         if self.survey.may_split {
             let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
-            if let Some(regions) = layout::several(&rows) {
+            if let Some(regions) = layout::several(&rows, &self.survey.listed) {
                 self.phase = Phase::Split(regions);
                 return Ok(());
             }

@@ -84,7 +84,8 @@ impl Tallies {
             self.repeated_rows.issue("repeated_headers", "drawn lines and repeated headers were left out"),
             self.totals.issue("totals", "rows of totals were left out; import with `totals` as `keep` to have them"),
             self.groups.issue("group_rows", "rows that only name a group became values of the column `group`"),
-            self.unsuited.issue("unsuited_cells", "cells that are not of the type that was asked for were read as null"),
+            self.unsuited
+                .issue("unsuited_cells", "cells that are not of the type that was asked for were read as null"),
             self.totals_kept.issue("totals_kept", "rows of totals stand among the data"),
             self.wrong_totals.issue("wrong_totals", "totals differ from what the rows come to"),
             self.blank_rows.issue("blank_rows", "blank rows were skipped"),
@@ -102,8 +103,7 @@ impl Tallies {
             ),
             self.grouped_numbers
                 .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
-            self.empty_columns
-                .issue("empty_columns", "columns without name or cell were left out"),
+            self.empty_columns.issue("empty_columns", "columns without name or cell were left out"),
         ]
         .into_iter()
         .flatten()

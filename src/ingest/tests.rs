@@ -42,7 +42,15 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let table = Table { title: "sheet".to_owned(), worksheet: None, hidden: false, is_bounded: false, source: std::sync::Arc::new(Rows(rows)) };
+    let table = Table {
+        title: "sheet".to_owned(),
+        worksheet: None,
+        hidden: false,
+        is_bounded: false,
+        header_row: None,
+        notes: Vec::new(),
+        source: std::sync::Arc::new(Rows(rows)),
+    };
     let receipt = read_tables(vec![table], &Options::default(), &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
     let table = seen(&receipt);
     (receipt, table)
@@ -279,13 +287,12 @@ fn empty_columns_before_a_stray_cell_far_right_are_left_out_and_reported() {
     let far = ",".repeat(16_000);
     let receipt = check(
         &format!("a,,b\n1,,2\n3,,4{far}stray\n"),
-        &[
-            &["a BIGINT", "b BIGINT", "column_16003 VARCHAR"],
-            &["1", "2", ""],
-            &["3", "4", "stray"],
-        ],
+        &[&["a BIGINT", "b BIGINT", "column_16003 VARCHAR"], &["1", "2", ""], &["3", "4", "stray"]],
     );
-    assert_eq!(issues(&receipt), ["long_rows 1 row 3: 16003 cells instead of 3", "empty_columns 16000 B to B; D to WQL"]);
+    assert_eq!(
+        issues(&receipt),
+        ["long_rows 1 row 3: 16003 cells instead of 3", "empty_columns 16000 B to B; D to WQL"]
+    );
     // Behind the sample, too, and where the cell is an error that has no value.
     let mut text = String::from("a,b\n");
     (0..25_000).for_each(|n| writeln!(text, "{n},1").unwrap());

@@ -44,7 +44,15 @@ pub(super) fn read(
 ) -> Result<Receipt, ReadError> {
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
-        let table = Table { title: stem(name), worksheet: None, hidden: false, is_bounded: false, source: Arc::new(source) };
+        let table = Table {
+            title: stem(name),
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        };
         let mut receipt = read_tables(vec![table], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
         receipt.encoding = Some(encoding.name().to_owned());
@@ -77,7 +85,18 @@ pub(super) fn raw(
         _ => chosen(file, options)?,
     };
     let source = TextSource::open(file, encoding, options)?;
-    raw_tables(&[Table { title: stem(name), worksheet: None, hidden: false, is_bounded: false, source: Arc::new(source) }], row)
+    raw_tables(
+        &[Table {
+            title: stem(name),
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        }],
+        row,
+    )
 }
 
 /// Runs `read` on the file as UTF-8 if it seems to be, and again in the encoding it is in should it prove not to be.

@@ -190,7 +190,6 @@ pub fn unpack_original(from: &Path, scratch: &Scratch) -> Result<PathBuf, StoreE
     Ok(path)
 }
 
-
 /// Compresses an upload into a scratch folder, keeping the file itself.
 pub fn keep_original(from: &Path, scratch: &Scratch) -> Result<Original, StoreError> {
     let path = scratch.path().join("original.zst");

@@ -146,7 +146,12 @@ impl Tool for ImportFile {
             totals: args.totals.unwrap_or_default(),
             fixes: Fixes::default(),
         };
-        let outcome = match (args.path.and_then(given), args.name.and_then(given), args.content.and_then(given), args.content_base64.and_then(given)) {
+        let outcome = match (
+            args.path.and_then(given),
+            args.name.and_then(given),
+            args.content.and_then(given),
+            args.content_base64.and_then(given),
+        ) {
             (Some(path), None, None, None) => call.workspace.import_path(&path, options, &call.context).await?,
             (None, Some(name), Some(text), None) => {
                 call.workspace.import_bytes(&name, text.into_bytes(), options, &call.context).await?

@@ -57,8 +57,9 @@ impl Tool for ReimportSheet {
             sheet: SheetFix { header_rows, region: text(region), types, day_first, totals },
         };
         if change == Change::default() {
-            return Err(Fault::new(Code::InvalidArguments, "nothing is to be read differently")
-                .hint("give one of `header_rows`, `region`, `types`, `day_first`, `totals`, `delimiter` and `encoding`"));
+            return Err(Fault::new(Code::InvalidArguments, "nothing is to be read differently").hint(
+                "give one of `header_rows`, `region`, `types`, `day_first`, `totals`, `delimiter` and `encoding`",
+            ));
         }
         call.workspace.reimport(&args.sheet, change, &call.context).await.map(Imported::of)
     }

@@ -187,8 +187,10 @@ impl Workspace {
         };
         let replays = self.replays(&source, &receipt, context).await?;
         let (file, name, tool) = (file.to_owned(), origin.name, origin.tool);
-        self.blocking(move |inner| inner.commit(&source, receipt, replays, &Came { name: &name, file: &file, tool }, &scratch))
-            .await
+        self.blocking(move |inner| {
+            inner.commit(&source, receipt, replays, &Came { name: &name, file: &file, tool }, &scratch)
+        })
+        .await
     }
 
     /// A plain import of what is known leaves the decisions that were changed as they are.

@@ -59,8 +59,9 @@ impl Workspace {
                 self.import(&file, origin, options, scratch, context).await?
             }
             Identity::Sheet(from) => {
-                return Err(Fault::new(Code::InvalidArguments, format!("`{name}` was not read from a file"))
-                    .hint(format!("it was made from `{from}`: read that again, or change this one by `transform_sheet`")));
+                return Err(Fault::new(Code::InvalidArguments, format!("`{name}` was not read from a file")).hint(
+                    format!("it was made from `{from}`: read that again, or change this one by `transform_sheet`"),
+                ));
             }
         };
         imported.sheets.retain(|(other, state)| other.id == sheet.id || *state != "unchanged");

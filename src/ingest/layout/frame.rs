@@ -100,7 +100,8 @@ fn top(lines: &[Line<'_>], columns: &BTreeSet<u32>) -> usize {
         (Some(last), Some(line)) => line.number > last.number + 1,
         _ => false,
     };
-    let has_colons = !pairs.is_empty() && pairs.iter().all(|line| line.texts().next().is_some_and(|it| it.ends_with(':')));
+    let has_colons =
+        !pairs.is_empty() && pairs.iter().all(|line| line.texts().next().is_some_and(|it| it.ends_with(':')));
     if n_said > 0 && next < lines.len() && (has_colons || (is_apart && n_said > 1)) { next } else { start }
 }
 
@@ -256,7 +257,8 @@ fn by_values(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Option<(
     drop(strong);
     // Rows of which every value is missing may come first.
     let lacks_all = |line: &Line<'_>| {
-        let is_stub = line.cells.first().is_some_and(|(col_idx, kind, _)| *kind == Kind::Text && !values.contains(col_idx));
+        let is_stub =
+            line.cells.first().is_some_and(|(col_idx, kind, _)| *kind == Kind::Text && !values.contains(col_idx));
         is_stub && line.n(Kind::Value) == 0 && is_strong(line, values)
     };
     while let Some((above, line)) = first.checked_sub(1).and_then(|idx| Some((lines.get(idx)?, lines.get(idx + 1)?)))
@@ -289,7 +291,8 @@ fn by_values(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Option<(
     }
     // Nor may it be named by then: the line below does it.
     let is_named = (start..=end).any(|idx| lines.get(idx).is_some_and(|line| line.has(stub)));
-    let touches = |idx: usize| lines.get(idx).zip(lines.get(idx + 1)).is_some_and(|(one, next)| one.number + 1 == next.number);
+    let touches =
+        |idx: usize| lines.get(idx).zip(lines.get(idx + 1)).is_some_and(|(one, next)| one.number + 1 == next.number);
     if !is_named && end + 1 < first && touches(end) {
         end += 1;
     }

@@ -132,9 +132,8 @@ fn is_number(text: &str) -> bool {
     if !rest.starts_with(|c: char| c.is_ascii_digit()) {
         return false;
     }
-    let is_within = |c: char| {
-        c.is_ascii_digit() || matches!(c, ',' | '.' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}')
-    };
+    let is_within =
+        |c: char| c.is_ascii_digit() || matches!(c, ',' | '.' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}' | '\u{2009}');
     let behind = rest.trim_start_matches(is_within);
     matches!(behind, "" | "%" | " %" | ")" | "%)" | "-" | "€" | "$" | "£" | "*" | "**") || is_exponent(behind)
 }
@@ -162,7 +161,8 @@ fn is_missing(text: &str) -> bool {
     }
     let inside = text.strip_prefix('(').and_then(|text| text.strip_suffix(')'));
     let is_short = |text: &str| (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphabetic());
-    let is_marks = |text: &str| !text.is_empty() && text.chars().all(|c| matches!(c, '-' | '–' | '—' | '.' | '…' | '*'));
+    let is_marks =
+        |text: &str| !text.is_empty() && text.chars().all(|c| matches!(c, '-' | '–' | '—' | '.' | '…' | '*'));
     inside.is_some_and(|text| is_short(text) || is_marks(text))
         || is_marks(text)
         || matches!(text, "x" | "X" | ":" | "n.a." | "n. a." | "N.A.")
@@ -218,8 +218,7 @@ pub(super) fn number(cell: Cell<'_>) -> Option<f64> {
     let is_negative = front.contains(['-', '−']) && !front.contains(['e', 'E'])
         || (front.starts_with('(') && front.ends_with(')'))
         || front.starts_with('-');
-    let kept: String =
-        front.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | 'e' | 'E')).collect();
+    let kept: String = front.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | 'e' | 'E')).collect();
     let plain = match (kept.rfind(','), kept.rfind('.')) {
         (Some(comma), Some(point)) if comma > point => kept.replace('.', "").replace(',', "."),
         (Some(_), Some(_)) => kept.replace(',', ""),

@@ -149,11 +149,14 @@ mod tests {
     fn labels_written_alike_are_of_one_level() {
         let mut path = Path::default();
         let found = ["FRUIT", "Citrus:", "-", "Other:", "-", "NUTS", "-"].map(|label| {
-            if label == "-" { path.pass() } else { path.enter(label) }
+            if label == "-" {
+                path.pass()
+            } else {
+                path.enter(label)
+            }
             path.text().unwrap_or_default()
         });
-        let expect =
-            ["FRUIT", "FRUIT / Citrus", "FRUIT / Citrus", "FRUIT / Other", "FRUIT / Other", "NUTS", "NUTS"];
+        let expect = ["FRUIT", "FRUIT / Citrus", "FRUIT / Citrus", "FRUIT / Other", "FRUIT / Other", "NUTS", "NUTS"];
         assert_eq!(found, expect);
     }
 

@@ -20,10 +20,10 @@ use super::{
     show,
 };
 use frame::Frame;
-use groups::Blanks;
 use grid::Line;
+use groups::Blanks;
 pub(super) use groups::{Path as GroupPath, label as group_label};
-pub(super) use regions::Region;
+pub(super) use regions::{Listed, Region};
 pub(super) use totals::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
@@ -127,7 +127,12 @@ impl Structure {
             Some(Blanks::Repeat(column)) => {
                 self.fills.insert(column);
                 let decided = format!("blank cells of column {} hold the one above", show::letters(column));
-                Some(decision(decided, "the column beside it starts over with each cell that is filled", 85, "left null"))
+                Some(decision(
+                    decided,
+                    "the column beside it starts over with each cell that is filled",
+                    85,
+                    "left null",
+                ))
             }
             Some(Blanks::MayRepeat(column)) => {
                 let decided = format!("blank cells of column {} are null", show::letters(column));
@@ -144,7 +149,8 @@ impl Structure {
         if let Some(last) = end.checked_sub(1).and_then(|idx| lines.get(idx)).filter(|_| end < lines.len()) {
             self.last_row = Some(last.number);
         }
-        let totals = lines.iter().take(end).rev().map_while(|line| Some((line.number, totals::said(line, &self.values)?)));
+        let totals =
+            lines.iter().take(end).rev().map_while(|line| Some((line.number, totals::said(line, &self.values)?)));
         for (number, (label, claim, unchecked)) in totals.take(8) {
             self.totals.push(TotalRow { number, claim, label, n_agreeing: 0, disagreeing: Vec::new(), unchecked });
             if !self.keeps_totals {
@@ -158,9 +164,15 @@ fn filled<'a>(rows: &[Row<'a>]) -> Vec<Line<'a>> {
     rows.iter().map(|row| Line::new(*row)).filter(|line| !line.cells.is_empty()).collect()
 }
 
-/// The regions of the tables that the first rows show, where there are several.
-pub(super) fn several(rows: &[Row<'_>]) -> Option<Vec<Region>> {
-    Some(regions::regions(&filled(rows))).filter(|regions| regions.len() > 1)
+/// The regions of the tables that the file says there are or the first rows show, where the sheet is not just one.
+pub(super) fn several(rows: &[Row<'_>], listed: &[Listed]) -> Option<Vec<Listed>> {
+    let lines = filled(rows);
+    if !listed.is_empty() {
+        return Some(regions::around(&lines, listed));
+    }
+    let found =
+        regions::regions(&lines).into_iter().map(|region| Listed { region, header_row: None, notes: Vec::new() });
+    Some(found.collect::<Vec<_>>()).filter(|regions| regions.len() > 1)
 }
 
 /// The structure that the first rows show, and a row with the columns' names. `is_whole`: there are no others.
@@ -263,9 +275,8 @@ fn heading(header: &[&Line<'_>]) -> (Batch, Vec<(u32, String)>) {
 
 /// Drawn lines, and the header where it comes again as at the top of a page: words over columns of values.
 fn repeated(lines: &[Line<'_>], header: &[&Line<'_>], values: &BTreeSet<u32>) -> BTreeMap<u64, LeftOut> {
-    let texts = |line: &Line<'_>| {
-        line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>()
-    };
+    let texts =
+        |line: &Line<'_>| line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>();
     let covers = |line: &Line<'_>| {
         line.n(grid::Kind::Value) == 0 && line.cells.len() > 1 && line.cells.iter().any(|(it, ..)| values.contains(it))
     };

@@ -22,7 +22,8 @@ pub(super) fn names(header: &[&Line<'_>]) -> BTreeMap<u32, Named> {
     let lines: Vec<&Line<'_>> = header.iter().copied().filter(|line| !line.is_rule()).collect();
     let stub = lines.iter().filter_map(|line| line.first()).min().unwrap_or(0);
     let is_units: Vec<bool> = lines.iter().enumerate().map(|(idx, line)| idx > 0 && are_units(line, stub)).collect();
-    let columns: BTreeSet<u32> = lines.iter().flat_map(|line| line.cells.iter().map(|(col_idx, ..)| *col_idx)).collect();
+    let columns: BTreeSet<u32> =
+        lines.iter().flat_map(|line| line.cells.iter().map(|(col_idx, ..)| *col_idx)).collect();
     let mut named = BTreeMap::new();
     for col_idx in columns {
         let (mut parts, mut unit): (Vec<String>, Option<String>) = (Vec::new(), None);
@@ -94,7 +95,10 @@ mod tests {
 
     #[test]
     fn levels_are_joined_from_the_top() {
-        check("Region|2023||2024|\n|Units|Sales|Units|Sales", &["Region", "2023 Units", "2023 Sales", "2024 Units", "2024 Sales"]);
+        check(
+            "Region|2023||2024|\n|Units|Sales|Units|Sales",
+            &["Region", "2023 Units", "2023 Sales", "2024 Units", "2024 Sales"],
+        );
         check("Year|Supply|Use||Stocks\n||Total|Per head|", &["Year", "Supply", "Use Total", "Use Per head", "Stocks"]);
         check("|Both||\n|A||\nName|x|y|z", &["Name", "Both A x", "Both A y", "Both A z"]);
     }

@@ -20,6 +20,16 @@ pub(in crate::ingest) struct Region {
     pub(in crate::ingest) title: Option<String>,
 }
 
+/// A region, and what is known of it besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ingest) struct Listed {
+    pub(in crate::ingest) region: Region,
+    /// The row that heads it, where the file says it.
+    pub(in crate::ingest) header_row: Option<u64>,
+    /// What stands outside of all tables.
+    pub(in crate::ingest) notes: Vec<String>,
+}
+
 const WHOLE: Region = Region { rows: (1, u64::MAX), columns: (0, u32::MAX), title: None };
 
 /// The tables' regions, in the order of reading; one, the whole sheet, where nothing shows that there are more.
@@ -37,6 +47,54 @@ pub(in crate::ingest) fn regions(lines: &[Line<'_>]) -> Vec<Region> {
         }
     }
     found
+}
+
+/// The tables that a file says it has, and others that lie around them. What else is there becomes notes of the first.
+pub(in crate::ingest) fn around(lines: &[Line<'_>], listed: &[Listed]) -> Vec<Listed> {
+    let is_inside = |row: u64, col_idx: u32| {
+        listed.iter().any(|Listed { region, .. }| {
+            (region.rows.0..=region.rows.1).contains(&row) && (region.columns.0..=region.columns.1).contains(&col_idx)
+        })
+    };
+    let outside = lines.iter().map(|line| Line {
+        cells: line.cells.iter().filter(|(col_idx, ..)| !is_inside(line.number, *col_idx)).copied().collect(),
+        ..*line
+    });
+    let outside: Vec<Line<'_>> = outside.filter(|line| !line.cells.is_empty()).collect();
+    let mut all = listed.to_vec();
+    let others = regions(&outside).into_iter().filter(|region| {
+        let part = within(&outside, region);
+        let is_table = header_of(&part).is_some_and(|heading| n_over_values(heading, &part) > 0);
+        let meets = |Listed { region: other, .. }: &Listed| {
+            let rows = part
+                .first()
+                .zip(part.last())
+                .is_some_and(|(first, last)| first.number <= other.rows.1 && last.number >= other.rows.0);
+            let columns = part
+                .iter()
+                .any(|line| line.cells.iter().any(|(it, ..)| (other.columns.0..=other.columns.1).contains(it)));
+            rows && columns
+        };
+        is_table && !listed.iter().any(meets)
+    });
+    let others = others.filter_map(|region| {
+        let part = within(&outside, &region);
+        let columns = (part.iter().filter_map(Line::first).min()?, part.iter().filter_map(Line::last).max()?);
+        let rows = (part.first()?.number, part.last()?.number);
+        Some(Listed { region: Region { rows, columns, ..region }, header_row: None, notes: Vec::new() })
+    });
+    all.extend(others.collect::<Vec<_>>());
+    let in_table = |line: &Line<'_>| all.iter().any(|it| !within(std::slice::from_ref(line), &it.region).is_empty());
+    let rest: Vec<String> = outside
+        .iter()
+        .filter(|line| !in_table(line))
+        .take(60)
+        .map(|line| format!("row {}: {}", line.number, line.texts().collect::<Vec<_>>().join(" | ")))
+        .collect();
+    if let Some(first) = all.first_mut() {
+        first.notes = rest;
+    }
+    all
 }
 
 /// The lines of a region, without what lies beside it.
@@ -67,7 +125,8 @@ fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
     let mut top = outer.rows.0;
     for next in starts.iter().copied().chain([lines.len()]) {
         let bottom = lines.get(next).map_or(outer.rows.1, |line| line.number - 1);
-        let title = if starts.is_empty() { outer.title.clone() } else { title(lines.get(start..next).unwrap_or_default()) };
+        let title =
+            if starts.is_empty() { outer.title.clone() } else { title(lines.get(start..next).unwrap_or_default()) };
         let title = if start == 0 { title.or_else(|| outer.title.clone()) } else { title };
         regions.push(Region { rows: (top, bottom), title, ..outer.clone() });
         (start, top) = (next, bottom.saturating_add(1));
@@ -92,11 +151,13 @@ fn starts_table(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
     let rest = lines.get(idx + n_titles + 1..).unwrap_or_default();
     let n_block = rest.windows(2).take_while(|pair| is_next(pair)).count() + 1;
     let block = rest.get(..n_block).unwrap_or_default();
-    if !heads(heading, block) || !is_next(&[heading.clone(), block.first().cloned().unwrap_or_else(|| heading.clone())]) {
+    if !heads(heading, block) || !is_next(&[heading.clone(), block.first().cloned().unwrap_or_else(|| heading.clone())])
+    {
         return false;
     }
     let Some(own) = header_of(before) else { return false };
-    let is_same = own.cells.len() == heading.cells.len() && own.texts().eq(heading.texts()) && own.first() == heading.first();
+    let is_same =
+        own.cells.len() == heading.cells.len() && own.texts().eq(heading.texts()) && own.first() == heading.first();
     if is_same {
         // A page begins, unless a title says that it is about something else.
         return n_titles > 0;

@@ -48,21 +48,127 @@ enum Word {
 }
 
 const SUMS: &[&str] = &[
-    "total", "totals", "grand total", "grand totals", "subtotal", "sub-total", "sub total", "subtotals", "overall total",
-    "total sum", "sum", "sum total", "overall", "all", "in all", "world", "totaal", "subtotaal", "summe", "gesamt", "gesamtsumme",
-    "insgesamt", "zwischensumme", "endsumme", "gesamtergebnis", "totale", "totaux", "total général", "total general",
-    "sous-total", "somme", "ensemble", "suma", "total geral", "soma", "somma", "totale generale", "razem", "ogółem",
-    "łącznie", "итого", "всего", "сумма", "разом", "усього", "summa", "totalt", "i alt", "yhteensä", "celkem", "součet",
-    "spolu", "összesen", "ukupno", "skupaj", "kokku", "kopā", "iš viso", "toplam", "genel toplam", "σύνολο", "المجموع",
-    "الإجمالي", "סה\"כ", "योग", "कुल", "jumlah", "tổng", "tổng cộng", "รวม", "合計", "小計", "総計", "計", "总计", "合计", "小计", "總計",
-    "합계", "소계", "총계", "계",
+    "total",
+    "totals",
+    "grand total",
+    "grand totals",
+    "subtotal",
+    "sub-total",
+    "sub total",
+    "subtotals",
+    "overall total",
+    "total sum",
+    "sum",
+    "sum total",
+    "overall",
+    "all",
+    "in all",
+    "world",
+    "totaal",
+    "subtotaal",
+    "summe",
+    "gesamt",
+    "gesamtsumme",
+    "insgesamt",
+    "zwischensumme",
+    "endsumme",
+    "gesamtergebnis",
+    "totale",
+    "totaux",
+    "total général",
+    "total general",
+    "sous-total",
+    "somme",
+    "ensemble",
+    "suma",
+    "total geral",
+    "soma",
+    "somma",
+    "totale generale",
+    "razem",
+    "ogółem",
+    "łącznie",
+    "итого",
+    "всего",
+    "сумма",
+    "разом",
+    "усього",
+    "summa",
+    "totalt",
+    "i alt",
+    "yhteensä",
+    "celkem",
+    "součet",
+    "spolu",
+    "összesen",
+    "ukupno",
+    "skupaj",
+    "kokku",
+    "kopā",
+    "iš viso",
+    "toplam",
+    "genel toplam",
+    "σύνολο",
+    "المجموع",
+    "الإجمالي",
+    "סה\"כ",
+    "योग",
+    "कुल",
+    "jumlah",
+    "tổng",
+    "tổng cộng",
+    "รวม",
+    "合計",
+    "小計",
+    "総計",
+    "計",
+    "总计",
+    "合计",
+    "小计",
+    "總計",
+    "합계",
+    "소계",
+    "총계",
+    "계",
 ];
 
 const MEANS: &[&str] = &[
-    "average", "averages", "avg", "avg.", "mean", "overall average", "total average", "durchschnitt", "mittelwert",
-    "mittel", "schnitt", "moyenne", "promedio", "media", "média", "gemiddelde", "medel", "medelvärde", "genomsnitt",
-    "gennemsnit", "gjennomsnitt", "keskiarvo", "średnia", "průměr", "átlag", "prosjek", "среднее", "в среднем", "ortalama",
-    "μέσος όρος", "المتوسط", "rata-rata", "trung bình", "平均", "平均值", "평균",
+    "average",
+    "averages",
+    "avg",
+    "avg.",
+    "mean",
+    "overall average",
+    "total average",
+    "durchschnitt",
+    "mittelwert",
+    "mittel",
+    "schnitt",
+    "moyenne",
+    "promedio",
+    "media",
+    "média",
+    "gemiddelde",
+    "medel",
+    "medelvärde",
+    "genomsnitt",
+    "gennemsnit",
+    "gjennomsnitt",
+    "keskiarvo",
+    "średnia",
+    "průměr",
+    "átlag",
+    "prosjek",
+    "среднее",
+    "в среднем",
+    "ortalama",
+    "μέσος όρος",
+    "المتوسط",
+    "rata-rata",
+    "trung bình",
+    "平均",
+    "平均值",
+    "평균",
 ];
 
 /// Lines beyond which a table's totals are not looked for among its first lines.
@@ -75,7 +181,8 @@ pub(super) fn find(lines: &[Line<'_>], values: &BTreeSet<u32>, is_whole: bool) -
     }
     // The work grows with their product.
     let max_candidates = (20_000_000 / (lines.len() * values.len()).max(1)).max(20);
-    let candidates: Vec<Candidate> = lines.iter().enumerate().filter_map(|(idx, line)| candidate(idx, line, values)).take(max_candidates).collect();
+    let candidates: Vec<Candidate> =
+        lines.iter().enumerate().filter_map(|(idx, line)| candidate(idx, line, values)).take(max_candidates).collect();
     let n_trailing = candidates.iter().rev().zip((0..lines.len()).rev()).take_while(|(it, idx)| it.idx == *idx).count();
     let tail = if is_whole { lines.len() - n_trailing } else { lines.len() };
     let table = Table::new(lines, values, &candidates);
@@ -87,7 +194,8 @@ pub(super) fn find(lines: &[Line<'_>], values: &BTreeSet<u32>, is_whole: bool) -
             Word::Alone => candidate.is_first || is_tail || n_agreeing > 0,
             Word::AtEdge => {
                 let is_next = totals.last().is_some_and(|last| last.idx + 1 == candidate.idx);
-                n_agreeing > 0 || (is_tail && candidate.is_first && (is_next || !is_checked || candidate.claim == Claim::Mean))
+                n_agreeing > 0
+                    || (is_tail && candidate.is_first && (is_next || !is_checked || candidate.claim == Claim::Mean))
             }
             Word::Within => n_agreeing > 0 && n_agreeing * 2 >= candidate.numbers.len(),
         };
@@ -101,7 +209,10 @@ pub(super) fn find(lines: &[Line<'_>], values: &BTreeSet<u32>, is_whole: bool) -
             });
         }
     }
-    if is_whole && totals.is_empty() && let Some(total) = table.nameless() {
+    if is_whole
+        && totals.is_empty()
+        && let Some(total) = table.nameless()
+    {
         totals.push(total);
     }
     // Where most of the rows would be totals, the words mean something else.
@@ -152,17 +263,22 @@ fn word(label: &str) -> Option<(Word, Claim)> {
     for (words, claim) in [(SUMS, Claim::Sum), (MEANS, Claim::Mean)] {
         if words.contains(&bare) {
             // These have other meanings as well.
-            let is_weak = matches!(bare, "all" | "overall" | "ensemble" | "media" | "mean" | "mittel" | "sum" | "world" | "计" | "計" | "계");
+            let is_weak = matches!(
+                bare,
+                "all" | "overall" | "ensemble" | "media" | "mean" | "mittel" | "sum" | "world" | "计" | "計" | "계"
+            );
             return Some((if is_weak { Word::AtEdge } else { Word::Alone }, claim));
         }
     }
     // `Average (valid votes)`
     if let Some((front, _)) = bare.split_once('(')
-        && let Some((_, claim)) = [(SUMS, Claim::Sum), (MEANS, Claim::Mean)].into_iter().find(|it| it.0.contains(&front.trim()))
+        && let Some((_, claim)) =
+            [(SUMS, Claim::Sum), (MEANS, Claim::Mean)].into_iter().find(|it| it.0.contains(&front.trim()))
     {
         return Some((Word::AtEdge, claim));
     }
-    let tokens: Vec<&str> = bare.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|it| !it.is_empty()).collect();
+    let tokens: Vec<&str> =
+        bare.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|it| !it.is_empty()).collect();
     let (first, last) = (tokens.first()?, tokens.last()?);
     let is_sum = |token: &&str| token.chars().count() > 2 && SUMS.contains(token) && !matches!(*token, "sum" | "media");
     let is_mean = |token: &&str| token.chars().count() > 3 && MEANS.contains(token);
@@ -180,7 +296,8 @@ fn word(label: &str) -> Option<(Word, Claim)> {
 
 /// The label and numbers of a line that plainly says that it is a total, where there is nothing to add up.
 pub(super) fn said(line: &Line<'_>, values: &BTreeSet<u32>) -> Option<(String, Claim, Vec<(u32, f64)>)> {
-    let found = candidate(0, line, values).filter(|it| it.is_first && it.word >= Word::AtEdge && !it.numbers.is_empty())?;
+    let found =
+        candidate(0, line, values).filter(|it| it.is_first && it.word >= Word::AtEdge && !it.numbers.is_empty())?;
     Some((found.label, found.claim, found.numbers.into_iter().map(|(col_idx, number, _)| (col_idx, number)).collect()))
 }
 
@@ -228,7 +345,9 @@ impl Table {
             let mut n_agreeing = 0;
             let (mut disagreeing, mut n_compared) = (Vec::new(), 0);
             for (col_idx, claimed, n_decimals) in &candidate.numbers {
-                let Some((found, slack)) = self.expected(*col_idx, &rows, candidate.claim, *n_decimals) else { continue };
+                let Some((found, slack)) = self.expected(*col_idx, &rows, candidate.claim, *n_decimals) else {
+                    continue;
+                };
                 n_compared += 1;
                 if (found - claimed).abs() <= slack {
                     n_agreeing += usize::from(*claimed != 0.0);
@@ -279,7 +398,10 @@ impl Table {
             // Numbers that were rounded before they were added are off by the root of their count.
             Claim::Sum => {
                 let rounded = if finest > 0 { 0.5 * step(finest) * n.sqrt() } else { 0.0 };
-                (sum, 0.501 * step(n_decimals.min(finest)) * f64::from(u8::from(finest > 0)) + rounded + sum.abs() * 1e-9)
+                (
+                    sum,
+                    0.501 * step(n_decimals.min(finest)) * f64::from(u8::from(finest > 0)) + rounded + sum.abs() * 1e-9,
+                )
             }
             Claim::Mean => (sum / n, 0.501 * step(n_decimals) + step(finest.max(1)) * 0.1),
         })
@@ -301,7 +423,13 @@ impl Table {
             }
             n_agreeing += usize::from(claimed != 0.0);
         }
-        (n_agreeing > 0).then(|| Total { idx, claim: Claim::Sum, label: String::new(), n_agreeing, disagreeing: Vec::new() })
+        (n_agreeing > 0).then(|| Total {
+            idx,
+            claim: Claim::Sum,
+            label: String::new(),
+            n_agreeing,
+            disagreeing: Vec::new(),
+        })
     }
 }
 

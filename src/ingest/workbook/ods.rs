@@ -1,12 +1,12 @@
 //! ODS, streamed: calamine has no streaming reader for it, and its dense one grows with what a few bytes repeat.
 
 use std::{
-    sync::Arc,
     fs::File,
     io::{BufReader, Read},
     mem,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use calamine::{Sheet, SheetType, SheetVisible};
@@ -60,6 +60,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             worksheet: None,
             hidden: is_hidden(&sheet),
             is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
             source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }

@@ -1,11 +1,11 @@
 //! XLS: calamine reads it whole and densely, so the file has to be small.
 
 use std::{
-    sync::Arc,
     fs::{self, File},
     io::{BufReader, Read},
     ops::ControlFlow,
     path::Path,
+    sync::Arc,
 };
 
 use calamine::{Data, Range, Reader, Xls, XlsError, Xlsx, XlsxError};
@@ -57,6 +57,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             worksheet: None,
             hidden: is_hidden(&sheet),
             is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
             source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }
