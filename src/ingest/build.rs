@@ -2,19 +2,18 @@
 
 use std::{io, mem, path::Path, sync::Arc};
 
-use arrow_array::{ArrayRef, RecordBatch};
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::{
     ReadError,
     cell::{Cell, Row},
-    columns::{ColumnBuilder, Doubt, Outcome, field},
+    column::Column,
+    columns::{Doubt, Outcome, field},
     evidence::Reading,
     layout::{Claim, GroupPath, LeftOut, Structure, group_label},
-    moment::Order,
     parquet::Writer,
     show,
-    sums::Sum,
     tally::{Tallies, Tally},
 };
 
@@ -77,32 +76,6 @@ pub(super) struct Build {
     built: Built,
     group: GroupPath,
     failure: Option<ReadError>,
-}
-
-/// A column being built.
-#[derive(Debug)]
-struct Column {
-    col_idx: u32,
-    builder: ColumnBuilder,
-    doubtful: Tally,
-    /// How doubtful values are read.
-    how: &'static str,
-    /// Whether some value takes the doubt from all the others.
-    settled: bool,
-    is_wanted: bool,
-    sum: Sum,
-    /// Whether a blank cell repeats the one above, which is kept.
-    fills: bool,
-    kept: Kept,
-}
-
-/// A cell to repeat.
-#[derive(Debug, Default)]
-enum Kept {
-    #[default]
-    Nothing,
-    Text(String),
-    Number(f64),
 }
 
 impl Build {
@@ -333,70 +306,6 @@ impl Build {
             if self.plan.structure.left_out.get(&total.number).is_none() {
                 tallies.totals_kept.add(|| format!("row {}: {}", total.number, total.label));
             }
-        }
-    }
-}
-
-impl Column {
-    /// Remembers a cell that blank ones below repeat; nothing where it is blank itself.
-    fn keep(&mut self, cell: Cell<'_>) -> Option<()> {
-        if cell.is_blank() {
-            return None;
-        }
-        self.kept = match cell {
-            Cell::Number(number) => Kept::Number(number),
-            cell => Kept::Text(show::cell(cell)),
-        };
-        Some(())
-    }
-
-    /// A blank cell: null, or what it repeats.
-    fn append_blank(&mut self) {
-        let outcome = match &self.kept {
-            Kept::Text(text) if self.fills => self.builder.append(Cell::Text(text)),
-            Kept::Number(number) if self.fills => self.builder.append(Cell::Number(*number)),
-            Kept::Nothing | Kept::Text(_) | Kept::Number(_) => Outcome::Misfit,
-        };
-        if outcome == Outcome::Misfit {
-            self.builder.append_null();
-        }
-    }
-
-    /// The rows since the last time.
-    fn take(&mut self) -> ArrayRef {
-        let array = self.builder.take();
-        self.sum.add(array.as_ref());
-        array
-    }
-
-    fn new(planned: &PlannedColumn, fills: bool) -> Column {
-        let builder = ColumnBuilder::new(planned.reading, planned.doubt, planned.is_declared);
-        let how = match planned.reading {
-            Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
-                Order::DayFirst => ", day first",
-                Order::MonthFirst => ", month first",
-                Order::Unasked => "",
-            },
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => "",
-        };
-        Column {
-            col_idx: planned.col_idx,
-            builder,
-            doubtful: Tally::default(),
-            how,
-            settled: false,
-            is_wanted: planned.is_wanted,
-            sum: Sum::default(),
-            fills,
-            kept: Kept::default(),
         }
     }
 }

@@ -6,6 +6,7 @@
 mod account;
 mod build;
 mod cell;
+mod column;
 mod columns;
 pub mod declared;
 mod dialect;
@@ -23,6 +24,7 @@ pub mod reread;
 mod show;
 mod split;
 mod sums;
+mod survey;
 mod table;
 mod tally;
 #[cfg(test)]

@@ -6,7 +6,7 @@
 //! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::VecDeque,
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -15,17 +15,13 @@ use std::{
 };
 
 use super::{
-    Limits, Options, ReadError, Table, Totals, account,
-    build::{Build, GROUP, Plan, PlannedColumn},
-    cell::{Batch, Row, Source},
-    columns::Doubt,
-    declared::{self, Declared},
-    evidence::{Evidence, Reading},
-    fixes::{SheetFix, canonical},
-    header,
-    layout::{self, Fixed, Listed, Structure},
-    moment::Order,
+    Limits, Options, ReadError, Table, account,
+    build::Build,
+    cell::{Batch, Row},
+    fixes::SheetFix,
+    layout::{self, Listed},
     receipt::SheetReceipt,
+    survey::{HELD_ROWS, Survey, n_certain},
 };
 use crate::value::Column;
 
@@ -34,9 +30,6 @@ const SAMPLE_ROWS: usize = 20_000;
 
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
-
-/// Rows at the end of a long table that are looked at before they are taken: notes stand there, and totals.
-const HELD_ROWS: usize = 256;
 
 /// More passes are needed only if the file changes under us.
 const MAX_PASSES: usize = 4;
@@ -145,169 +138,6 @@ impl Budget<'_> {
         }
         Ok(())
     }
-}
-
-/// All that is known of a table so far.
-#[derive(Debug)]
-struct Survey {
-    fixed: Fixed,
-    types: HashMap<String, Reading>,
-    day_first: Option<bool>,
-    may_split: bool,
-    listed: Vec<Listed>,
-    is_text_file: bool,
-    /// Whether a comma may stand in a cell of a text file.
-    leaves_commas: bool,
-    declared: Option<Declared>,
-    structure: Option<Structure>,
-    /// The heading row's names, as far as they reach.
-    header: Batch,
-    columns: Vec<Evidence>,
-    /// Cells of a row, as most rows have them, where no header says it.
-    usual_width: u32,
-}
-
-impl Survey {
-    fn new(options: &Options, fix: &SheetFix, source: &dyn Source) -> Survey {
-        let header_row = options.header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] });
-        let types = fix
-            .types
-            .iter()
-            .filter_map(|(name, text)| Some((name.to_lowercase(), declared::reading(&canonical(text))?)));
-        Survey {
-            fixed: Fixed {
-                header_rows: fix.header_rows.clone().or(header_row),
-                keeps_totals: fix.totals.unwrap_or(options.totals) == Totals::Keep,
-            },
-            types: types.collect(),
-            day_first: fix.day_first,
-            may_split: false,
-            listed: source.listed().to_vec(),
-            is_text_file: source.is_text(),
-            leaves_commas: source.leaves_commas(),
-            declared: None,
-            structure: None,
-            header: Batch::default(),
-            columns: Vec::new(),
-            usual_width: 0,
-        }
-    }
-
-    /// Decides the structure from the first rows, and takes their evidence.
-    fn open(&mut self, sample: &[Batch], is_whole: bool) -> Result<(), ReadError> {
-        let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
-        let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
-        let mut fixed = self.fixed.clone();
-        if self.declared.is_some() && starts_at_1 {
-            fixed.header_rows = Some(vec![1]);
-        }
-        let (structure, header) = layout::structure(&rows, &fixed, is_whole, self.is_text_file)?;
-        self.header = header;
-        // Of a long table, the last rows are looked at when it is known what follows.
-        let n_certain = if is_whole { sample.len() } else { n_certain(sample) };
-        let rows = || sample.iter().take(n_certain).flat_map(Batch::rows);
-        let data = || rows().filter(|row| !row.is_blank() && structure.is_data(*row));
-        let mut widths: Vec<u32> = data().map(|row| row.width()).collect();
-        widths.sort_unstable();
-        self.usual_width = widths
-            .chunk_by(|one, other| one == other)
-            .max_by_key(|same| same.len())
-            .and_then(|same| same.first().copied())
-            .unwrap_or(0);
-        data().for_each(|row| header::add_row(&mut self.columns, row));
-        self.structure = Some(structure);
-        Ok(())
-    }
-
-    fn add(&mut self, row: Row<'_>) {
-        if self.structure.as_ref().is_some_and(|structure| structure.is_data(row)) {
-            header::add_row(&mut self.columns, row);
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.declared.is_none() && self.columns.iter().any(Evidence::is_open)
-    }
-
-    fn plan(&self) -> Plan {
-        let heading = self.header.rows().next();
-        let n_headed = heading
-            .into_iter()
-            .filter_map(|row| row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(col_idx, _)| col_idx + 1).last())
-            .max()
-            .unwrap_or(0);
-        let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
-        let mut columns = Vec::new();
-        let mut left_out = Vec::new();
-        let headed: HashSet<u32> = heading
-            .iter()
-            .flat_map(Row::cells)
-            .filter(|(_, cell)| !cell.is_blank())
-            .map(|(col_idx, _)| col_idx)
-            .collect();
-        let blank = Evidence::default();
-        for ((col_idx, name), idx) in (0..).zip(header::names(heading, n_columns)).zip(0..) {
-            let evidence = self.columns.get(idx).unwrap_or(&blank);
-            let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
-            let reading = declared.unwrap_or_else(|| evidence.decide(self.is_text_file));
-            let wanted = self.types.get(&name.to_lowercase()).copied();
-            let is_wanted = wanted.is_some() || self.day_first.is_some();
-            let reading = wanted.unwrap_or(reading).ordered(self.day_first);
-            let doubt = if declared.is_some() || is_wanted { None } else { self.doubt(evidence, reading) };
-            if evidence.is_filled || headed.contains(&col_idx) {
-                let is_declared = declared.is_some();
-                columns.push(PlannedColumn { col_idx, name, reading, is_declared, is_wanted, doubt });
-            } else {
-                left_out.push(col_idx);
-            }
-        }
-        if self.structure.as_ref().is_some_and(|structure| structure.groups.is_some()) {
-            let is_taken = |name: &str| columns.iter().any(|column| column.name.to_lowercase() == name);
-            let name = ["group", "row_group", "group_of_rows"].into_iter().find(|name| !is_taken(name));
-            columns.push(PlannedColumn {
-                col_idx: GROUP,
-                name: name.unwrap_or("group_of_the_rows").to_owned(),
-                reading: Reading::Text,
-                is_declared: false,
-                is_wanted: false,
-                doubt: None,
-            });
-        }
-        let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
-        Plan {
-            structure: self.structure.clone().unwrap_or_default(),
-            columns,
-            left_out,
-            usual_width: if self.is_text_file { usual_width } else { 0 },
-        }
-    }
-
-    fn doubt(&self, evidence: &Evidence, reading: Reading) -> Option<Doubt> {
-        match reading {
-            Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
-                evidence.is_ambiguous().then_some(Doubt::Order)
-            }
-            Reading::Integer | Reading::Decimal { .. } | Reading::Double => self.leaves_commas.then_some(Doubt::Comma),
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => None,
-        }
-    }
-}
-
-/// Of the first batches of a long table, those that can't be its last rows.
-fn n_certain(sample: &[Batch]) -> usize {
-    let mut n_behind = 0;
-    for (idx, batch) in sample.iter().enumerate().rev() {
-        n_behind += batch.n_rows();
-        if n_behind >= HELD_ROWS {
-            return if idx == 0 { sample.len() } else { idx };
-        }
-    }
-    sample.len()
 }
 
 /// One reading of the table from its start to its end.
@@ -454,30 +284,5 @@ impl<'a> Pass<'a> {
             decisions: told.decisions,
             file: None,
         })))
-    }
-}
-
-impl Reading {
-    /// The reading with the day or the month first in its dates, where that is said.
-    fn ordered(self, day_first: Option<bool>) -> Reading {
-        let order = match day_first {
-            None => return self,
-            Some(true) => Order::DayFirst,
-            Some(false) => Order::MonthFirst,
-        };
-        match self {
-            Reading::Date(_) => Reading::Date(order),
-            Reading::Timestamp(_) => Reading::Timestamp(order),
-            Reading::TimestampTz(_) => Reading::TimestampTz(order),
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => self,
-        }
     }
 }

@@ -13,6 +13,7 @@ mod replay;
 mod results;
 pub mod roots;
 mod stats;
+mod titles;
 mod transform;
 
 use std::{

@@ -10,6 +10,7 @@ mod names;
 mod notes;
 mod regions;
 mod totals;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +25,7 @@ use grid::Line;
 use groups::Blanks;
 pub(super) use groups::{Path as GroupPath, label as group_label};
 pub(super) use regions::{Listed, Region};
-pub(super) use totals::Claim;
+pub(super) use words::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
 #[derive(Debug, Clone, Default, PartialEq)]
