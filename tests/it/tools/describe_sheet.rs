@@ -22,6 +22,11 @@ fn every_column_says_what_it_holds() {
                 {"name": "day", "type": "DATE", "n_null": 0, "n_distinct": 3, "min": "2024-01-01", "max": "2024-01-03", "values": ["2024-01-01", "2024-01-02", "2024-01-03"]},
             ],
             "issues": [], "source": "$FILES/sales.csv", "title": "sales", "header_rows": [1],
+            "decisions": [
+                {"about": "region", "decided": "A1:C4", "because": "all filled rows belong to the table", "confidence": 95},
+                {"about": "header", "decided": "row 1", "confidence": 90, "alternatives": ["no row"],
+                    "because": "it names every column, and the rows below hold other things"},
+            ],
             "version": 1, "versions": [{"version": 1, "n_rows": 3, "made_by": "import_file", "created_at": null}],
         })
     );
