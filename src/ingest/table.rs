@@ -67,7 +67,8 @@ pub(super) fn read(
     let mut behind = 0.0;
     let may_split =
         table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
-    let mut survey = Survey { declared, may_split, ..fresh() };
+    let mut survey = fresh();
+    (survey.declared, survey.may_split) = (declared, may_split);
     let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
     while n_pass < MAX_PASSES {
