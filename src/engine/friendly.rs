@@ -52,7 +52,9 @@ fn friendly<'a>(names: &[&'a str]) -> Vec<(&'a str, String)> {
     let taken: BTreeSet<String> = names.iter().map(|name| name.to_lowercase()).collect();
     let mut n_of: BTreeMap<String, usize> = BTreeMap::new();
     let all: Vec<(&str, String)> = names.iter().map(|name| (*name, ColumnName(name).friendly())).collect();
-    all.iter().for_each(|(_, friendly)| *n_of.entry(friendly.clone()).or_default() += 1);
+    for (_, friendly) in &all {
+        *n_of.entry(friendly.clone()).or_default() += 1;
+    }
     let is_free =
         |friendly: &String| !taken.contains(friendly) && n_of.get(friendly) == Some(&1) && !friendly.is_empty();
     all.into_iter().filter(|(_, friendly)| is_free(friendly)).collect()

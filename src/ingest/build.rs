@@ -303,7 +303,7 @@ impl Build {
                 let address = show::address(*col_idx, total.number);
                 tallies.wrong_totals.add(|| format!("{address}: {claimed}, but {what} {}", show::rounded(*found)));
             }
-            if self.plan.structure.left_out.get(&total.number).is_none() {
+            if !self.plan.structure.left_out.contains_key(&total.number) {
                 tallies.totals_kept.add(|| format!("row {}: {}", total.number, total.label));
             }
         }

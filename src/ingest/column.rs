@@ -45,10 +45,7 @@ impl Column {
         if cell.is_blank() {
             return None;
         }
-        self.kept = match cell {
-            Cell::Number(number) => Kept::Number(number),
-            cell => Kept::Text(show::cell(cell)),
-        };
+        self.kept = if let Cell::Number(number) = cell { Kept::Number(number) } else { Kept::Text(show::cell(cell)) };
         Some(())
     }
 

@@ -239,7 +239,7 @@ fn read_tables(
             let mut overall = |share: f64| progress(within(idx, n_tables, share));
             let table = bounded(table, options)?;
             match table::read(&table, options, path, &mut budget, &mut overall) {
-                Ok(Read::Sheet(sheet)) => receipt.sheets.push(sheet),
+                Ok(Read::Sheet(sheet)) => receipt.sheets.push(*sheet),
                 Ok(Read::Empty) => empty.add(|| table.title.clone()),
                 Ok(Read::Several(regions)) if n_tables > 1 => {
                     taken.remove(&table.title);

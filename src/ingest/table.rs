@@ -42,7 +42,7 @@ pub(super) struct Budget<'a> {
 
 /// What became of a table.
 pub(super) enum Read {
-    Sheet(SheetReceipt),
+    Sheet(Box<SheetReceipt>),
     /// It has no cell.
     Empty,
     /// It is several, and none was read: where they lie.
@@ -90,7 +90,7 @@ pub(super) fn read(
                 return Ok(receipt.map_or(Read::Empty, |mut receipt| {
                     receipt.notes.extend(table.notes.iter().cloned());
                     let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
-                    Read::Sheet(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt })
+                    Read::Sheet(Box::new(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt }))
                 }));
             }
             Finished::Several(regions) => return Ok(Read::Several(regions)),
@@ -219,9 +219,13 @@ impl<'a> Pass<'a> {
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
             if is_whole {
-                batches.iter().for_each(|batch| self.add_rows(batch));
+                for batch in &batches {
+                    self.add_rows(batch);
+                }
             } else {
-                batches.into_iter().for_each(|batch| self.hold(batch));
+                for batch in batches {
+                    self.hold(batch);
+                }
             }
         } else {
             let n_certain = n_certain(&batches);
@@ -253,7 +257,9 @@ impl<'a> Pass<'a> {
                     build.end_with(structure.clone());
                 }
             }
-            held.iter().for_each(|batch| self.add_rows(batch));
+            for batch in &held {
+                self.add_rows(batch);
+            }
         }
         let build = match self.phase {
             Phase::Building(build) => build,

@@ -40,7 +40,7 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
 }
 
 /// Whether the row has nothing but a label in the column of groups, and the label as it is written.
-pub(in crate::ingest) fn label<'a>(row: Row<'a>, stub: u32) -> Option<&'a str> {
+pub(in crate::ingest) fn label(row: Row<'_>, stub: u32) -> Option<&str> {
     let mut filled = row.cells().filter(|(_, cell)| !cell.is_blank());
     match (filled.next(), filled.next()) {
         (Some((col_idx, Cell::Text(text))), None) if col_idx == stub => Some(text),

@@ -28,6 +28,7 @@ pub(super) use regions::{Listed, Region};
 pub(super) use words::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing, and none is a state")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Structure {
     pub(super) header_rows: Vec<u64>,

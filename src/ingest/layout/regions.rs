@@ -1,6 +1,6 @@
 //! Several tables on one sheet: below each other, beside each other.
 //!
-//! The cells are cut along blank rows and blank columns, as Mondrian (Vitagliano et al., EDBT 2022) and TableSense (Dong
+//! The cells are cut along blank rows and blank columns, as Mondrian (Vitagliano et al., EDBT 2022) and `TableSense` (Dong
 //! et al., AAAI 2019) start from connected blocks; a cut is kept only where what lies behind it heads itself. None of
 //! their models is used.
 

@@ -114,8 +114,11 @@ fn numbers(line: &Line<'_>, values: &BTreeSet<u32>) -> Vec<(u32, f64, usize)> {
     of_values.filter_map(|(col_idx, _, cell)| Some((*col_idx, number(*cell)?, decimals(*cell)))).collect()
 }
 
+/// A label, what it claims, and numbers with their columns.
+type Said = (String, Claim, Vec<(u32, f64)>);
+
 /// The label and numbers of a line that plainly says that it is a total, where there is nothing to add up.
-pub(super) fn said(line: &Line<'_>, values: &BTreeSet<u32>) -> Option<(String, Claim, Vec<(u32, f64)>)> {
+pub(super) fn said(line: &Line<'_>, values: &BTreeSet<u32>) -> Option<Said> {
     let found =
         candidate(0, line, values).filter(|it| it.is_first && it.word >= Word::AtEdge && !it.numbers.is_empty())?;
     Some((found.label, found.claim, found.numbers.into_iter().map(|(col_idx, number, _)| (col_idx, number)).collect()))

@@ -174,13 +174,13 @@ pub(super) fn word(label: &str) -> Option<(Word, Claim)> {
     let is_sum = |token: &&str| token.chars().count() > 2 && SUMS.contains(token) && !matches!(*token, "sum" | "media");
     let is_mean = |token: &&str| token.chars().count() > 3 && MEANS.contains(token);
     let is_strong = |token: &&str| is_sum(token) && !matches!(*token, "all" | "overall" | "world");
-    if is_strong(&first) || is_strong(&last) {
+    if is_strong(first) || is_strong(last) {
         Some((Word::AtEdge, Claim::Sum))
-    } else if is_mean(&last) && tokens.len() < 3 {
+    } else if is_mean(last) && tokens.len() < 3 {
         Some((Word::AtEdge, Claim::Mean))
-    } else if tokens.iter().any(|token| is_sum(token)) {
+    } else if tokens.iter().any(is_sum) {
         Some((Word::Within, Claim::Sum))
     } else {
-        tokens.iter().any(|token| is_mean(token)).then_some((Word::Within, Claim::Mean))
+        tokens.iter().any(is_mean).then_some((Word::Within, Claim::Mean))
     }
 }

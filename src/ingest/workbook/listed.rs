@@ -1,5 +1,5 @@
 //! Tables that a workbook itself says it has: those that people insert as tables (`ListObject`s), by
-//! SpreadsheetML,
+//! `SpreadsheetML`,
 //! ISO/IEC 29500-1, 18.5.1.
 
 use std::{
