@@ -1,7 +1,8 @@
 //! What a table's reading decided, for the receipt: where things are, why, and what else it could have been.
 
 use super::{
-    build::{Built, Plan},
+    build::{Built, GROUP, Plan, PlannedColumn},
+    evidence::Reading,
     layout::{Claim, LeftOut, Structure},
     receipt::{ColumnNote, Decision},
     show,
@@ -37,8 +38,16 @@ pub(super) fn told(plan: &Plan, built: &Built) -> Told {
     });
     let mut decisions = vec![region(plan, built), header(structure)];
     decisions.extend(totals(structure));
+    decisions.extend(structure.groups.map(|column| Decision {
+        about: "groups".to_owned(),
+        decided: format!("rows with a cell in column {} alone are the groups of those below", show::letters(column)),
+        because: "they have no values, and several rows follow each".to_owned(),
+        confidence: 80,
+        alternatives: Vec::new(),
+    }));
     decisions.extend(structure.decisions.iter().cloned());
     decisions.extend(built.types.iter().cloned());
+    decisions.extend(cross_table(&plan.columns));
     Told {
         notes: built.notes.iter().map(|(row, text)| format!("row {row}: {text}")).collect(),
         column_notes: column_notes.chain(units).collect(),
@@ -50,7 +59,7 @@ fn region(plan: &Plan, built: &Built) -> Decision {
     let structure = &plan.structure;
     let top = structure.header_rows.first().copied().unwrap_or(built.first_data_row).max(1);
     let bottom = built.last_data_row.max(structure.header_rows.last().copied().unwrap_or(top));
-    let of_file = || plan.columns.iter().map(|column| column.col_idx).filter(|it| *it != u32::MAX);
+    let of_file = || plan.columns.iter().map(|column| column.col_idx).filter(|it| *it != GROUP);
     let (left, right) = (of_file().min().unwrap_or(0), of_file().max().unwrap_or(0));
     let n_around = built.notes.len();
     let because = match n_around {
@@ -112,4 +121,73 @@ fn totals(structure: &Structure) -> impl Iterator<Item = Decision> {
             alternatives: vec![other.to_owned()],
         }
     })
+}
+
+/// Least columns that make a table one of years or months across.
+const ACROSS: usize = 3;
+
+/// Columns of numbers that are headed by years, quarters or months hold one thing, and their names another.
+fn cross_table(columns: &[PlannedColumn]) -> Option<Decision> {
+    let is_number = |reading| matches!(reading, Reading::Integer | Reading::Decimal { .. } | Reading::Double);
+    let periods: Vec<(&PlannedColumn, &str)> = columns
+        .iter()
+        .filter(|column| is_number(column.verdict.reading))
+        .filter_map(|column| Some((column, period(&column.name)?)))
+        .collect();
+    let name = periods.first().map(|(_, period)| *period)?;
+    let names: Vec<&str> =
+        periods.iter().filter(|(_, period)| *period == name).map(|(column, _)| column.name.as_str()).collect();
+    if names.len() < ACROSS || names.len() * 2 < columns.len().saturating_sub(1) {
+        return None;
+    }
+    let (first, last) = (names.first()?, names.last()?);
+    let step = serde_json::json!({"op": "unpivot", "columns": names, "name": name, "value": "value"});
+    Some(Decision {
+        about: "shape".to_owned(),
+        decided: format!("kept as it is: columns `{first}` to `{last}` are one {name} each"),
+        because: format!("{} columns of numbers are headed by it", names.len()),
+        confidence: 60,
+        alternatives: vec![format!("one row for each {name}: transform_sheet with {step}")],
+    })
+}
+
+/// What kind of period a column's name is.
+fn period(name: &str) -> Option<&'static str> {
+    const MONTHS: [&str; 12] = [
+        "january",
+        "february",
+        "march",
+        "april",
+        "may",
+        "june",
+        "july",
+        "august",
+        "september",
+        "october",
+        "november",
+        "december",
+    ];
+    let name = name.trim().to_lowercase();
+    let digits = name.strip_suffix(".0").unwrap_or(&name);
+    let is_year = |text: &str| text.len() == 4 && text.parse::<u32>().is_ok_and(|year| (1_700..2_200).contains(&year));
+    if is_year(digits) {
+        return Some("year");
+    }
+    let word = name.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    let is_month =
+        word == "sept" || MONTHS.iter().any(|month| *month == word || (word.len() == 3 && month.starts_with(word)));
+    let is_quarter = name.starts_with('q') && name.chars().nth(1).is_some_and(|c| ('1'..='4').contains(&c));
+    if is_quarter { Some("quarter") } else { (is_month && name.len() < 15).then_some("month") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::period;
+
+    #[test]
+    fn periods_are_known_by_their_names() {
+        let found = ["1999", "2001.0", "Jan", "September", "Q3 2024", "mark", "amount", "May 2024"].map(period);
+        let expect = ["year", "year", "month", "month", "quarter", "", "", "month"];
+        assert_eq!(found.map(Option::unwrap_or_default), expect);
+    }
 }

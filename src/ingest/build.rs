@@ -2,20 +2,19 @@
 
 use std::{io, mem, path::Path, sync::Arc};
 
-use arrow_array::{ArrayRef, RecordBatch, builder::StringBuilder};
+use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::{
     ReadError,
     cell::{Cell, Row},
-    columns::{ColumnBuilder, Doubt, Outcome, field},
+    column::Column,
+    columns::{Doubt, Outcome, field},
     evidence::{Evidence, Reading},
-    layout::{Claim, LeftOut, Structure},
-    moment::Order,
+    layout::{Claim, GroupPath, LeftOut, Structure, group_label},
     parquet::Writer,
     receipt::Decision,
     show,
-    sums::Sum,
     tally::{Tallies, Tally},
     verdict::{Setting, Verdict},
 };
@@ -26,6 +25,9 @@ const BATCH_TEXT: usize = 32 << 20;
 /// Notes that are kept, and characters of each.
 const MAX_NOTES: usize = 60;
 const MAX_NOTE_CHARS: usize = 400;
+
+/// The place of the column that holds the groups of rows: behind all of the file.
+pub(super) const GROUP: u32 = u32::MAX;
 
 /// How a table is read.
 #[derive(Debug, Clone)]
@@ -48,8 +50,6 @@ pub(super) struct PlannedColumn {
     pub(super) setting: Setting,
     /// Whether the file itself says the reading.
     pub(super) is_declared: bool,
-    /// Whether a caller said the reading: what does not suit it becomes null.
-    pub(super) is_wanted: bool,
     pub(super) doubt: Option<Doubt>,
     /// The name of the column that keeps its text as it was, where one was asked for.
     pub(super) raw: Option<String>,
@@ -79,6 +79,7 @@ pub(super) struct Build {
     text_waiting: usize,
     built: Built,
     known: Known,
+    group: GroupPath,
     failure: Option<ReadError>,
 }
 
@@ -91,29 +92,6 @@ pub(super) enum Known {
     Unknown,
     /// All there is: what does not fit never will.
     Finally,
-}
-
-/// A column being built.
-#[derive(Debug)]
-struct Column {
-    col_idx: u32,
-    builder: ColumnBuilder,
-    doubtful: Tally,
-    /// How doubtful values are read.
-    how: &'static str,
-    /// Whether some value takes the doubt from all the others.
-    settled: bool,
-    is_wanted: bool,
-    sum: Sum,
-    verdict: Verdict,
-    is_declared: bool,
-    name: String,
-    setting: Setting,
-    n_values: u64,
-    /// Of the values, those that the evidence has.
-    n_weighed: u64,
-    n_strays: u64,
-    raw: Option<StringBuilder>,
 }
 
 impl Build {
@@ -131,7 +109,8 @@ impl Build {
             Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let columns = plan.columns.iter().map(Column::new).collect();
+        let fills = |column: &PlannedColumn| plan.structure.fills.contains(&column.col_idx);
+        let columns = plan.columns.iter().map(|column| Column::new(column, fills(column))).collect();
         Ok(Build {
             plan,
             columns,
@@ -141,6 +120,7 @@ impl Build {
             text_waiting: 0,
             built: Built::default(),
             known: Known::AsPlanned,
+            group: GroupPath::default(),
             failure: None,
         })
     }
@@ -151,7 +131,7 @@ impl Build {
             return;
         }
         self.known = known;
-        self.columns.iter_mut().for_each(|column| column.n_weighed = column.n_values);
+        self.columns.iter_mut().for_each(Column::meet);
     }
 
     /// Whether the row fits the plan; if not, this build is worth nothing any more. Cells that don't fit and are rare go
@@ -186,7 +166,7 @@ impl Build {
                 continue;
             }
             while let Some(column) = next.take_if(|column| column.col_idx < col_idx) {
-                column.append_null();
+                column.append_blank();
                 next = columns.next();
             }
             let Some(column) = next.take_if(|column| column.col_idx == col_idx) else {
@@ -198,12 +178,11 @@ impl Build {
             };
             next = columns.next();
             width = col_idx + 1;
-            let mut outcome = column.builder.append(cell);
-            if outcome == Outcome::Misfit && column.is_wanted {
-                column.append_null();
-                self.built.tallies.unsuited.add(|| example(col_idx, row.number, cell));
+            if column.fills && column.keep(cell).is_none() {
+                column.append_blank();
                 continue;
             }
+            let mut outcome = column.builder.append(cell);
             if outcome == Outcome::Misfit && column.tolerates(cell, self.known, evidence) {
                 column.builder.append_null();
                 outcome = Outcome::Stray;
@@ -222,16 +201,20 @@ impl Build {
                 Outcome::Stray => column.n_strays += 1,
                 Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => {}
             }
-            if let Some(raw) = &mut column.raw {
-                let text = show::cell(cell);
-                raw.append_option(Some(text).filter(|text| !text.trim().is_empty()));
-            }
+            column.keep_raw(cell);
             self.built.tallies.note(outcome, col_idx, row.number, cell);
             if let Cell::Text(text) = cell {
                 self.text_waiting += text.len();
             }
         }
-        next.into_iter().chain(columns).for_each(Column::append_null);
+        self.group.pass();
+        let group = self.group.text();
+        for column in next.into_iter().chain(columns) {
+            match &group {
+                Some(group) if column.col_idx == GROUP => drop(column.builder.append(Cell::Text(group))),
+                Some(_) | None => column.append_blank(),
+            }
+        }
         Some(width)
     }
 
@@ -254,6 +237,11 @@ impl Build {
         let tallies = &mut self.built.tallies;
         let why = structure.why_left_out(row);
         let is_note = why.is_none();
+        if why == Some(LeftOut::Group)
+            && let Some(label) = structure.groups.and_then(|stub| group_label(row, stub))
+        {
+            self.group.enter(label);
+        }
         let tally = if row.is_blank() {
             // Blank rows behind the table are nobody's.
             if structure.last_row.is_some_and(|last| row.number > last) {
@@ -261,10 +249,9 @@ impl Build {
             }
             tallies.blank_rows.add(|| format!("row {}", row.number));
             return;
-        } else if row.number < structure.first_data_row {
-            &mut tallies.above_header
         } else {
             match why {
+                Some(LeftOut::Group) => &mut tallies.groups,
                 Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
                 Some(LeftOut::Total) => {
                     // They are part of the table, though not of its data.
@@ -274,6 +261,7 @@ impl Build {
                     self.built.last_data_row = row.number;
                     &mut tallies.totals
                 }
+                None if row.number < structure.first_data_row => &mut tallies.above_header,
                 None => &mut tallies.notes_below,
             }
         };
@@ -358,86 +346,6 @@ impl Build {
             }
             if !self.plan.structure.left_out.contains_key(&total.number) {
                 tallies.totals_kept.add(|| format!("row {}: {}", total.number, total.label));
-            }
-        }
-    }
-}
-
-impl Column {
-    fn new(planned: &PlannedColumn) -> Column {
-        let builder = ColumnBuilder::new(
-            planned.verdict.reading,
-            planned.verdict.style.clone(),
-            planned.doubt,
-            planned.is_declared,
-        );
-        let how = match planned.verdict.reading {
-            Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
-                Order::DayFirst => ", day first",
-                Order::MonthFirst => ", month first",
-                Order::Unasked => "",
-            },
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => "",
-        };
-        Column {
-            col_idx: planned.col_idx,
-            builder,
-            doubtful: Tally::default(),
-            how,
-            settled: false,
-            is_wanted: planned.is_wanted,
-            sum: Sum::default(),
-            verdict: planned.verdict.clone(),
-            is_declared: planned.is_declared,
-            name: planned.name.clone(),
-            setting: planned.setting,
-            n_values: 0,
-            n_weighed: 0,
-            n_strays: 0,
-            raw: planned.raw.as_ref().map(|_| StringBuilder::new()),
-        }
-    }
-
-    fn append_null(&mut self) {
-        self.builder.append_null();
-        if let Some(raw) = &mut self.raw {
-            raw.append_null();
-        }
-    }
-
-    /// The rows so far: the typed column, and its text where that is kept.
-    fn take(&mut self) -> impl Iterator<Item = ArrayRef> + use<> {
-        let raw = self.raw.as_mut().map(|raw| -> ArrayRef { Arc::new(raw.finish()) });
-        let array = self.builder.take();
-        self.sum.add(array.as_ref());
-        [Some(array), raw].into_iter().flatten()
-    }
-
-    /// Whether a cell that does not fit is one of the few that may become null.
-    fn tolerates(&mut self, cell: Cell<'_>, known: Known, evidence: &mut [Evidence]) -> bool {
-        let reading = self.verdict.reading;
-        if self.is_declared || reading == Reading::Nothing {
-            return false;
-        }
-        match known {
-            Known::Finally => true,
-            Known::AsPlanned => self.verdict.n_misfits > 0,
-            Known::Unknown => {
-                let idx = usize::try_from(self.col_idx).ok();
-                let Some(evidence) = idx.and_then(|idx| evidence.get_mut(idx)) else { return false };
-                evidence.add_suited(reading, self.verdict.style.notation, self.n_values - self.n_weighed);
-                self.n_weighed = self.n_values;
-                evidence.add(cell);
-                let after = evidence.verdict(&self.name, self.setting);
-                after.reading == reading && after.style == self.verdict.style
             }
         }
     }

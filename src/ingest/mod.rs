@@ -7,6 +7,7 @@ mod account;
 mod build;
 mod cell;
 mod clock;
+mod column;
 mod columns;
 pub mod declared;
 mod dialect;
@@ -29,6 +30,7 @@ pub mod reread;
 mod show;
 mod split;
 mod sums;
+mod survey;
 mod table;
 mod tally;
 #[cfg(test)]
@@ -54,7 +56,7 @@ use crate::fault::{Code, Fault};
 use cell::{Row, Source};
 use fixes::Fixes;
 use format::Format;
-use layout::Region;
+use layout::{Listed, Region};
 use receipt::Receipt;
 use table::{Budget, Read};
 use window::Window;
@@ -134,6 +136,10 @@ struct Table {
     hidden: bool,
     /// Whether its caller said where it lies.
     is_bounded: bool,
+    /// The row that heads it, where the file says it.
+    header_row: Option<u64>,
+    /// What stands outside of it and of its like.
+    notes: Vec<String>,
     source: Arc<dyn Source + Send>,
 }
 
@@ -245,7 +251,7 @@ fn read_tables(
             let mut overall = |share: f64| progress(within(idx, n_tables, share));
             let table = bounded(table, options)?;
             match table::read(&table, options, path, &mut budget, &mut overall) {
-                Ok(Read::Sheet(sheet)) => receipt.sheets.push(sheet),
+                Ok(Read::Sheet(sheet)) => receipt.sheets.push(*sheet),
                 Ok(Read::Empty) => empty.add(|| table.title.clone()),
                 Ok(Read::Several(regions)) if n_tables > 1 => {
                     taken.remove(&table.title);
@@ -277,14 +283,16 @@ fn bounded(table: Table, options: &Options) -> Result<Table, ReadError> {
 }
 
 /// The tables of one worksheet, each named by its title, or by its place.
-fn parts(table: &Table, regions: Vec<Region>, taken: &mut HashSet<String>) -> Vec<Table> {
+fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Vec<Table> {
     let title = |region: &Region, nth: u64| match (&region.title, nth) {
         (Some(title), _) => title.clone(),
         (None, 1) => table.title.clone(),
         (None, nth) => format!("{} {nth}", table.title),
     };
-    let parts = regions.into_iter().zip(1_u64..).map(|(region, nth)| Table {
+    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, notes }, nth)| Table {
         title: apart(&title(&region, nth), taken),
+        header_row,
+        notes,
         worksheet: Some(table.title.clone()),
         hidden: table.hidden,
         is_bounded: false,

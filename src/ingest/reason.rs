@@ -15,11 +15,10 @@ impl PlannedColumn {
     pub(super) fn decision(&self, n_values: u64, n_strays: u64, is_doubtful: bool) -> Decision {
         let n_all = n_values + n_strays;
         let percent = (n_values * 100).checked_div(n_all).and_then(|percent| u8::try_from(percent).ok()).unwrap_or(100);
-        let is_wanted = self.is_wanted.then(|| "it was asked for".to_owned());
         Decision {
             about: "type".to_owned(),
             decided: format!("{}: {}", self.name, self.verdict.reading.column_type()),
-            because: is_wanted.unwrap_or_else(|| self.reason(n_values, n_all)),
+            because: self.reason(n_values, n_all),
             confidence: if is_doubtful { percent / 2 } else { percent },
             alternatives: self.alternatives(is_doubtful),
         }
@@ -40,6 +39,7 @@ impl PlannedColumn {
         match self.verdict.ground {
             Ground::NoValues => "no cell has a value".to_owned(),
             Ground::Declared => "the workbook says it".to_owned(),
+            Ground::Asked => "it was asked for".to_owned(),
             Ground::Words => "its values are words".to_owned(),
             Ground::Other => "no number, date, time or truth value is among them".to_owned(),
             Ground::Mixed => "its values are of several kinds, none of them nine tenths of all".to_owned(),
@@ -106,7 +106,7 @@ impl PlannedColumn {
                 "month before day"
             }
             (Some(Doubt::Order), _) => "day before month",
-            (None, _) if self.verdict.n_misfits > 0 && !self.is_wanted => "VARCHAR",
+            (None, _) if self.verdict.n_misfits > 0 && self.verdict.ground != Ground::Asked => "VARCHAR",
             (None, _) => return Vec::new(),
         };
         vec![other.to_owned()]

@@ -17,6 +17,7 @@ pub(super) struct Sum {
 }
 
 impl Sum {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     pub(super) fn add(&mut self, array: &dyn Array) {
         let of_array = match array.data_type() {
             DataType::Int64 => whole(array.as_primitive::<Int64Type>()),

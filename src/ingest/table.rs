@@ -6,7 +6,7 @@
 //! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::VecDeque,
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -15,19 +15,13 @@ use std::{
 };
 
 use super::{
-    Limits, Options, ReadError, Table, Totals, account,
-    build::{Build, Known, Plan, PlannedColumn},
-    cell::{Batch, Row, Source},
-    columns::Doubt,
-    declared::{self, Declared},
-    evidence::{Evidence, Reading},
-    fixes::{SheetFix, canonical},
-    header,
-    layout::{self, Fixed, Region, Structure},
-    moment::Order,
-    quantity::Notation,
+    Limits, Options, ReadError, Table, account,
+    build::{Build, Known},
+    cell::{Batch, Row},
+    fixes::SheetFix,
+    layout::{self, Listed},
     receipt::SheetReceipt,
-    verdict::{Setting, Verdict},
+    survey::{HELD_ROWS, Survey, n_certain},
 };
 use crate::value::{Column, ColumnType};
 
@@ -36,9 +30,6 @@ const SAMPLE_ROWS: usize = 20_000;
 
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
-
-/// Rows at the end of a long table that are looked at before they are taken: notes stand there, and totals.
-const HELD_ROWS: usize = 256;
 
 /// More passes are needed only if the file changes under us.
 const MAX_PASSES: usize = 4;
@@ -51,11 +42,11 @@ pub(super) struct Budget<'a> {
 
 /// What became of a table.
 pub(super) enum Read {
-    Sheet(SheetReceipt),
+    Sheet(Box<SheetReceipt>),
     /// It has no cell.
     Empty,
     /// It is several, and none was read: where they lie.
-    Several(Vec<Region>),
+    Several(Vec<Listed>),
 }
 
 /// Reads a table whole and writes it to `out`, if there is one. `may_split`: it may prove to be several.
@@ -66,14 +57,18 @@ pub(super) fn read(
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Read, ReadError> {
-    let fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    let mut fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    if let Some(header_row) = table.header_row.filter(|_| options.header_row.is_none()) {
+        fix.header_rows.get_or_insert(vec![header_row]);
+    }
     let fresh = || Survey::new(options, &fix, table.source.as_ref());
     let declared =
         table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
     let mut behind = 0.0;
     let may_split =
         table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
-    let mut survey = Survey { declared, may_split, ..fresh() };
+    let mut survey = fresh();
+    (survey.declared, survey.may_split) = (declared, may_split);
     let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
     while n_pass < MAX_PASSES {
@@ -92,9 +87,10 @@ pub(super) fn read(
         })?;
         match pass.finish()? {
             Finished::Built(receipt) => {
-                return Ok(receipt.map_or(Read::Empty, |receipt| {
+                return Ok(receipt.map_or(Read::Empty, |mut receipt| {
+                    receipt.notes.extend(table.notes.iter().cloned());
                     let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
-                    Read::Sheet(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt })
+                    Read::Sheet(Box::new(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt }))
                 }));
             }
             Finished::Several(regions) => return Ok(Read::Several(regions)),
@@ -145,185 +141,6 @@ impl Budget<'_> {
     }
 }
 
-/// All that is known of a table so far.
-#[derive(Debug)]
-struct Survey {
-    fixed: Fixed,
-    types: HashMap<String, Reading>,
-    day_first: Option<bool>,
-    may_split: bool,
-    /// Columns that keep their text beside them.
-    raw_columns: Vec<String>,
-    is_text_file: bool,
-    /// Whether a comma may stand in a cell of a text file.
-    leaves_commas: bool,
-    declared: Option<Declared>,
-    structure: Option<Structure>,
-    /// The heading row's names, as far as they reach.
-    header: Batch,
-    columns: Vec<Evidence>,
-    /// Cells of a row, as most rows have them, where no header says it.
-    usual_width: u32,
-    /// The last row that the evidence had when the first plan was made.
-    last_known: u64,
-}
-
-impl Survey {
-    fn new(options: &Options, fix: &SheetFix, source: &dyn Source) -> Survey {
-        let header_row = options.header_row.map(|number| if number == 0 { Vec::new() } else { vec![number] });
-        let types = fix
-            .types
-            .iter()
-            .filter_map(|(name, text)| Some((name.to_lowercase(), declared::reading(&canonical(text))?)));
-        Survey {
-            fixed: Fixed {
-                header_rows: fix.header_rows.clone().or(header_row),
-                keeps_totals: fix.totals.unwrap_or(options.totals) == Totals::Keep,
-            },
-            types: types.collect(),
-            day_first: fix.day_first,
-            may_split: false,
-            raw_columns: options.raw_columns.clone(),
-            is_text_file: source.is_text(),
-            leaves_commas: source.leaves_commas(),
-            declared: None,
-            structure: None,
-            header: Batch::default(),
-            columns: Vec::new(),
-            usual_width: 0,
-            last_known: 0,
-        }
-    }
-
-    /// Decides the structure from the first rows, and takes their evidence.
-    fn open(&mut self, sample: &[Batch], is_whole: bool) -> Result<(), ReadError> {
-        let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
-        let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
-        let mut fixed = self.fixed.clone();
-        if self.declared.is_some() && starts_at_1 {
-            fixed.header_rows = Some(vec![1]);
-        }
-        let (structure, header) = layout::structure(&rows, &fixed, is_whole, self.is_text_file)?;
-        self.header = header;
-        // Of a long table, the last rows are looked at when it is known what follows.
-        let n_certain = if is_whole { sample.len() } else { n_certain(sample) };
-        let rows = || sample.iter().take(n_certain).flat_map(Batch::rows);
-        let data = || rows().filter(|row| !row.is_blank() && structure.is_data(*row));
-        let mut widths: Vec<u32> = data().map(|row| row.width()).collect();
-        widths.sort_unstable();
-        self.usual_width = widths
-            .chunk_by(|one, other| one == other)
-            .max_by_key(|same| same.len())
-            .and_then(|same| same.first().copied())
-            .unwrap_or(0);
-        data().for_each(|row| header::add_row(&mut self.columns, row));
-        self.last_known = if is_whole { u64::MAX } else { rows().last().map_or(0, |row| row.number) };
-        self.structure = Some(structure);
-        Ok(())
-    }
-
-    fn add(&mut self, row: Row<'_>) {
-        if self.structure.as_ref().is_some_and(|structure| structure.is_data(row)) {
-            header::add_row(&mut self.columns, row);
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.declared.is_none() && self.columns.iter().any(Evidence::is_open)
-    }
-
-    fn plan(&self) -> Plan {
-        let heading = self.header.rows().next();
-        let n_headed = heading
-            .into_iter()
-            .filter_map(|row| row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(col_idx, _)| col_idx + 1).last())
-            .max()
-            .unwrap_or(0);
-        let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
-        let mut columns = Vec::new();
-        let mut left_out = Vec::new();
-        let headed: HashSet<u32> = heading
-            .iter()
-            .flat_map(Row::cells)
-            .filter(|(_, cell)| !cell.is_blank())
-            .map(|(col_idx, _)| col_idx)
-            .collect();
-        let blank = Evidence::default();
-        let names = header::names(heading, n_columns);
-        let setting = self.setting();
-        for ((col_idx, name), idx) in (0..).zip(names.clone()).zip(0..) {
-            let evidence = self.columns.get(idx).unwrap_or(&blank);
-            let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
-            let found = declared.map_or_else(|| evidence.verdict(&name, setting), Verdict::declared);
-            let wanted = self.types.get(&name.to_lowercase()).copied();
-            let is_wanted = wanted.is_some() || self.day_first.is_some();
-            let reading = wanted.map_or(found.reading, |wanted| wanted.in_order(evidence.order()));
-            let verdict = Verdict { reading: reading.ordered(self.day_first), ..found };
-            let doubt = if declared.is_some() || is_wanted { None } else { self.doubt(evidence, &verdict) };
-            if evidence.is_filled || headed.contains(&col_idx) {
-                let is_declared = declared.is_some();
-                let raw = self.raw_name(&name, &names);
-                columns.push(PlannedColumn { col_idx, name, verdict, setting, is_declared, is_wanted, doubt, raw });
-            } else {
-                left_out.push(col_idx);
-            }
-        }
-        let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
-        Plan {
-            structure: self.structure.clone().unwrap_or_default(),
-            columns,
-            left_out,
-            usual_width: if self.is_text_file { usual_width } else { 0 },
-        }
-    }
-
-    /// What the columns say of each other: a table has one decimal sign.
-    fn setting(&self) -> Setting {
-        let leanings = || self.columns.iter().map(Evidence::leaning);
-        let has_commas = leanings().any(|it| it > 0) && !leanings().any(|it| it < 0);
-        Setting { is_text_file: self.is_text_file, has_commas: self.is_text_file && has_commas }
-    }
-
-    /// What the column that keeps another's text is called, where it was asked for.
-    fn raw_name(&self, name: &str, names: &[String]) -> Option<String> {
-        self.raw_columns.iter().find(|raw| raw.eq_ignore_ascii_case(name))?;
-        let mut raw = format!("{name}__raw");
-        while names.iter().any(|name| name.eq_ignore_ascii_case(&raw)) {
-            raw.push('_');
-        }
-        Some(raw)
-    }
-
-    fn doubt(&self, evidence: &Evidence, verdict: &Verdict) -> Option<Doubt> {
-        match verdict.reading {
-            Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
-                evidence.is_ambiguous().then_some(Doubt::Order)
-            }
-            Reading::Integer | Reading::Decimal { .. } | Reading::Double => {
-                (self.leaves_commas && verdict.style.notation == Notation::Point).then_some(Doubt::Comma)
-            }
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => None,
-        }
-    }
-}
-
-/// Of the first batches of a long table, those that can't be its last rows.
-fn n_certain(sample: &[Batch]) -> usize {
-    let mut n_behind = 0;
-    for (idx, batch) in sample.iter().enumerate().rev() {
-        n_behind += batch.n_rows();
-        if n_behind >= HELD_ROWS {
-            return if idx == 0 { sample.len() } else { idx };
-        }
-    }
-    sample.len()
-}
-
 /// One reading of the table from its start to its end.
 struct Pass<'a> {
     survey: Survey,
@@ -343,12 +160,12 @@ enum Phase {
     Building(Box<Build>),
     Surveying,
     /// The rows are those of several tables, each of which is read by itself.
-    Split(Vec<Region>),
+    Split(Vec<Listed>),
 }
 
 enum Finished {
     Built(Option<SheetReceipt>),
-    Several(Vec<Region>),
+    Several(Vec<Listed>),
     Again(Survey),
 }
 
@@ -398,7 +215,7 @@ impl<'a> Pass<'a> {
         self.phase = Phase::Surveying;
         if self.survey.may_split {
             let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
-            if let Some(regions) = layout::several(&rows) {
+            if let Some(regions) = layout::several(&rows, &self.survey.listed) {
                 self.phase = Phase::Split(regions);
                 return Ok(());
             }
@@ -407,9 +224,13 @@ impl<'a> Pass<'a> {
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
             if is_whole {
-                batches.iter().for_each(|batch| self.add_rows(batch));
+                for batch in &batches {
+                    self.add_rows(batch);
+                }
             } else {
-                batches.into_iter().for_each(|batch| self.hold(batch));
+                for batch in batches {
+                    self.hold(batch);
+                }
             }
         } else {
             let n_certain = n_certain(&batches);
@@ -444,7 +265,9 @@ impl<'a> Pass<'a> {
                     build.end_with(structure.clone());
                 }
             }
-            held.iter().for_each(|batch| self.add_rows(batch));
+            for batch in &held {
+                self.add_rows(batch);
+            }
         }
         let build = match self.phase {
             Phase::Building(build) => build,
@@ -477,40 +300,5 @@ impl<'a> Pass<'a> {
             decisions: told.decisions,
             file: None,
         })))
-    }
-}
-
-impl Reading {
-    /// The reading with the day or the month first in its dates, where that is said.
-    /// With the order that its dates show, where none was said.
-    fn in_order(self, order: Order) -> Reading {
-        match self {
-            Reading::Date(Order::Unasked) => Reading::Date(order),
-            Reading::Timestamp(Order::Unasked) => Reading::Timestamp(order),
-            Reading::TimestampTz(Order::Unasked) => Reading::TimestampTz(order),
-            reading => reading,
-        }
-    }
-
-    fn ordered(self, day_first: Option<bool>) -> Reading {
-        let order = match day_first {
-            None => return self,
-            Some(true) => Order::DayFirst,
-            Some(false) => Order::MonthFirst,
-        };
-        match self {
-            Reading::Date(_) => Reading::Date(order),
-            Reading::Timestamp(_) => Reading::Timestamp(order),
-            Reading::TimestampTz(_) => Reading::TimestampTz(order),
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => self,
-        }
     }
 }

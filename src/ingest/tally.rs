@@ -79,7 +79,7 @@ pub(super) struct Tallies {
     pub(super) notes_below: Tally,
     pub(super) repeated_rows: Tally,
     pub(super) totals: Tally,
-    pub(super) unsuited: Tally,
+    pub(super) groups: Tally,
     pub(super) totals_kept: Tally,
     pub(super) wrong_totals: Tally,
     pub(super) ambiguous_dates: Tally,
@@ -94,8 +94,7 @@ impl Tallies {
             self.notes_below.issue("notes_below", "rows below the data were taken for notes and left out"),
             self.repeated_rows.issue("repeated_headers", "drawn lines and repeated headers were left out"),
             self.totals.issue("totals", "rows of totals were left out; import with `totals` as `keep` to have them"),
-            self.unsuited
-                .issue("unsuited_cells", "cells that are not of the type that was asked for were read as null"),
+            self.groups.issue("group_rows", "rows that only name a group became values of the column `group`"),
             self.totals_kept.issue("totals_kept", "rows of totals stand among the data"),
             self.wrong_totals.issue("wrong_totals", "totals differ from what the rows come to"),
             self.blank_rows.issue("blank_rows", "blank rows were skipped"),

@@ -47,6 +47,8 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         worksheet: None,
         hidden: false,
         is_bounded: false,
+        header_row: None,
+        notes: Vec::new(),
         source: std::sync::Arc::new(Rows(rows)),
     };
     let receipt = read_tables(vec![table], &Options::default(), &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();

@@ -45,8 +45,15 @@ pub(super) fn read(
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
         let mended = source.mended.clone();
-        let table =
-            Table { title: stem(name), worksheet: None, hidden: false, is_bounded: false, source: Arc::new(source) };
+        let table = Table {
+            title: stem(name),
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        };
         let mut receipt = read_tables(vec![table], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
         receipt.encoding = Some(encoding.name().to_owned());
@@ -86,7 +93,15 @@ pub(super) fn raw(
     };
     let source = TextSource::open(file, encoding, options)?;
     raw_tables(
-        &[Table { title: stem(name), worksheet: None, hidden: false, is_bounded: false, source: Arc::new(source) }],
+        &[Table {
+            title: stem(name),
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        }],
         row,
     )
 }

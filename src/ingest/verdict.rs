@@ -50,6 +50,8 @@ pub(super) enum Ground {
     Values,
     /// The file says it.
     Declared,
+    /// A caller says it: whatever does not suit it becomes null.
+    Asked,
     /// Too many values are of another kind.
     Mixed,
     /// Digits that name something: leading zeros, phone numbers, long ones.

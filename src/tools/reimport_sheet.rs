@@ -15,6 +15,7 @@ use crate::{
 
 pub(super) struct ReimportSheet;
 
+#[expect(clippy::doc_markdown, reason = "the words that models read are short")]
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {

@@ -1,9 +1,6 @@
 //! From a file to sheets: one worker reads it, then its version files are published and committed together.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
@@ -11,6 +8,7 @@ use super::{
     Inner, Workspace,
     file::{is_as_before, modified_ns, regular, unreadable},
     replay::Replayed,
+    titles::{n_worksheets, name_sheets, suggest},
 };
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet, Source},
@@ -18,9 +16,8 @@ use crate::{
     fault::{Code, Fault},
     ingest::{
         Options,
-        receipt::{Issue, Receipt, SheetReceipt},
+        receipt::{Issue, Receipt},
     },
-    name::SheetName,
     store::{self, Scratch},
     transform::TRANSFORMED,
     worker::{
@@ -38,26 +35,6 @@ pub struct Imported {
     pub issues: Vec<Issue>,
     pub notes: Vec<String>,
 }
-
-/// Worksheet names that a program gives by itself: such a sheet is named after its file.
-const GENERIC_TITLES: &[&str] = &[
-    "sheet",
-    "worksheet",
-    "tabelle",
-    "feuil",
-    "feuille",
-    "hoja",
-    "foglio",
-    "blad",
-    "ark",
-    "list",
-    "arkusz",
-    "planilha",
-    "лист",
-    "sayfa",
-    "工作表",
-    "시트",
-];
 
 impl Workspace {
     /// Links a local file. The same path again gives the same sheets, as new versions if its bytes have changed.
@@ -405,40 +382,6 @@ fn same_bytes(again: &NewSource, first: &Source) -> String {
     format!(
         "`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}"
     )
-}
-
-/// Says of each sheet what an import into an empty workspace would call it.
-fn name_sheets(receipt: &mut Receipt, file_name: &str) {
-    let n_worksheets = n_worksheets(receipt);
-    let mut taken: Vec<SheetName> = Vec::new();
-    for sheet in &mut receipt.sheets {
-        let name = suggest(sheet, file_name, n_worksheets).made_unique(|name| taken.contains(name));
-        taken.push(name.clone());
-        sheet.name = Some(name);
-    }
-}
-
-/// A name for a table: its own title, or its file's where the title says nothing. `n_worksheets`: of the file.
-fn suggest(found: &SheetReceipt, file_name: &str, n_worksheets: usize) -> SheetName {
-    let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
-    let title = found.title.as_str();
-    // Of several tables on a worksheet, one without a title of its own is called by the worksheet and its place.
-    let place = found.worksheet.as_ref().map(|worksheet| title.strip_prefix(worksheet.as_str()));
-    let bare = title.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_whitespace()).to_lowercase();
-    let is_generic = bare.is_empty() || GENERIC_TITLES.contains(&bare.as_str());
-    match (n_worksheets, place, is_generic) {
-        (1, Some(None), _) => SheetName::from_title(title),
-        (1, Some(Some(place)), _) => SheetName::from_title(&format!("{stem}{place}")),
-        (1, None, _) => SheetName::from_title(&stem),
-        (_, _, true) => SheetName::from_title(&format!("{stem} {title}")),
-        (_, _, false) => SheetName::from_title(title),
-    }
-}
-
-/// Worksheets that tables were found on.
-fn n_worksheets(receipt: &Receipt) -> usize {
-    let worksheets = receipt.sheets.iter().map(|sheet| sheet.worksheet.as_ref().unwrap_or(&sheet.title));
-    worksheets.collect::<HashSet<_>>().len()
 }
 
 /// For people: the format, and how a text file was read.

@@ -16,6 +16,7 @@ mod replay;
 mod results;
 pub mod roots;
 mod stats;
+mod titles;
 mod transform;
 mod upload;
 

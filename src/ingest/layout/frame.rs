@@ -272,7 +272,7 @@ fn by_values(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Option<(
     let is_only_stub = |line: &Line<'_>| line.last().is_some_and(|last| last <= stub);
     let wide: Vec<(usize, &Line<'_>)> = above().filter(|(idx, line)| *idx >= top && !is_only_stub(line)).collect();
     let (Some((start, _)), Some((last, _))) = (wide.first(), wide.last()) else {
-        let only = above().filter(|(idx, _)| *idx >= top).map(|(idx, _)| idx).last();
+        let only = above().map(|(idx, _)| idx).rfind(|idx| *idx >= top);
         return Some((only.into_iter().collect(), first));
     };
     let covers = |line: &Line<'_>| line.cells.iter().any(|(col_idx, ..)| values.contains(col_idx));

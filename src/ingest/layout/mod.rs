@@ -10,6 +10,7 @@ mod names;
 mod notes;
 mod regions;
 mod totals;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,10 +22,13 @@ use super::{
 };
 use frame::Frame;
 use grid::Line;
-pub(super) use regions::Region;
-pub(super) use totals::Claim;
+use groups::Blanks;
+pub(super) use groups::{Path as GroupPath, label as group_label};
+pub(super) use regions::{Listed, Region};
+pub(super) use words::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
+#[expect(clippy::struct_excessive_bools, reason = "each says another thing, and none is a state")]
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Structure {
     pub(super) header_rows: Vec<u64>,
@@ -35,6 +39,10 @@ pub(super) struct Structure {
     pub(super) left_out: BTreeMap<u64, LeftOut>,
     /// What the header says of columns besides their names.
     pub(super) column_notes: Vec<(u32, String)>,
+    /// The column whose rows of one cell are groups of the next rows.
+    pub(super) groups: Option<u32>,
+    /// Columns in which a blank cell repeats the one above.
+    pub(super) fills: BTreeSet<u32>,
     /// Rows of totals, whether they are left out or kept.
     pub(super) totals: Vec<TotalRow>,
     /// Columns that hold values for the most part.
@@ -71,6 +79,8 @@ pub(super) enum LeftOut {
     /// A drawn line, or the header again.
     Repeated,
     Total,
+    /// It says what the next rows have in common.
+    Group,
 }
 
 /// What a caller fixed.
@@ -95,9 +105,43 @@ impl Structure {
         if let Some(why) = self.left_out.get(&row.number) {
             return Some(*why);
         }
+        let is_within = row.number >= self.first_data_row && self.last_row.is_none_or(|last| row.number <= last);
+        if let Some(stub) = self.groups.filter(|_| is_within)
+            && groups::label(row, stub).is_some()
+        {
+            return Some(LeftOut::Group);
+        }
         let is_beyond = self.sample_end > 0 && row.number >= self.sample_end;
         (is_beyond && self.has_subtotals && !self.keeps_totals && totals::said(&Line::new(row), &self.values).is_some())
             .then_some(LeftOut::Total)
+    }
+
+    fn fill(&mut self, blanks: Option<Blanks>) {
+        let decision = |decided: String, because: &str, confidence, other: &str| Decision {
+            about: "fill".to_owned(),
+            decided,
+            because: because.to_owned(),
+            confidence,
+            alternatives: vec![other.to_owned()],
+        };
+        self.decisions.extend(match blanks {
+            None => None,
+            Some(Blanks::Repeat(column)) => {
+                self.fills.insert(column);
+                let decided = format!("blank cells of column {} hold the one above", show::letters(column));
+                Some(decision(
+                    decided,
+                    "the column beside it starts over with each cell that is filled",
+                    85,
+                    "left null",
+                ))
+            }
+            Some(Blanks::MayRepeat(column)) => {
+                let decided = format!("blank cells of column {} are null", show::letters(column));
+                let other = "filled from above: transform_sheet with {\"op\": \"fill\", \"method\": \"forward\"}";
+                Some(decision(decided, "they may repeat the cell above, but nothing shows it", 55, other))
+            }
+        });
     }
 
     /// Looks at a long table's last rows, once it is known that they are: notes, and totals by their words.
@@ -122,9 +166,15 @@ fn filled<'a>(rows: &[Row<'a>]) -> Vec<Line<'a>> {
     rows.iter().map(|row| Line::new(*row)).filter(|line| !line.cells.is_empty()).collect()
 }
 
-/// The regions of the tables that the first rows show, where there are several.
-pub(super) fn several(rows: &[Row<'_>]) -> Option<Vec<Region>> {
-    Some(regions::regions(&filled(rows))).filter(|regions| regions.len() > 1)
+/// The regions of the tables that the file says there are or the first rows show, where the sheet is not just one.
+pub(super) fn several(rows: &[Row<'_>], listed: &[Listed]) -> Option<Vec<Listed>> {
+    let lines = filled(rows);
+    if !listed.is_empty() {
+        return Some(regions::around(&lines, listed));
+    }
+    let found =
+        regions::regions(&lines).into_iter().map(|region| Listed { region, header_row: None, notes: Vec::new() });
+    Some(found.collect::<Vec<_>>()).filter(|regions| regions.len() > 1)
 }
 
 /// The structure that the first rows show, and a row with the columns' names. `is_whole`: there are no others.
@@ -153,6 +203,14 @@ pub(super) fn structure(
     let data = lines.get(frame.first..frame.end).unwrap_or_default();
     structure.left_out = repeated(data, &header, &frame.values);
     structure.keeps_totals = fixed.keeps_totals;
+    let behind = frame.header.last().map_or(frame.first, |idx| idx + 1);
+    let before = lines.get(behind..frame.first).unwrap_or_default();
+    structure.groups = groups::column(before, data, &frame.values);
+    if structure.groups.is_some() {
+        structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
+    } else {
+        structure.fill(groups::blanks(data));
+    }
     for total in totals::find(data, &frame.values, is_whole) {
         let Some(number) = number(frame.first + total.idx) else { continue };
         structure.has_subtotals = structure.has_subtotals || (total.idx > 0 && total.n_agreeing > 0);

@@ -93,7 +93,7 @@ pub(super) fn end(lines: &[Line<'_>]) -> usize {
 fn may_be_note(line: &Line<'_>, width: usize) -> bool {
     let [.., (_, last, _)] = line.cells.as_slice() else { return false };
     let opens = opens_a_note(line);
-    line.cells.len() == 1 && (*last == Kind::Text || opens)
+    (line.cells.len() == 1 && *last == Kind::Text)
         || opens
         || (width > 3 && line.cells.len() == 2 && line.n(Kind::Value) == 0 && n_chars(line) > 30)
 }

@@ -1,6 +1,6 @@
 //! Several tables on one sheet: below each other, beside each other.
 //!
-//! The cells are cut along blank rows and blank columns, as Mondrian (Vitagliano et al., EDBT 2022) and TableSense (Dong
+//! The cells are cut along blank rows and blank columns, as Mondrian (Vitagliano et al., EDBT 2022) and `TableSense` (Dong
 //! et al., AAAI 2019) start from connected blocks; a cut is kept only where what lies behind it heads itself. None of
 //! their models is used.
 
@@ -20,6 +20,16 @@ pub(in crate::ingest) struct Region {
     pub(in crate::ingest) title: Option<String>,
 }
 
+/// A region, and what is known of it besides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::ingest) struct Listed {
+    pub(in crate::ingest) region: Region,
+    /// The row that heads it, where the file says it.
+    pub(in crate::ingest) header_row: Option<u64>,
+    /// What stands outside of all tables.
+    pub(in crate::ingest) notes: Vec<String>,
+}
+
 const WHOLE: Region = Region { rows: (1, u64::MAX), columns: (0, u32::MAX), title: None };
 
 /// The tables' regions, in the order of reading; one, the whole sheet, where nothing shows that there are more.
@@ -37,6 +47,54 @@ pub(in crate::ingest) fn regions(lines: &[Line<'_>]) -> Vec<Region> {
         }
     }
     found
+}
+
+/// The tables that a file says it has, and others that lie around them. What else is there becomes notes of the first.
+pub(in crate::ingest) fn around(lines: &[Line<'_>], listed: &[Listed]) -> Vec<Listed> {
+    let is_inside = |row: u64, col_idx: u32| {
+        listed.iter().any(|Listed { region, .. }| {
+            (region.rows.0..=region.rows.1).contains(&row) && (region.columns.0..=region.columns.1).contains(&col_idx)
+        })
+    };
+    let outside = lines.iter().map(|line| Line {
+        cells: line.cells.iter().filter(|(col_idx, ..)| !is_inside(line.number, *col_idx)).copied().collect(),
+        ..*line
+    });
+    let outside: Vec<Line<'_>> = outside.filter(|line| !line.cells.is_empty()).collect();
+    let mut all = listed.to_vec();
+    let others = regions(&outside).into_iter().filter(|region| {
+        let part = within(&outside, region);
+        let is_table = header_of(&part).is_some_and(|heading| n_over_values(heading, &part) > 0);
+        let meets = |Listed { region: other, .. }: &Listed| {
+            let rows = part
+                .first()
+                .zip(part.last())
+                .is_some_and(|(first, last)| first.number <= other.rows.1 && last.number >= other.rows.0);
+            let columns = part
+                .iter()
+                .any(|line| line.cells.iter().any(|(it, ..)| (other.columns.0..=other.columns.1).contains(it)));
+            rows && columns
+        };
+        is_table && !listed.iter().any(meets)
+    });
+    let others = others.filter_map(|region| {
+        let part = within(&outside, &region);
+        let columns = (part.iter().filter_map(Line::first).min()?, part.iter().filter_map(Line::last).max()?);
+        let rows = (part.first()?.number, part.last()?.number);
+        Some(Listed { region: Region { rows, columns, ..region }, header_row: None, notes: Vec::new() })
+    });
+    all.extend(others.collect::<Vec<_>>());
+    let in_table = |line: &Line<'_>| all.iter().any(|it| !within(std::slice::from_ref(line), &it.region).is_empty());
+    let rest: Vec<String> = outside
+        .iter()
+        .filter(|line| !in_table(line))
+        .take(60)
+        .map(|line| format!("row {}: {}", line.number, line.texts().collect::<Vec<_>>().join(" | ")))
+        .collect();
+    if let Some(first) = all.first_mut() {
+        first.notes = rest;
+    }
+    all
 }
 
 /// The lines of a region, without what lies beside it.

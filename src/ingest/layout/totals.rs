@@ -6,15 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::grid::{Kind, Line, decimals, number, without_mark};
+use super::{
+    grid::{Kind, Line, decimals, number},
+    words::{Claim, Word, word},
+};
 use crate::ingest::show;
-
-/// What a row claims to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ingest) enum Claim {
-    Sum,
-    Mean,
-}
 
 /// A row of totals.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,141 +31,6 @@ pub(in crate::ingest) struct Disagreement {
     pub(super) claimed: f64,
     pub(super) found: f64,
 }
-
-/// How much a label says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Word {
-    /// A word for a total within other words: `Total valid votes`.
-    Within,
-    /// It begins or ends the label: `Total 19 nations`, `ATL Total`.
-    AtEdge,
-    /// The label is nothing else.
-    Alone,
-}
-
-const SUMS: &[&str] = &[
-    "total",
-    "totals",
-    "grand total",
-    "grand totals",
-    "subtotal",
-    "sub-total",
-    "sub total",
-    "subtotals",
-    "overall total",
-    "total sum",
-    "sum",
-    "sum total",
-    "overall",
-    "all",
-    "in all",
-    "world",
-    "totaal",
-    "subtotaal",
-    "summe",
-    "gesamt",
-    "gesamtsumme",
-    "insgesamt",
-    "zwischensumme",
-    "endsumme",
-    "gesamtergebnis",
-    "totale",
-    "totaux",
-    "total général",
-    "total general",
-    "sous-total",
-    "somme",
-    "ensemble",
-    "suma",
-    "total geral",
-    "soma",
-    "somma",
-    "totale generale",
-    "razem",
-    "ogółem",
-    "łącznie",
-    "итого",
-    "всего",
-    "сумма",
-    "разом",
-    "усього",
-    "summa",
-    "totalt",
-    "i alt",
-    "yhteensä",
-    "celkem",
-    "součet",
-    "spolu",
-    "összesen",
-    "ukupno",
-    "skupaj",
-    "kokku",
-    "kopā",
-    "iš viso",
-    "toplam",
-    "genel toplam",
-    "σύνολο",
-    "المجموع",
-    "الإجمالي",
-    "סה\"כ",
-    "योग",
-    "कुल",
-    "jumlah",
-    "tổng",
-    "tổng cộng",
-    "รวม",
-    "合計",
-    "小計",
-    "総計",
-    "計",
-    "总计",
-    "合计",
-    "小计",
-    "總計",
-    "합계",
-    "소계",
-    "총계",
-    "계",
-];
-
-const MEANS: &[&str] = &[
-    "average",
-    "averages",
-    "avg",
-    "avg.",
-    "mean",
-    "overall average",
-    "total average",
-    "durchschnitt",
-    "mittelwert",
-    "mittel",
-    "schnitt",
-    "moyenne",
-    "promedio",
-    "media",
-    "média",
-    "gemiddelde",
-    "medel",
-    "medelvärde",
-    "genomsnitt",
-    "gennemsnit",
-    "gjennomsnitt",
-    "keskiarvo",
-    "średnia",
-    "průměr",
-    "átlag",
-    "prosjek",
-    "среднее",
-    "в среднем",
-    "ortalama",
-    "μέσος όρος",
-    "المتوسط",
-    "rata-rata",
-    "trung bình",
-    "平均",
-    "平均值",
-    "평균",
-];
 
 /// Lines beyond which a table's totals are not looked for among its first lines.
 const MAX_LINES: usize = 20_000;
@@ -253,49 +114,11 @@ fn numbers(line: &Line<'_>, values: &BTreeSet<u32>) -> Vec<(u32, f64, usize)> {
     of_values.filter_map(|(col_idx, _, cell)| Some((*col_idx, number(*cell)?, decimals(*cell)))).collect()
 }
 
-/// What a label says of its row.
-fn word(label: &str) -> Option<(Word, Claim)> {
-    let label = without_mark(label.trim()).to_lowercase();
-    if label.chars().count() > 60 {
-        return None;
-    }
-    let bare = label.trim_matches(|c: char| !c.is_alphanumeric() && c != '"' && c != '.').trim_end_matches('.');
-    for (words, claim) in [(SUMS, Claim::Sum), (MEANS, Claim::Mean)] {
-        if words.contains(&bare) {
-            // These have other meanings as well.
-            let is_weak = matches!(
-                bare,
-                "all" | "overall" | "ensemble" | "media" | "mean" | "mittel" | "sum" | "world" | "计" | "計" | "계"
-            );
-            return Some((if is_weak { Word::AtEdge } else { Word::Alone }, claim));
-        }
-    }
-    // `Average (valid votes)`
-    if let Some((front, _)) = bare.split_once('(')
-        && let Some((_, claim)) =
-            [(SUMS, Claim::Sum), (MEANS, Claim::Mean)].into_iter().find(|it| it.0.contains(&front.trim()))
-    {
-        return Some((Word::AtEdge, claim));
-    }
-    let tokens: Vec<&str> =
-        bare.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|it| !it.is_empty()).collect();
-    let (first, last) = (tokens.first()?, tokens.last()?);
-    let is_sum = |token: &&str| token.chars().count() > 2 && SUMS.contains(token) && !matches!(*token, "sum" | "media");
-    let is_mean = |token: &&str| token.chars().count() > 3 && MEANS.contains(token);
-    let is_strong = |token: &&str| is_sum(token) && !matches!(*token, "all" | "overall" | "world");
-    if is_strong(&first) || is_strong(&last) {
-        Some((Word::AtEdge, Claim::Sum))
-    } else if is_mean(&last) && tokens.len() < 3 {
-        Some((Word::AtEdge, Claim::Mean))
-    } else if tokens.iter().any(|token| is_sum(token)) {
-        Some((Word::Within, Claim::Sum))
-    } else {
-        tokens.iter().any(|token| is_mean(token)).then_some((Word::Within, Claim::Mean))
-    }
-}
+/// A label, what it claims, and numbers with their columns.
+type Said = (String, Claim, Vec<(u32, f64)>);
 
 /// The label and numbers of a line that plainly says that it is a total, where there is nothing to add up.
-pub(super) fn said(line: &Line<'_>, values: &BTreeSet<u32>) -> Option<(String, Claim, Vec<(u32, f64)>)> {
+pub(super) fn said(line: &Line<'_>, values: &BTreeSet<u32>) -> Option<Said> {
     let found =
         candidate(0, line, values).filter(|it| it.is_first && it.word >= Word::AtEdge && !it.numbers.is_empty())?;
     Some((found.label, found.claim, found.numbers.into_iter().map(|(col_idx, number, _)| (col_idx, number)).collect()))

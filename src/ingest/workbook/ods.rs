@@ -60,6 +60,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             worksheet: None,
             hidden: is_hidden(&sheet),
             is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
             source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }

@@ -57,6 +57,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             worksheet: None,
             hidden: is_hidden(&sheet),
             is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
             source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }

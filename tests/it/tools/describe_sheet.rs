@@ -24,7 +24,8 @@ fn every_column_says_what_it_holds() {
             "issues": [], "source": "$FILES/sales.csv", "title": "sales", "header_rows": [1],
             "decisions": [
                 {"about": "region", "decided": "A1:C4", "because": "all filled rows belong to the table", "confidence": 95},
-                {"about": "header", "decided": "row 1", "because": "it names every column, and the rows below hold other things", "confidence": 90, "alternatives": ["no row"]},
+                {"about": "header", "decided": "row 1", "confidence": 90, "alternatives": ["no row"],
+                    "because": "it names every column, and the rows below hold other things"},
             ],
             "version": 1, "versions": [{"version": 1, "n_rows": 3, "made_by": "import_file", "created_at": null}],
         })

@@ -88,7 +88,7 @@ fn a_cell_that_is_not_of_the_wanted_type_is_null_and_told() {
     let reply = client.call("reimport_sheet", &json!({"sheet": "a", "change": {"types": {"N": "BIGINT"}}})).unwrap();
     assert_eq!(client.rows("from a"), json!([[1], [null], [3]]));
     let issue = &reply["sheets"][0]["issues"][0];
-    assert_eq!((&issue["code"], &issue["examples"]), (&json!("unsuited_cells"), &json!(["A3: x"])));
+    assert_eq!((&issue["code"], &issue["examples"]), (&json!("unconverted_values"), &json!(["A3: x"])));
 }
 
 #[test]
