@@ -120,8 +120,7 @@ impl Column {
 
     pub(super) fn new(planned: &PlannedColumn, fills: bool) -> Column {
         let verdict = &planned.verdict;
-        let builder =
-            ColumnBuilder::new(verdict.reading, verdict.style.clone(), planned.doubt, planned.is_declared);
+        let builder = ColumnBuilder::new(verdict.reading, verdict.style.clone(), planned.doubt, planned.is_declared);
         let how = match verdict.reading {
             Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
                 Order::DayFirst => ", day first",
