@@ -3,6 +3,7 @@
 use super::{
     cell::Cell,
     clock::duration,
+    grains::Grains,
     moment::{self, Day, Grain, Moment, Order, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, Quantity, quantity},
@@ -47,15 +48,6 @@ pub(super) struct Numbers {
     pub(super) n_double: u64,
     pub(super) max_scale: u8,
     pub(super) max_whole_digits: u8,
-}
-
-/// Dates by what they stand for.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Grains {
-    day: u64,
-    week: u64,
-    month: u64,
-    quarter: u64,
 }
 
 /// Counts over the cells of one column that were seen.
@@ -128,31 +120,6 @@ impl Reading {
             Reading::Interval => ColumnType::Interval,
             Reading::Nothing | Reading::Text | Reading::TextAsTyped => ColumnType::Text,
         }
-    }
-}
-
-impl Grains {
-    pub(super) fn of(&self, grain: Grain) -> u64 {
-        match grain {
-            Grain::Day => self.day,
-            Grain::Week => self.week,
-            Grain::Month => self.month,
-            Grain::Quarter => self.quarter,
-        }
-    }
-
-    fn add(&mut self, grain: Grain, n: u64) {
-        *match grain {
-            Grain::Day => &mut self.day,
-            Grain::Week => &mut self.week,
-            Grain::Month => &mut self.month,
-            Grain::Quarter => &mut self.quarter,
-        } += n;
-    }
-
-    pub(super) fn most(&self) -> Grain {
-        let grains = [Grain::Quarter, Grain::Month, Grain::Week, Grain::Day];
-        grains.into_iter().max_by_key(|grain| self.of(*grain)).unwrap_or_default()
     }
 }
 

@@ -113,7 +113,9 @@ mod tests {
     #[test]
     fn months_are_known_by_name_and_by_short_form() {
         let check = |words: &[&str], expect: Option<u32>| {
-            words.iter().for_each(|word| assert_eq!(month(word), expect, "{word}"))
+            for word in words {
+                assert_eq!(month(word), expect, "{word}");
+            }
         };
         check(&["January", "JAN", "Jan.", "jänner", "janvier", "ene", "gennaio", "januari"], Some(1));
         check(&["März", "mar", "Mrt", "março", "maart", "MARS"], Some(3));

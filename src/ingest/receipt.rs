@@ -98,6 +98,7 @@ pub struct Decision {
 
 impl Issue {
     /// With no more than a few examples.
+    #[must_use]
     pub fn short(mut self) -> Issue {
         self.examples.truncate(5);
         self

@@ -3,8 +3,8 @@
 use super::{
     cell::Batch,
     dialect::{Delimiter, Dialect},
-    receipt::Issue,
-    tally::Tally,
+    lines::{line_end, line_of},
+    mended::Mended,
 };
 
 /// Splits block after block of one text.
@@ -17,32 +17,7 @@ pub(super) struct Splitter {
     pub(super) mended: Mended,
 }
 
-/// What was wrong with records and is not any more.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Mended {
-    pub(super) stray_quotes: Tally,
-    pub(super) other_delimiters: Tally,
-    pub(super) comments: Tally,
-}
-
-impl Mended {
-    pub(super) fn issues(self) -> impl Iterator<Item = Issue> {
-        [
-            self.stray_quotes.issue(
-                "stray_quotes",
-                "quotes that open no cell were left out, so that their rows have the usual cells",
-            ),
-            self.other_delimiters
-                .issue("other_delimiters", "rows were split at another delimiter than the rest of the file"),
-            self.comments.issue("comment_lines", "lines that begin with `#` were left out"),
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
-/// The longest record that is looked at again when it does not fit, and stray quotes that are tried on it.
-const MAX_LINE: usize = 64 << 10;
+/// Stray quotes that are tried on a record that does not fit.
 const MAX_QUOTES: usize = 16;
 
 /// Bytes of a cell in quotes from which on the quote is suspected to be a stray one.
@@ -408,30 +383,6 @@ enum Behind {
     More,
     /// The cell's end, after some text without quotes.
     Tail(usize),
-}
-
-/// The line that starts at `start`, its end included; nothing where it is too long, or the block breaks it off.
-fn line_of(text: &str, start: usize, at_end: bool) -> Option<&str> {
-    let rest = text.get(start..)?;
-    let at = memchr::memchr2(b'\n', b'\r', rest.as_bytes());
-    let end = match at {
-        Some(at) => start + at,
-        None if at_end => text.len(),
-        None => return None,
-    };
-    let end = line_end(text.as_bytes(), end, at_end)?;
-    (end - start <= MAX_LINE).then(|| text.get(start..end)).flatten()
-}
-
-/// Behind the line end at `at`, or `at` where there is none; nothing where only the next block can tell.
-fn line_end(bytes: &[u8], at: usize, at_end: bool) -> Option<usize> {
-    match (bytes.get(at), bytes.get(at + 1)) {
-        (Some(b'\n'), _) => Some(at + 1),
-        (Some(b'\r'), Some(b'\n')) => Some(at + 2),
-        (Some(b'\r'), None) if !at_end => None,
-        (Some(b'\r'), _) => Some(at + 1),
-        _ => Some(at),
-    }
 }
 
 #[cfg(test)]

@@ -243,7 +243,18 @@ impl Reading {
             Reading::Date(Order::Unasked) => Reading::Date(order),
             Reading::Timestamp(Order::Unasked) => Reading::Timestamp(order),
             Reading::TimestampTz(Order::Unasked) => Reading::TimestampTz(order),
-            reading => reading,
+            Reading::Nothing
+            | Reading::Boolean
+            | Reading::Integer
+            | Reading::Decimal { .. }
+            | Reading::Double
+            | Reading::Date(_)
+            | Reading::Time
+            | Reading::Timestamp(_)
+            | Reading::TimestampTz(_)
+            | Reading::Interval
+            | Reading::Text
+            | Reading::TextAsTyped => self,
         }
     }
 

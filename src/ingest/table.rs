@@ -97,7 +97,7 @@ pub(super) fn read(
             // Rows that suited what the file said are not in the evidence: it is gathered from the start.
             Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
             Finished::Again(evidence) => {
-                survey = evidence;
+                survey = *evidence;
                 n_pass += 1;
             }
         }
@@ -145,7 +145,7 @@ impl Budget<'_> {
 struct Pass<'a> {
     survey: Survey,
     out: Option<&'a Path>,
-    n_pass: usize,
+    idx: usize,
     phase: Phase,
     /// The last rows so far: whether they are notes is known once they prove to be the table's last.
     held: VecDeque<Batch>,
@@ -166,7 +166,7 @@ enum Phase {
 enum Finished {
     Built(Option<SheetReceipt>),
     Several(Vec<Listed>),
-    Again(Survey),
+    Again(Box<Survey>),
 }
 
 impl<'a> Pass<'a> {
@@ -183,7 +183,7 @@ impl<'a> Pass<'a> {
                 Phase::Building(Box::new(build))
             }
         };
-        Ok(Pass { survey, out, n_pass, phase, held: VecDeque::new(), n_held: 0 })
+        Ok(Pass { survey, out, idx: n_pass, phase, held: VecDeque::new(), n_held: 0 })
     }
 
     fn add(&mut self, batch: Batch) -> Result<(), ReadError> {
@@ -242,7 +242,7 @@ impl<'a> Pass<'a> {
     fn add_rows(&mut self, batch: &Batch) {
         for row in batch.rows() {
             if let Phase::Building(build) = &mut self.phase {
-                if self.n_pass == 0 && row.number > self.survey.last_known {
+                if self.idx == 0 && row.number > self.survey.last_known {
                     build.meet(Known::Unknown);
                 }
                 if build.add(row, &mut self.survey.columns) {
@@ -272,7 +272,7 @@ impl<'a> Pass<'a> {
         let build = match self.phase {
             Phase::Building(build) => build,
             Phase::Split(regions) => return Ok(Finished::Several(regions)),
-            Phase::Sampling { .. } | Phase::Surveying => return Ok(Finished::Again(self.survey)),
+            Phase::Sampling { .. } | Phase::Surveying => return Ok(Finished::Again(Box::new(self.survey))),
         };
         let (plan, built) = build.finish()?;
         if plan.columns.is_empty() {

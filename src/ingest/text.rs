@@ -18,9 +18,10 @@ use super::{
     dialect::Dialect,
     encoding::{self, Decoder, TextEncoding},
     format::Format,
+    mended::Mended,
     raw_tables, read_tables,
     receipt::{Issue, Receipt},
-    split::{Mended, Splitter},
+    split::Splitter,
     stem,
 };
 

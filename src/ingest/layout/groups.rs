@@ -150,9 +150,9 @@ mod tests {
         let mut path = Path::default();
         let found = ["FRUIT", "Citrus:", "-", "Other:", "-", "NUTS", "-"].map(|label| {
             if label == "-" {
-                path.pass()
+                path.pass();
             } else {
-                path.enter(label)
+                path.enter(label);
             }
             path.text().unwrap_or_default()
         });
