@@ -126,7 +126,6 @@ fn findings_name_what_is_wrong_and_their_queries_show_it() {
         [
             ("`balance` is negative in 1 row only", 1),
             ("`code` is unique but for 1 row", 1),
-            ("`level` is text because 1 value is not a number", 1),
             ("`note` has one value only", 1),
             ("`note` is null in 10 rows (10%)", 10),
             ("`nothing` has no values at all", 20),
