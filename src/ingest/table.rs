@@ -90,7 +90,13 @@ pub(super) fn read(
                 return Ok(receipt.map_or(Read::Empty, |mut receipt| {
                     receipt.notes.extend(table.notes.iter().cloned());
                     let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
-                    Read::Sheet(Box::new(SheetReceipt { title, worksheet, hidden: table.hidden, file: out, ..receipt }))
+                    Read::Sheet(Box::new(SheetReceipt {
+                        title,
+                        worksheet,
+                        hidden: table.hidden,
+                        file: out,
+                        ..*receipt
+                    }))
                 }));
             }
             Finished::Several(regions) => return Ok(Read::Several(regions)),
@@ -164,7 +170,7 @@ enum Phase {
 }
 
 enum Finished {
-    Built(Option<SheetReceipt>),
+    Built(Option<Box<SheetReceipt>>),
     Several(Vec<Listed>),
     Again(Box<Survey>),
 }
@@ -284,7 +290,7 @@ impl<'a> Pass<'a> {
             let type_name = column.verdict.reading.column_type().to_string();
             [Some(Column { name: column.name, type_name }), raw].into_iter().flatten()
         });
-        Ok(Finished::Built(Some(SheetReceipt {
+        Ok(Finished::Built(Some(Box::new(SheetReceipt {
             name: None,
             title: String::new(),
             worksheet: None,
@@ -299,6 +305,6 @@ impl<'a> Pass<'a> {
             column_notes: told.column_notes,
             decisions: told.decisions,
             file: None,
-        })))
+        }))))
     }
 }
