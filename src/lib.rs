@@ -10,7 +10,7 @@
 //! | [`name`], [`value`] | names of sheets and columns; column types |
 //! | [`context`] | what goes with a call: its cancellation, its progress |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
-//! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, header, types, Parquet, the receipt |
+//! | [`ingest`] | the only calamine and CSV reader: format, encoding, dialect, types, Parquet, the receipt; `layout` is where tables lie |
 //! | [`stats`] | summaries of sheets and tests of hypotheses: builds SQL, computes from its answers |
 //! | [`export`] | the only `rust_xlsxwriter`: rows out to CSV, XLSX, Parquet and JSON, and what those can't say |
 //! | [`transform`] | typed steps into SQL, each a SELECT over the step before |

@@ -204,6 +204,20 @@ impl fmt::Display for SheetName {
 pub struct ColumnName<'a>(pub &'a str);
 
 impl ColumnName<'_> {
+    /// The name as it can be written without quotes: `Unit price (EUR)` becomes `unit_price_eur`.
+    pub fn friendly(&self) -> String {
+        let mut name = String::new();
+        for c in self.0.chars().flat_map(char::to_lowercase) {
+            if c.is_alphanumeric() {
+                name.push(c);
+            } else if !name.is_empty() && !name.ends_with('_') {
+                name.push('_');
+            }
+        }
+        let name = name.trim_end_matches('_');
+        if name.starts_with(char::is_numeric) { format!("_{name}") } else { name.to_owned() }
+    }
+
     /// As an identifier in SQL.
     pub fn quoted(&self) -> String {
         quote(self.0)

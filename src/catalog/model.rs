@@ -3,7 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use crate::{ingest::receipt::Issue, name::SheetName, value::Column};
+use crate::{
+    ingest::receipt::{ColumnNote, Decision, Issue},
+    name::SheetName,
+    value::Column,
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct UserId(pub i64);
@@ -147,6 +151,13 @@ pub struct Layout {
     pub encoding: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
+    /// What stands above and below the data.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub column_notes: Vec<ColumnNote>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<Decision>,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -36,6 +36,22 @@ fn print(receipt: &Receipt) -> Result<(), Fault> {
         for column in &sheet.columns {
             print_line(&format!("  {} {}", column.name, column.type_name))?;
         }
+        for decision in &sheet.decisions {
+            let alternatives = match decision.alternatives.as_slice() {
+                [] => String::new(),
+                others => format!("; or {}", others.join(", or ")),
+            };
+            print_line(&format!(
+                "  = {}: {} ({}%: {}{alternatives})",
+                decision.about, decision.decided, decision.confidence, decision.because
+            ))?;
+        }
+        for note in &sheet.column_notes {
+            print_line(&format!("  # {}: {}", note.column, note.note))?;
+        }
+        for note in &sheet.notes {
+            print_line(&format!("  # {note}"))?;
+        }
         for issue in &sheet.issues {
             print_line(&format!("  ! {} {}", issue.message, issue.examples.join("; ")))?;
         }

@@ -5,6 +5,7 @@
 mod answers;
 pub mod convert;
 pub mod expression;
+mod friendly;
 mod guard;
 mod interrupt;
 mod json;

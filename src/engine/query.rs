@@ -66,7 +66,15 @@ impl Engine {
         for sheet in &allowed.sheets {
             self.view(sheet)?;
         }
-        self.run(&allowed.sql, request)
+        match self.run(&allowed.sql, request) {
+            Err(fault) if fault.code == Code::ColumnNotFound && self.befriend(&allowed.sheets, &allowed.sql)? => {
+                // What is wrong with the query as it was written is what its author wants to hear of.
+                let again = self.run(&allowed.sql, request).map_err(|_| fault);
+                self.unfriend(&allowed.sheets)?;
+                again
+            }
+            outcome => outcome,
+        }
     }
 
     /// A page of a version file's rows in their own order, from `offset`; all columns where `columns` is empty.

@@ -29,6 +29,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("preview_rows", r#"{"sheet": "sales", "n_rows": 5}"#),
     ("query", r#"{"sql": "SELECT region, sum(amount) FROM sales GROUP BY region"}"#),
     ("read_result", r#"{"result": "3f9a1c07b2de", "offset": 100}"#),
+    ("reimport_sheet", r#"{"sheet": "sales", "change": {"header_rows": [1]}}"#),
     ("request_upload", r#"{"name": "sales.csv"}"#),
     ("restore_version", r#"{"sheet": "sales", "version": 1}"#),
     ("sheet_history", r#"{"sheet": "sales"}"#),

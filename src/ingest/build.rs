@@ -1,6 +1,6 @@
 //! Builds a table's typed columns by a plan, row by row, until a cell does not fit the plan.
 
-use std::{io, path::Path, sync::Arc};
+use std::{io, mem, path::Path, sync::Arc};
 
 use arrow_array::RecordBatch;
 use arrow_schema::{Schema, SchemaRef};
@@ -8,25 +8,33 @@ use arrow_schema::{Schema, SchemaRef};
 use super::{
     ReadError,
     cell::{Cell, Row},
-    columns::{ColumnBuilder, Doubt, Outcome, field},
-    evidence::Reading,
-    header::Structure,
-    moment::Order,
+    column::Column,
+    columns::{Doubt, Outcome, field},
+    evidence::{Evidence, Reading},
+    layout::{Claim, GroupPath, LeftOut, Structure, group_label},
     parquet::Writer,
+    receipt::Decision,
     show,
     tally::{Tallies, Tally},
+    verdict::{Setting, Verdict},
 };
 
 /// Rows, and bytes of text, that go to the writer at once.
 const BATCH_ROWS: usize = 16_384;
 const BATCH_TEXT: usize = 32 << 20;
+/// Notes that are kept, and characters of each.
+const MAX_NOTES: usize = 60;
+const MAX_NOTE_CHARS: usize = 400;
+
+/// The place of the column that holds the groups of rows: behind all of the file.
+pub(super) const GROUP: u32 = u32::MAX;
 
 /// How a table is read.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     pub(super) structure: Structure,
     pub(super) columns: Vec<PlannedColumn>,
-    /// Columns that get none: without name or cell, and far from the others.
+    /// Columns that get none: without name or cell.
     pub(super) left_out: Vec<u32>,
     /// Cells that a row should have; 0 where row lengths say nothing.
     pub(super) usual_width: u32,
@@ -38,10 +46,13 @@ pub(super) struct PlannedColumn {
     /// Its place in the sheet, from 0; they rise.
     pub(super) col_idx: u32,
     pub(super) name: String,
-    pub(super) reading: Reading,
+    pub(super) verdict: Verdict,
+    pub(super) setting: Setting,
     /// Whether the file itself says the reading.
     pub(super) is_declared: bool,
     pub(super) doubt: Option<Doubt>,
+    /// The name of the column that keeps its text as it was, where one was asked for.
+    pub(super) raw: Option<String>,
 }
 
 /// What came of the rows.
@@ -52,6 +63,10 @@ pub(super) struct Built {
     pub(super) first_data_row: u64,
     pub(super) last_data_row: u64,
     pub(super) tallies: Tallies,
+    /// Why each column is of its type.
+    pub(super) types: Vec<Decision>,
+    /// What stands above and below the data: cell and text, no more than some.
+    pub(super) notes: Vec<(u64, String)>,
 }
 
 #[derive(Debug)]
@@ -63,30 +78,39 @@ pub(super) struct Build {
     n_waiting: usize,
     text_waiting: usize,
     built: Built,
+    known: Known,
+    group: GroupPath,
     failure: Option<ReadError>,
 }
 
-/// A column being built.
-#[derive(Debug)]
-struct Column {
-    col_idx: u32,
-    builder: ColumnBuilder,
-    doubtful: Tally,
-    /// How doubtful values are read.
-    how: &'static str,
-    /// Whether some value takes the doubt from all the others.
-    settled: bool,
+/// What is known of the rows to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Known {
+    /// The plan was made with them in view.
+    AsPlanned,
+    /// Nothing certain: a cell that does not fit may change the plan.
+    Unknown,
+    /// All there is: what does not fit never will.
+    Finally,
 }
 
 impl Build {
     pub(super) fn new(plan: Plan, out: Option<&Path>) -> Result<Build, ReadError> {
-        let fields: Vec<_> = plan.columns.iter().map(|column| field(&column.name, column.reading)).collect();
+        let fields: Vec<_> = plan
+            .columns
+            .iter()
+            .flat_map(|column| {
+                let raw = column.raw.as_ref().map(|name| field(name, Reading::Text));
+                [Some(field(&column.name, column.verdict.reading)), raw].into_iter().flatten()
+            })
+            .collect();
         let schema = Arc::new(Schema::new(fields));
         let writer = match out {
             Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let columns = plan.columns.iter().map(Column::new).collect();
+        let fills = |column: &PlannedColumn| plan.structure.fills.contains(&column.col_idx);
+        let columns = plan.columns.iter().map(|column| Column::new(column, fills(column))).collect();
         Ok(Build {
             plan,
             columns,
@@ -95,24 +119,32 @@ impl Build {
             n_waiting: 0,
             text_waiting: 0,
             built: Built::default(),
+            known: Known::AsPlanned,
+            group: GroupPath::default(),
             failure: None,
         })
     }
 
-    /// Whether the row fits the plan; if not, this build is worth nothing any more.
+    /// From here on, whether the plan was made with the rows in view, so that what does not fit is known to be rare.
+    pub(super) fn meet(&mut self, known: Known) {
+        if known == self.known {
+            return;
+        }
+        self.known = known;
+        self.columns.iter_mut().for_each(Column::meet);
+    }
+
+    /// Whether the row fits the plan; if not, this build is worth nothing any more. Cells that don't fit and are rare go
+    /// to `evidence`, which tells whether they still are.
     #[must_use]
-    pub(super) fn add(&mut self, row: Row<'_>) -> bool {
-        if row.number < self.plan.structure.first_data_row {
+    pub(super) fn add(&mut self, row: Row<'_>, evidence: &mut [Evidence]) -> bool {
+        if row.is_blank() || !self.plan.structure.is_data(row) {
             self.skip(row);
             return true;
         }
-        if row.is_blank() {
-            self.built.tallies.blank_rows.add(|| format!("row {}", row.number));
-            return true;
-        }
-        let Some(width) = self.append(row) else { return false };
+        let Some(width) = self.append(row, evidence) else { return false };
         self.note_width(row, width);
-        if self.built.n_rows == 0 {
+        if self.built.first_data_row == 0 {
             self.built.first_data_row = row.number;
         }
         self.built.last_data_row = row.number;
@@ -125,7 +157,7 @@ impl Build {
     }
 
     /// Appends the cells; columns up to the last one that holds something, or nothing where a cell does not fit.
-    fn append(&mut self, row: Row<'_>) -> Option<u32> {
+    fn append(&mut self, row: Row<'_>, evidence: &mut [Evidence]) -> Option<u32> {
         let mut columns = self.columns.iter_mut();
         let mut next = columns.next();
         let mut width = 0;
@@ -134,7 +166,7 @@ impl Build {
                 continue;
             }
             while let Some(column) = next.take_if(|column| column.col_idx < col_idx) {
-                column.builder.append_null();
+                column.append_blank();
                 next = columns.next();
             }
             let Some(column) = next.take_if(|column| column.col_idx == col_idx) else {
@@ -146,22 +178,43 @@ impl Build {
             };
             next = columns.next();
             width = col_idx + 1;
-            let outcome = column.builder.append(cell);
+            if column.fills && column.keep(cell).is_none() {
+                column.append_blank();
+                continue;
+            }
+            let mut outcome = column.builder.append(cell);
+            if outcome == Outcome::Misfit && column.tolerates(cell, self.known, evidence) {
+                column.builder.append_null();
+                outcome = Outcome::Stray;
+            }
             match outcome {
-                Outcome::Value | Outcome::Padded => column.settled = true,
+                Outcome::Value | Outcome::Padded | Outcome::Marked => {
+                    column.settled = true;
+                    column.n_values += 1;
+                }
                 Outcome::Doubtful => {
                     let how = column.how;
+                    column.n_values += 1;
                     column.doubtful.add(|| example(col_idx, row.number, cell) + how);
                 }
                 Outcome::Misfit => return None,
+                Outcome::Stray => column.n_strays += 1,
                 Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => {}
             }
+            column.keep_raw(cell);
             self.built.tallies.note(outcome, col_idx, row.number, cell);
             if let Cell::Text(text) = cell {
                 self.text_waiting += text.len();
             }
         }
-        next.into_iter().chain(columns).for_each(|column| column.builder.append_null());
+        self.group.pass();
+        let group = self.group.text();
+        for column in next.into_iter().chain(columns) {
+            match &group {
+                Some(group) if column.col_idx == GROUP => drop(column.builder.append(Cell::Text(group))),
+                Some(_) | None => column.append_blank(),
+            }
+        }
         Some(width)
     }
 
@@ -175,21 +228,50 @@ impl Build {
         }
     }
 
-    /// A row above the data: its header, or what stands above that.
+    /// A row that is no data: blank, or above it, below it or between.
     fn skip(&mut self, row: Row<'_>) {
-        if self.plan.structure.header_rows.contains(&row.number) {
+        let structure = &self.plan.structure;
+        if structure.header_rows.contains(&row.number) {
             return;
         }
         let tallies = &mut self.built.tallies;
-        if row.is_blank() {
+        let why = structure.why_left_out(row);
+        let is_note = why.is_none();
+        if why == Some(LeftOut::Group)
+            && let Some(label) = structure.groups.and_then(|stub| group_label(row, stub))
+        {
+            self.group.enter(label);
+        }
+        let tally = if row.is_blank() {
+            // Blank rows behind the table are nobody's.
+            if structure.last_row.is_some_and(|last| row.number > last) {
+                return;
+            }
             tallies.blank_rows.add(|| format!("row {}", row.number));
             return;
+        } else {
+            match why {
+                Some(LeftOut::Group) => &mut tallies.groups,
+                Some(LeftOut::Repeated) => &mut tallies.repeated_rows,
+                Some(LeftOut::Total) => {
+                    // They are part of the table, though not of its data.
+                    if self.built.first_data_row == 0 {
+                        self.built.first_data_row = row.number;
+                    }
+                    self.built.last_data_row = row.number;
+                    &mut tallies.totals
+                }
+                None if row.number < structure.first_data_row => &mut tallies.above_header,
+                None => &mut tallies.notes_below,
+            }
+        };
+        let cells: Vec<String> =
+            row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
+        let text = cells.join(" | ");
+        if is_note && self.built.notes.len() < MAX_NOTES {
+            self.built.notes.push((row.number, text.chars().take(MAX_NOTE_CHARS).collect()));
         }
-        tallies.above_header.add(|| {
-            let cells: Vec<String> =
-                row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(_, cell)| show::cell(cell)).collect();
-            format!("row {}: {}", row.number, cells.join(" | "))
-        });
+        tally.add(|| format!("row {}: {text}", row.number));
     }
 
     fn flush(&mut self) {
@@ -198,7 +280,7 @@ impl Build {
             return;
         }
         self.n_waiting = 0;
-        let columns: Vec<_> = self.columns.iter_mut().map(|column| column.builder.take()).collect();
+        let columns: Vec<_> = self.columns.iter_mut().flat_map(Column::take).collect();
         let Some(writer) = &self.writer else { return };
         match RecordBatch::try_new(self.schema.clone(), columns) {
             // Where the writer takes no more, its `close` says why.
@@ -209,8 +291,14 @@ impl Build {
         }
     }
 
+    /// What became known of the table's last rows.
+    pub(super) fn end_with(&mut self, structure: Structure) {
+        self.plan.structure = structure;
+    }
+
     pub(super) fn finish(mut self) -> Result<(Plan, Built), ReadError> {
         self.flush();
+        self.check_totals();
         if let Some(failure) = self.failure {
             return Err(failure);
         }
@@ -219,6 +307,8 @@ impl Build {
         }
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
+            let is_doubtful = column.doubtful.count > 0 && (planned.doubt == Some(Doubt::Order) || !column.settled);
+            self.built.types.push(planned.decision(column.n_values, column.n_strays, is_doubtful));
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
@@ -232,26 +322,32 @@ impl Build {
     }
 }
 
-impl Column {
-    fn new(planned: &PlannedColumn) -> Column {
-        let builder = ColumnBuilder::new(planned.reading, planned.doubt, planned.is_declared);
-        let how = match planned.reading {
-            Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
-                Order::DayFirst => ", day first",
-                Order::MonthFirst => ", month first",
-                Order::Unasked => "",
-            },
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => "",
-        };
-        Column { col_idx: planned.col_idx, builder, doubtful: Tally::default(), how, settled: false }
+impl Build {
+    /// Compares what totals say with what was read, and tells of those that are wrong.
+    fn check_totals(&mut self) {
+        let tallies = &mut self.built.tallies;
+        for total in &mut self.plan.structure.totals {
+            for (col_idx, claimed) in mem::take(&mut total.unchecked) {
+                let sum = self.columns.iter().find(|column| column.col_idx == col_idx).map(|column| &column.sum);
+                let Some(found) = sum.and_then(|sum| sum.expected(total.claim)) else { continue };
+                if (found - claimed).abs() <= found.abs() * 1e-6 {
+                    total.n_agreeing += 1;
+                } else if (0.55..1.8).contains(&(claimed / found)) {
+                    total.disagreeing.push((col_idx, claimed, found));
+                }
+            }
+            let what = match total.claim {
+                Claim::Sum => "the rows sum to",
+                Claim::Mean => "the mean of the rows is",
+            };
+            for (col_idx, claimed, found) in &total.disagreeing {
+                let address = show::address(*col_idx, total.number);
+                tallies.wrong_totals.add(|| format!("{address}: {claimed}, but {what} {}", show::rounded(*found)));
+            }
+            if !self.plan.structure.left_out.contains_key(&total.number) {
+                tallies.totals_kept.add(|| format!("row {}: {}", total.number, total.label));
+            }
+        }
     }
 }
 
@@ -259,6 +355,8 @@ impl Tallies {
     fn note(&mut self, outcome: Outcome, col_idx: u32, row_number: u64, cell: Cell<'_>) {
         let tally = match outcome {
             Outcome::Padded => &mut self.padded,
+            Outcome::Marked => &mut self.marked,
+            Outcome::Stray => return self.strays.add_lost(|| example(col_idx, row_number, cell)),
             Outcome::NullWord => &mut self.null_words,
             Outcome::Error => &mut self.errors,
             Outcome::Unevaluated => &mut self.unevaluated,

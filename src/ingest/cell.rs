@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{ReadError, declared::Declared};
+use super::{ReadError, declared::Declared, layout::Listed};
 
 /// One cell as the file holds it. A reader does not guess: text stays text, numbers keep their number format's kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -61,6 +61,11 @@ pub(super) trait Source: Sync {
     /// What the file itself says of its columns' types.
     fn declared(&self) -> Option<&Declared> {
         None
+    }
+
+    /// Tables that the file itself says there are.
+    fn listed(&self) -> &[Listed] {
+        &[]
     }
 
     /// Whether the file holds nothing but text and a comma does not end a cell of it.

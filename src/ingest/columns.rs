@@ -14,10 +14,14 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 
 use super::{
     cell::Cell,
-    evidence::{Reading, boolean, is_null_word},
-    moment::{DAY, Day, moment},
+    clock::duration,
+    evidence::{Reading, compact},
+    moment::{DAY, Day, Moment, moment},
     number::{self, Numeral, numeral},
-    show,
+    quantity::{Notation, quantity},
+    show, units,
+    verdict::Style,
+    words::{is_null_word, truth},
 };
 
 /// What became of a cell.
@@ -26,6 +30,8 @@ pub(super) enum Outcome {
     Value,
     /// A decimal that lost the zeros in front of it, as in `08.25`: worth reporting.
     Padded,
+    /// A number without the footnote mark or the like that stood beside it: worth reporting.
+    Marked,
     /// A value that could be another: a date by the other order, a number by a decimal comma.
     Doubtful,
     Empty,
@@ -35,12 +41,15 @@ pub(super) enum Outcome {
     Unevaluated,
     /// The cell is not what the column's reading says; nothing was appended.
     Misfit,
+    /// A misfit that is known and tolerated: null, and worth reporting.
+    Stray,
 }
 
 /// One column of the rows since the last `take`.
 #[derive(Debug)]
 pub(super) struct ColumnBuilder {
     reading: Reading,
+    style: Style,
     doubt: Option<Doubt>,
     /// Whether the file itself says the reading: what else would be taken for a code or a double is one of its values.
     is_declared: bool,
@@ -70,8 +79,8 @@ enum Values {
 }
 
 impl ColumnBuilder {
-    pub(super) fn new(reading: Reading, doubt: Option<Doubt>, is_declared: bool) -> ColumnBuilder {
-        ColumnBuilder { reading, doubt, is_declared, values: Values::new(reading) }
+    pub(super) fn new(reading: Reading, style: Style, doubt: Option<Doubt>, is_declared: bool) -> ColumnBuilder {
+        ColumnBuilder { reading, style, doubt, is_declared, values: Values::new(reading) }
     }
 
     pub(super) fn append(&mut self, cell: Cell<'_>) -> Outcome {
@@ -83,8 +92,10 @@ impl ColumnBuilder {
             (_, None) => Outcome::Misfit,
         };
         match outcome {
-            Outcome::Value | Outcome::Padded | Outcome::Doubtful | Outcome::Misfit => {}
-            Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated => self.values.append_null(),
+            Outcome::Value | Outcome::Padded | Outcome::Marked | Outcome::Doubtful | Outcome::Misfit => {}
+            Outcome::Empty | Outcome::NullWord | Outcome::Error | Outcome::Unevaluated | Outcome::Stray => {
+                self.values.append_null();
+            }
         }
         outcome
     }
@@ -113,54 +124,75 @@ impl ColumnBuilder {
         if trimmed.is_empty() {
             return Outcome::Empty;
         }
-        if self.append_parsed(trimmed).is_some() {
+        if let Some(is_marked) = self.append_parsed(trimmed) {
             if self.doubt.is_some_and(|doubt| doubt.concerns(trimmed)) {
                 return Outcome::Doubtful;
             }
-            let is_number = matches!(self.reading, Reading::Decimal { .. } | Reading::Double);
+            if is_marked {
+                return Outcome::Marked;
+            }
+            let is_number = matches!(self.reading, Reading::Integer | Reading::Decimal { .. } | Reading::Double);
             return if is_number && number::is_padded(trimmed) { Outcome::Padded } else { Outcome::Value };
         }
         if self.reading != Reading::Nothing && is_null_word(trimmed) { Outcome::NullWord } else { Outcome::Misfit }
     }
 
-    fn append_parsed(&mut self, text: &str) -> Option<()> {
+    /// Whether the value lost a mark; nothing where the text is none.
+    fn append_parsed(&mut self, text: &str) -> Option<bool> {
         let bytes = text.as_bytes();
         match (&mut self.values, self.reading) {
-            (Values::Integer(values), _) => match numeral(bytes)? {
-                Numeral::Plain { mantissa, scale: 0 } => values.append_value(mantissa),
-                Numeral::Code if self.is_declared => values.append_value(text.parse().ok()?),
-                Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
-            },
-            (Values::Decimal(values), Reading::Decimal { scale }) => {
-                values.append_value(numeral(bytes)?.scaled(scale)?);
+            (Values::Integer(values), _) => {
+                let (number, is_marked) = written(text, &self.style, self.is_declared)?;
+                match number {
+                    Numeral::Plain { mantissa, scale: 0 } => values.append_value(mantissa),
+                    Numeral::Code if self.is_declared || self.style.is_padded => {
+                        values.append_value(text.parse().ok()?);
+                    }
+                    Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => return None,
+                }
+                return Some(is_marked);
             }
-            (Values::Double(values), _) => values.append_value(numeral(bytes)?.as_double()?),
-            (Values::Boolean(values), _) => values.append_value(boolean(text)?),
+            (Values::Decimal(values), Reading::Decimal { scale }) => {
+                let (number, is_marked) = written(text, &self.style, self.is_declared)?;
+                values.append_value(unpadded(number, text, &self.style)?.scaled(scale)?);
+                return Some(is_marked);
+            }
+            (Values::Double(values), _) => {
+                let (number, is_marked) = written(text, &self.style, self.is_declared)?;
+                values.append_value(unpadded(number, text, &self.style)?.as_double()?);
+                return Some(is_marked);
+            }
+            (Values::Boolean(values), _) => values.append_value(truth(text)?.value),
             (Values::Date(values), Reading::Date(order)) => {
-                let moment = moment(bytes).filter(|moment| moment.time.is_none())?;
-                values.append_value(moment.day?.resolve(order)?);
+                if self.style.is_compact {
+                    values.append_value(text.parse().ok().and_then(compact)?);
+                } else {
+                    let moment = day(text, &self.style).filter(|moment| moment.time.is_none())?;
+                    values.append_value(moment.day?.resolve(order)?);
+                }
             }
             (Values::Time(values), _) => {
                 let moment = moment(bytes).filter(|moment| moment.day.is_none())?;
                 values.append_value(moment.time?);
             }
             (Values::Interval(values), _) => {
-                let moment = moment(bytes).filter(|moment| moment.day.is_none())?;
-                values.append_value(interval(moment.time? / 1_000)?);
+                let time = || moment(bytes).filter(|moment| moment.day.is_none()).and_then(|moment| moment.time);
+                let millis = time().map(|micros| micros / 1_000).or_else(|| duration(text))?;
+                values.append_value(interval(millis)?);
             }
             (Values::Timestamp(values), Reading::Timestamp(order)) => {
-                let moment = moment(bytes).filter(|moment| moment.offset.is_none())?;
+                let moment = day(text, &self.style).filter(|moment| moment.offset.is_none())?;
                 let day = moment.day?.resolve(order)?;
                 values.append_value(i64::from(day) * DAY + moment.time.unwrap_or(0));
             }
             (Values::Timestamp(values), Reading::TimestampTz(order)) => {
-                let moment = moment(bytes)?;
+                let moment = day(text, &self.style)?;
                 let day = moment.day?.resolve(order)?;
                 values.append_value(i64::from(day) * DAY + moment.time? - moment.offset?);
             }
             _ => return None,
         }
-        Some(())
+        Some(false)
     }
 
     fn append_native(&mut self, cell: Cell<'_>) -> Option<()> {
@@ -200,6 +232,32 @@ impl Doubt {
             Doubt::Comma => number::has_one_group(text),
         }
     }
+}
+
+/// A date of the column's own grain: a month among days is not its first day.
+fn day(text: &str, style: &Style) -> Option<Moment> {
+    moment(text.as_bytes()).filter(|moment| moment.grain == style.grain)
+}
+
+/// The number, zeros in front of it taken off where they only pad.
+fn unpadded(number: Numeral, text: &str, style: &Style) -> Option<Numeral> {
+    match number {
+        Numeral::Code if style.is_padded => numeral(text.trim_start_matches('0').as_bytes()),
+        Numeral::Plain { .. } | Numeral::Float(_) | Numeral::Code => Some(number),
+    }
+}
+
+/// The number that a text is by the column's style, and whether it lost a mark.
+fn written(text: &str, style: &Style, is_declared: bool) -> Option<(Numeral, bool)> {
+    let is_plain = style.notation == Notation::Point || !text.contains([',', '.']);
+    if is_plain && let Some(numeral) = numeral(text.as_bytes()) {
+        return Some((numeral, false));
+    }
+    if is_declared {
+        return None;
+    }
+    let found = quantity(text, style.notation)?;
+    (found.unit.is_empty() || units::same(found.unit, &style.unit)).then_some((found.numeral, found.manner.is_marked))
 }
 
 fn interval(millis: i64) -> Option<IntervalDayTime> {

@@ -100,7 +100,8 @@ fn parse(name: &str, value: &str) -> Option<(String, String, Reading)> {
     Some((title.to_owned(), column.to_owned(), reading(type_name)?))
 }
 
-fn reading(type_name: &str) -> Option<Reading> {
+/// The reading that gives a type of `DuckDB`'s, in capitals.
+pub(super) fn reading(type_name: &str) -> Option<Reading> {
     // Dates that Quire writes as text are ISO 8601: another one is not of its making.
     let order = Order::Unasked;
     Some(match type_name {

@@ -10,19 +10,33 @@ use std::collections::HashMap;
 use super::{
     ReadError,
     cell::Batch,
-    evidence::{boolean, is_null_word},
+    clock::clock,
     moment::moment,
     number::numeral,
     split::Splitter,
+    words::{is_null_word, truth},
 };
 
 /// How records are split into cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
-    pub(super) delimiter: u8,
+    pub(super) delimiter: Delimiter,
     pub(super) quote: Option<u8>,
     /// What frees a quote inside quotes, besides doubling it.
     pub(super) escape: Option<u8>,
+    /// Whether blanks beside delimiters are no part of the cells.
+    pub(super) trims: bool,
+    /// Cells that most records have; 0 where that says nothing.
+    pub(super) usual_width: u32,
+}
+
+/// One to four bytes between two cells, or any number of blanks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Delimiter {
+    bytes: [u8; 4],
+    len: u8,
+    /// Whether any more blanks belong to it.
+    pub(super) runs: bool,
 }
 
 /// Stands for "no delimiter": it occurs in no text.
@@ -31,49 +45,142 @@ const NONE: u8 = 0x1F;
 /// In order of preference, should two do as well.
 const DELIMITERS: [u8; 14] = [b',', b'\t', b';', b'|', b':', b' ', b'^', b'~', b'#', b'&', b'*', b'!', b'=', 0x01];
 
+/// What commonly stands between cells; the others stand in prose as well, and must make an even table.
+const STRONG: [u8; 5] = [b',', b'\t', b';', b'|', 0x01];
+
 /// The pattern score of a row with a single cell, against 1/2 of one with two.
 const SINGLE: f64 = 1e-3;
 
+impl Delimiter {
+    pub(super) const fn of(byte: u8) -> Delimiter {
+        Delimiter { bytes: [byte, 0, 0, 0], len: 1, runs: false }
+    }
+
+    /// Blanks and tabs in any number.
+    pub(super) fn blanks() -> Delimiter {
+        Delimiter { runs: true, ..Delimiter::of(b' ') }
+    }
+
+    fn twice(byte: u8) -> Delimiter {
+        Delimiter { bytes: [byte, byte, 0, 0], len: 2, runs: false }
+    }
+
+    fn parse(text: &str) -> Option<Delimiter> {
+        let mut bytes = [0; 4];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        Some(Delimiter { bytes, len: u8::try_from(text.len()).ok()?, runs: false })
+    }
+
+    pub(super) fn first(self) -> u8 {
+        let [first, ..] = self.bytes;
+        first
+    }
+
+    pub(super) fn text(&self) -> &[u8] {
+        self.bytes.get(..self.len.into()).unwrap_or_default()
+    }
+
+    /// Whether a block may break one off.
+    pub(super) fn is_long(self) -> bool {
+        self.runs || self.len > 1
+    }
+
+    /// Bytes of the delimiter that stands at `at`.
+    pub(super) fn at(self, bytes: &[u8], at: usize) -> Option<usize> {
+        if self.runs {
+            let n = bytes.iter().skip(at).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            return (n > 0).then_some(n);
+        }
+        if self.len == 1 {
+            return (bytes.get(at) == Some(&self.first())).then_some(1);
+        }
+        bytes.get(at..)?.starts_with(self.text()).then_some(self.text().len())
+    }
+
+    /// Where the next delimiter or line end is.
+    pub(super) fn next(self, bytes: &[u8], from: usize) -> Option<usize> {
+        let is_end = |byte: u8| byte == b'\n' || byte == b'\r';
+        let mut from = from;
+        loop {
+            let is_hit = |byte: &u8| *byte == self.first() || is_end(*byte) || (self.runs && *byte == b'\t');
+            let at = from + bytes.get(from..)?.iter().position(is_hit)?;
+            if is_end(*bytes.get(at)?) || self.at(bytes, at).is_some() {
+                return Some(at);
+            }
+            from = at + 1;
+        }
+    }
+}
+
 impl Dialect {
     /// The delimiter as a caller fixed it.
-    pub(super) fn parse_delimiter(text: &str) -> Result<u8, ReadError> {
-        let byte = match text.as_bytes() {
-            b"\\t" => Some(b'\t'),
-            [byte] if byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | b'"') => Some(*byte),
-            _ => None,
-        };
-        byte.ok_or_else(|| ReadError::Option {
+    pub(super) fn parse_delimiter(text: &str) -> Result<Delimiter, ReadError> {
+        let text = text.replace("\\t", "\t");
+        let is_fit = (1..=4).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii() && !matches!(byte, b'\n' | b'\r' | b'"'));
+        Delimiter::parse(&text).filter(|_| is_fit).ok_or_else(|| ReadError::Option {
             message: format!("`{text}` can't be a delimiter"),
-            hint: "use one ASCII character such as `,`, `;`, `|` or `\\t`, or leave `delimiter` out to have it found"
+            hint: "use one to four ASCII characters such as `,`, `;`, `||` or `\\t`, or leave `delimiter` out to have it found"
                 .to_owned(),
         })
     }
 
     /// None where each record is one cell.
     pub(super) fn delimiter_text(self) -> Option<String> {
-        (self.delimiter != NONE).then(|| char::from(self.delimiter).to_string())
+        let text = String::from_utf8_lossy(self.delimiter.text()).into_owned();
+        (self.delimiter.first() != NONE).then_some(text)
+    }
+
+    fn new(delimiter: Delimiter, quote: Option<u8>, escape: Option<u8>) -> Dialect {
+        Dialect { delimiter, quote, escape, trims: false, usual_width: 0 }
     }
 
     /// The dialect of a text, of which `sample` is the start. `is_whole`: and the end, too.
-    pub(super) fn detect(sample: &str, is_whole: bool, delimiter: Option<u8>) -> Dialect {
+    pub(super) fn detect(sample: &str, is_whole: bool, delimiter: Option<Delimiter>) -> Dialect {
         let mut best: Option<(f64, Dialect)> = None;
         let fixed = delimiter.map(|delimiter| vec![delimiter]);
         for delimiter in fixed.unwrap_or_else(|| candidates(sample)) {
-            for (quote, escape) in quotings(sample, delimiter) {
-                let dialect = Dialect { delimiter, quote, escape };
-                let score = score(sample, is_whole, dialect);
+            for (quote, escape) in quotings(sample, delimiter.first()) {
+                let dialect = Dialect::new(delimiter, quote, escape);
+                let (score, usual_width) = score(sample, is_whole, dialect);
                 if best.is_none_or(|(best, _)| score > best * (1.0 + 1e-9)) {
-                    best = Some((score, dialect));
+                    best = Some((score, Dialect { usual_width, ..dialect }));
                 }
             }
         }
-        best.map_or(Dialect { delimiter: b',', quote: Some(b'"'), escape: None }, |(_, dialect)| dialect)
+        let found = best.map_or(Dialect::new(Delimiter::of(b','), Some(b'"'), None), |(_, dialect)| dialect);
+        Dialect { trims: is_spaced(sample, found.delimiter), ..found }
     }
 }
 
-fn candidates(sample: &str) -> Vec<u8> {
-    let occurring = DELIMITERS.into_iter().filter(|delimiter| sample.as_bytes().contains(delimiter));
-    occurring.chain([NONE]).collect()
+/// Single bytes that occur, two of them where they come in twos only, and blanks in any number where they align columns.
+fn candidates(sample: &str) -> Vec<Delimiter> {
+    let bytes = sample.as_bytes();
+    let occurring = DELIMITERS.into_iter().filter(|delimiter| bytes.contains(delimiter)).map(|byte| {
+        let n_single = memchr::memchr_iter(byte, bytes).count();
+        let twice = [byte, byte];
+        let n_twice = memchr::memmem::find_iter(bytes, &twice).count();
+        match byte {
+            b' ' if n_twice * 8 > n_single => Delimiter::blanks(),
+            b' ' | b',' | b'\t' => Delimiter::of(byte),
+            _ if n_twice * 2 == n_single => Delimiter::twice(byte),
+            _ => Delimiter::of(byte),
+        }
+    });
+    occurring.chain([Delimiter::of(NONE)]).collect()
+}
+
+/// Whether nearly every delimiter has a blank behind it.
+fn is_spaced(sample: &str, delimiter: Delimiter) -> bool {
+    let mut finds = memchr::memmem::find_iter(sample.as_bytes(), delimiter.text()).peekable();
+    if delimiter.first() == b' ' || finds.peek().is_none() {
+        return false;
+    }
+    let (n_all, n_spaced) = finds.fold((0_u32, 0_u32), |(n_all, n_spaced), at| {
+        let behind = sample.as_bytes().get(at + delimiter.text().len());
+        (n_all + 1, n_spaced + u32::from(matches!(behind, Some(b' ') | None)))
+    });
+    n_spaced * 20 >= n_all * 19
 }
 
 /// Quote and escape characters that the text could be using: a quote counts where a cell may start.
@@ -101,7 +208,8 @@ fn quotings(sample: &str, delimiter: u8) -> Vec<(Option<u8>, Option<u8>)> {
     quotings
 }
 
-fn score(sample: &str, is_whole: bool, dialect: Dialect) -> f64 {
+/// How good a table a dialect makes, and how wide most of its rows are.
+fn score(sample: &str, is_whole: bool, dialect: Dialect) -> (f64, u32) {
     let mut batch = Batch::over(sample.to_owned());
     Splitter::new(dialect).split(&mut batch, is_whole);
     let mut n_by_width: HashMap<u32, u32> = HashMap::new();
@@ -122,8 +230,19 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> f64 {
         }
     }
     if n_cells == 0 {
-        return 0.0;
+        return (0.0, 0);
     }
+    let n_rows: u32 = n_by_width.values().sum();
+    let usual = n_by_width.iter().max_by_key(|(width, n)| (**n, **width)).filter(|(_, n)| **n * 2 > n_rows);
+    let n_alike = n_by_width.iter().filter(|(width, _)| **width > 1).map(|(_, n)| *n).max();
+    let is_single = usual.is_some_and(|(width, _)| *width == 1);
+    // A line of prose that happens to have a comma makes no table.
+    let is_strong = !dialect.delimiter.is_long() && STRONG.contains(&dialect.delimiter.first());
+    let is_uneven = usual.is_none() && !is_strong;
+    if is_uneven || (is_single && n_alike == Some(1)) {
+        return (0.0, 0);
+    }
+    let usual_width = usual.map_or(0, |(width, _)| *width);
     let pattern: f64 = n_by_width
         .iter()
         .map(|(width, n_rows)| {
@@ -133,7 +252,7 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> f64 {
         .sum();
     let n_patterns = u32::try_from(n_by_width.len()).map_or(f64::INFINITY, f64::from);
     let share = f64::max(f64::from(n_typed) / f64::from(n_cells), 1e-10);
-    pattern / n_patterns * share
+    (pattern / n_patterns * share, usual_width)
 }
 
 /// Whether a cell is something by itself, and not the debris of a wrong split.
@@ -142,7 +261,7 @@ fn is_typed(text: &str, dialect: Dialect) -> bool {
     if text.is_empty()
         || numeral(bytes).is_some()
         || moment(bytes).is_some()
-        || boolean(text).is_some()
+        || truth(text).is_some()
         || is_null_word(text)
     {
         return true;
@@ -154,7 +273,8 @@ fn is_typed(text: &str, dialect: Dialect) -> bool {
     if number.len() < text.len() && numeral(number.trim().as_bytes()).is_some() {
         return true;
     }
-    is_clock_or_short_date(bytes) || is_address(text) || is_words(text, dialect)
+    let is_zoned_clock = clock(bytes, true).is_some_and(|(_, _, rest)| rest.is_empty());
+    is_zoned_clock || is_clock_or_short_date(bytes) || is_address(text) || is_words(text, dialect)
 }
 
 /// `3:45`, `1/2/20`, `2020-01`: digits in two or three groups, with one separator.
@@ -199,7 +319,7 @@ mod tests {
 
     fn check(text: &str, delimiter: u8, quote: Option<u8>) {
         let found = Dialect::detect(text, true, None);
-        assert_eq!((char::from(found.delimiter), found.quote), (char::from(delimiter), quote), "{text:?}");
+        assert_eq!((char::from(found.delimiter.first()), found.quote), (char::from(delimiter), quote), "{text:?}");
     }
 
     #[test]
@@ -213,7 +333,18 @@ mod tests {
     }
 
     #[test]
+    fn delimiters_of_several_characters_are_found() {
+        let found = |text: &str| Dialect::detect(text, true, None);
+        assert_eq!(found("a||b||c\n1||2||3\n4||5||6\n").delimiter_text().as_deref(), Some("||"));
+        assert!(found("a, b, c\n1, 2, 3\n").trims);
+        assert!(!found("a,b,c\n1,2, x\n").trims);
+        let aligned = found("name    n     m\nanna    1     2\nbob     13    4\n");
+        assert!(aligned.delimiter.runs && aligned.usual_width == 3);
+    }
+
+    #[test]
     fn a_single_column_is_read_as_one() {
         check("name\nanna\nbob\n", NONE, Some(b'"'));
+        check("What is this (a list)?\nOne column of prose\nwith some words, or more: few\nend\n", NONE, Some(b'"'));
     }
 }

@@ -3,7 +3,7 @@
 use std::{fs::File, io::Read, path::Path};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{DecoderResult, Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
 use super::ReadError;
 
@@ -12,6 +12,8 @@ use super::ReadError;
 pub(super) enum TextEncoding {
     /// UTF-8 as it seems: the first byte that is not ends the reading with `ReadError::NotUtf8`.
     CheckedUtf8,
+    /// UTF-8 with some bytes of Windows-1252 between, as in files that were put together.
+    Mixed,
     /// Named, or detected over the whole file; what can't be decoded is replaced and counted.
     Fixed(&'static Encoding),
 }
@@ -58,9 +60,9 @@ impl TextEncoding {
                 break;
             }
         }
-        // Other encodings hardly ever make sequences that are right in UTF-8, so a few wrong ones are damage.
-        if n_right > 20 * n_wrong {
-            return Ok(TextEncoding::Fixed(UTF_8));
+        // Other encodings hardly ever make sequences that are right in UTF-8: the wrong ones came from elsewhere.
+        if n_right * 4 > n_wrong {
+            return Ok(TextEncoding::Mixed);
         }
         Ok(TextEncoding::Fixed(detector.guess(None, Utf8Detection::Deny)))
     }
@@ -68,7 +70,7 @@ impl TextEncoding {
     /// As WHATWG names it.
     pub(super) fn name(self) -> &'static str {
         match self {
-            TextEncoding::CheckedUtf8 => UTF_8.name(),
+            TextEncoding::CheckedUtf8 | TextEncoding::Mixed => UTF_8.name(),
             TextEncoding::Fixed(encoding) => encoding.name(),
         }
     }
@@ -133,7 +135,7 @@ pub(super) struct Decoder {
 impl Decoder {
     pub(super) fn new(encoding: TextEncoding) -> Decoder {
         let inner = match encoding {
-            TextEncoding::CheckedUtf8 => UTF_8.new_decoder_with_bom_removal(),
+            TextEncoding::CheckedUtf8 | TextEncoding::Mixed => UTF_8.new_decoder_with_bom_removal(),
             TextEncoding::Fixed(encoding) => encoding.new_decoder_with_bom_removal(),
         };
         Decoder { encoding, inner, at_start: true, broken_off: Vec::new(), raw: Vec::new(), n_undecodable: 0 }
@@ -147,7 +149,7 @@ impl Decoder {
         mut rest: Vec<u8>,
     ) -> Result<(String, usize), ReadError> {
         match self.encoding {
-            TextEncoding::CheckedUtf8 => {
+            TextEncoding::CheckedUtf8 | TextEncoding::Mixed => {
                 rest.append(&mut self.broken_off);
                 let n_before = rest.len();
                 let n_read = file.by_ref().take(u64::try_from(n_bytes).unwrap_or(0)).read_to_end(&mut rest)?;
@@ -155,7 +157,11 @@ impl Decoder {
                     rest.drain(..3);
                 }
                 self.at_start &= n_read == 0 && n_before == 0;
-                Ok((self.checked(rest, n_read == 0)?, n_read))
+                let text = match self.encoding {
+                    TextEncoding::Mixed => self.mixed(&rest, n_read == 0),
+                    TextEncoding::CheckedUtf8 | TextEncoding::Fixed(_) => self.checked(rest, n_read == 0)?,
+                };
+                Ok((text, n_read))
             }
             TextEncoding::Fixed(_) => {
                 self.raw.clear();
@@ -165,6 +171,27 @@ impl Decoder {
                 Ok((text, n_read))
             }
         }
+    }
+
+    /// UTF-8 as far as it is, and Windows-1252 where it is not.
+    fn mixed(&mut self, bytes: &[u8], at_end: bool) -> String {
+        let mut text = String::with_capacity(bytes.len() + 16);
+        let mut left = bytes;
+        while let Err(error) = str::from_utf8(left) {
+            let (right, wrong) = left.split_at_checked(error.valid_up_to()).unwrap_or((left, &[]));
+            text.push_str(str::from_utf8(right).unwrap_or_default());
+            if error.error_len().is_none() && !at_end {
+                self.broken_off = wrong.to_vec();
+                return text;
+            }
+            let n_wrong = error.error_len().unwrap_or(wrong.len());
+            let (wrong, behind) = wrong.split_at_checked(n_wrong).unwrap_or((wrong, &[]));
+            text.push_str(&WINDOWS_1252.decode_without_bom_handling(wrong).0);
+            self.n_undecodable += count(wrong.len());
+            left = behind;
+        }
+        text.push_str(str::from_utf8(left).unwrap_or_default());
+        text
     }
 
     fn checked(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<String, ReadError> {

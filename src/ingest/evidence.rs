@@ -1,9 +1,14 @@
-//! What the cells of one column say about its type, and the decision.
+//! What the cells of one column say about its type.
 
 use super::{
     cell::Cell,
-    moment::{Day, Moment, Order, moment},
+    clock::duration,
+    grains::Grains,
+    moment::{self, Day, Grain, Moment, Order, moment},
     number::{self, Numeral, numeral},
+    quantity::{Notation, Quantity, quantity},
+    units,
+    words::{is_null_word, truth},
 };
 use crate::value::ColumnType;
 
@@ -32,30 +37,71 @@ pub(super) enum Reading {
 const MAX_SCALE: u8 = 6;
 const PRECISION: u8 = 18;
 
-/// Counts over the cells of one column that were seen. The share rule of a later step needs nothing else.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Evidence {
-    /// Cells by what they could be.
-    pub(super) n_boolean: u64,
+/// Different units that are remembered.
+const N_UNITS: usize = 8;
+
+/// Numbers as one notation reads them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Numbers {
     pub(super) n_integer: u64,
     pub(super) n_decimal: u64,
     pub(super) n_double: u64,
+    pub(super) max_scale: u8,
+    pub(super) max_whole_digits: u8,
+}
+
+/// Counts over the cells of one column that were seen.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Evidence {
+    pub(super) point: Numbers,
+    pub(super) comma: Numbers,
+    /// Numbers in one notation at least.
+    pub(super) n_number: u64,
+    /// Of these, what the notations read differently: `1,115` and `1.115`.
+    pub(super) n_either: u64,
+    /// Of these, those with a comma.
+    pub(super) n_comma_groups: u64,
+    /// Of these, those with a unit or a mark.
+    pub(super) n_adorned: u64,
+    pub(super) n_bracketed: u64,
+    pub(super) n_phone_like: u64,
+    pub(super) n_padded: u64,
+    pub(super) n_compact: u64,
+    pub(super) units: Vec<(String, u64)>,
+    pub(super) n_rare_units: u64,
+    pub(super) n_true: u64,
+    pub(super) n_false: u64,
+    /// Pairs of words that some truth value is none of.
+    pub(super) other_pairs: u32,
     pub(super) n_date: u64,
     pub(super) n_time: u64,
     pub(super) n_timestamp: u64,
     pub(super) n_timestamp_tz: u64,
     pub(super) n_duration: u64,
+    pub(super) by_grain: Grains,
+    pub(super) n_season: u64,
+    pub(super) n_short_year: u64,
+    /// Digits that name something.
+    pub(super) n_code: u64,
+    /// Of these, what is longer than two characters.
+    pub(super) n_long_codes: u64,
+    pub(super) n_counted: u64,
+    last_counted: u64,
     pub(super) n_text: u64,
+    /// Of the text, what has no digit, and what is one word of letters and digits.
+    pub(super) n_remark: u64,
+    pub(super) n_token: u64,
+    /// The first remark, and how many are the same.
+    remark: Option<String>,
+    pub(super) n_same_remark: u64,
     pub(super) n_null_word: u64,
-    /// Of all the above, those that came as text.
-    n_as_text: u64,
-    max_scale: u8,
-    max_whole_digits: u8,
+    /// Of all the values, those that came as text.
+    pub(super) n_as_text: u64,
     /// Of the dates, those that leave open which number is the day, and what they allow.
-    n_open: u64,
-    n_day_first: u64,
-    n_month_first: u64,
-    n_dotted: u64,
+    pub(super) n_open: u64,
+    pub(super) n_day_first: u64,
+    pub(super) n_month_first: u64,
+    pub(super) n_dotted: u64,
     /// Whether there is any cell that is not blank, with a value or without.
     pub(super) is_filled: bool,
 }
@@ -77,23 +123,53 @@ impl Reading {
     }
 }
 
+impl Numbers {
+    pub(super) fn total(&self) -> u64 {
+        self.n_integer + self.n_decimal + self.n_double
+    }
+
+    fn add(&mut self, numeral: Numeral) {
+        match numeral {
+            Numeral::Plain { mantissa, scale } => {
+                *if scale == 0 { &mut self.n_integer } else { &mut self.n_decimal } += 1;
+                let n_digits = mantissa.unsigned_abs().checked_ilog10().map_or(0, |log| log + 1);
+                let whole = u8::try_from(n_digits).unwrap_or(u8::MAX).saturating_sub(scale);
+                self.max_whole_digits = self.max_whole_digits.max(whole);
+                self.max_scale = self.max_scale.max(scale);
+            }
+            Numeral::Float(_) | Numeral::Code => self.n_double += 1,
+        }
+    }
+
+    pub(super) fn reading(&self) -> Reading {
+        if self.n_double == 0 && self.n_decimal == 0 {
+            return Reading::Integer;
+        }
+        let fits = self.max_scale <= MAX_SCALE && self.max_scale + self.max_whole_digits <= PRECISION;
+        if self.n_double == 0 && fits { Reading::Decimal { scale: self.max_scale } } else { Reading::Double }
+    }
+}
+
 impl Evidence {
     pub(super) fn add(&mut self, cell: Cell<'_>) {
         self.is_filled = self.is_filled || !cell.is_blank();
         match cell {
             Cell::Empty | Cell::Error(_) | Cell::Unevaluated => {}
             Cell::Text(text) => self.add_text(text),
-            Cell::Number(number) => match number::integer(number) {
-                Some(integer) => {
-                    self.n_integer += 1;
-                    self.note_digits(integer, 0);
-                }
-                None => self.n_double += 1,
-            },
-            Cell::Boolean(_) => self.n_boolean += 1,
-            Cell::Date(_) => self.n_date += 1,
+            Cell::Number(number) => {
+                let whole = number::integer(number).map(|mantissa| Numeral::Plain { mantissa, scale: 0 });
+                self.add_in_both(whole.unwrap_or(Numeral::Float(number)));
+            }
+            Cell::Boolean(value) => *if value { &mut self.n_true } else { &mut self.n_false } += 1,
+            Cell::Date(_) => {
+                self.n_date += 1;
+                self.by_grain.add(Grain::Day, 1);
+            }
             Cell::Time(_) => self.n_time += 1,
-            Cell::Timestamp(_) => self.n_timestamp += 1,
+            Cell::Timestamp(_) => {
+                self.n_timestamp += 1;
+                self.by_grain.add(Grain::Day, 1);
+            }
             Cell::Duration(_) => self.n_duration += 1,
         }
     }
@@ -103,46 +179,124 @@ impl Evidence {
         if text.is_empty() {
             return;
         }
-        if is_null_word(text) {
+        let numeral = numeral(text.as_bytes());
+        if numeral.is_none() && is_null_word(text) {
             self.n_null_word += 1;
             return;
         }
+        self.count(text);
         self.n_as_text += 1;
-        if let Some(numeral) = numeral(text.as_bytes()) {
-            self.add_numeral(numeral);
+        if let Some(numeral) = numeral {
+            self.add_numeral(text, numeral);
         } else if let Some(moment) = moment(text.as_bytes()) {
-            self.add_moment(moment);
-        } else if boolean(text).is_some() {
-            self.n_boolean += 1;
+            self.add_moment(text, moment);
+        } else if !self.add_quantity(text) {
+            self.add_word(text);
+        }
+    }
+
+    /// Follows numbers that count up from 1, one or two at a time.
+    fn count(&mut self, text: &str) {
+        if self.n_counted == self.n_as_text
+            && text.len() <= 4
+            && let Ok(number) = text.parse::<u64>()
+            && (self.last_counted + 1..=self.last_counted + 2).contains(&number)
+        {
+            self.n_counted += 1;
+            self.last_counted = number;
+        }
+    }
+
+    fn add_in_both(&mut self, numeral: Numeral) {
+        self.n_number += 1;
+        self.point.add(numeral);
+        self.comma.add(numeral);
+    }
+
+    fn add_numeral(&mut self, text: &str, numeral: Numeral) {
+        match numeral {
+            Numeral::Code => {
+                self.n_code += 1;
+                self.n_long_codes += u64::from(text.len() > 2);
+            }
+            Numeral::Plain { mantissa, scale: 0 } if !text.contains(',') => {
+                self.n_compact += u64::from(text.len() == 8 && compact(mantissa).is_some());
+                self.add_in_both(numeral);
+            }
+            Numeral::Plain { .. } | Numeral::Float(_) => {
+                self.n_number += 1;
+                self.point.add(numeral);
+                self.n_padded += u64::from(number::is_padded(text));
+                if let Some(other) = quantity(text, Notation::Comma) {
+                    self.comma.add(other.numeral);
+                    self.n_either += 1;
+                    self.n_comma_groups += u64::from(text.contains(','));
+                }
+            }
+        }
+    }
+
+    /// Whether the text is a number with something around it.
+    fn add_quantity(&mut self, text: &str) -> bool {
+        let (point, comma) = (quantity(text, Notation::Point), quantity(text, Notation::Comma));
+        let Some(Quantity { unit, manner, .. }) = point.or(comma) else { return false };
+        self.n_number += 1;
+        if let Some(point) = point {
+            self.point.add(point.numeral);
+        }
+        if let Some(comma) = comma {
+            self.comma.add(comma.numeral);
+        }
+        if point.zip(comma).is_some_and(|(point, comma)| point.numeral != comma.numeral) {
+            self.n_either += 1;
+            self.n_comma_groups += u64::from(text.contains(','));
+        }
+        self.n_bracketed += u64::from(manner.is_bracketed);
+        self.n_phone_like += u64::from(manner.is_phone_like);
+        self.n_adorned += u64::from(manner.is_marked || !unit.is_empty());
+        if unit.is_empty() {
+            return true;
+        }
+        if let Some((_, n)) = self.units.iter_mut().find(|(known, _)| units::same(known, unit)) {
+            *n += 1;
+        } else if self.units.len() < N_UNITS {
+            self.units.push((unit.to_owned(), 1));
+        } else {
+            self.n_rare_units += 1;
+        }
+        true
+    }
+
+    fn add_word(&mut self, text: &str) {
+        if let Some(truth) = truth(text) {
+            *if truth.value { &mut self.n_true } else { &mut self.n_false } += 1;
+            self.other_pairs |= !truth.pairs;
+        } else if duration(text).is_some() {
+            self.n_duration += 1;
         } else {
             self.n_text += 1;
-        }
-    }
-
-    fn add_numeral(&mut self, numeral: Numeral) {
-        match numeral {
-            Numeral::Plain { mantissa, scale } => {
-                *if scale == 0 { &mut self.n_integer } else { &mut self.n_decimal } += 1;
-                self.note_digits(mantissa, scale);
+            let has_digits = text.contains(|c: char| c.is_ascii_digit());
+            let has_letters = text.contains(char::is_alphabetic);
+            if !has_digits {
+                self.n_remark += 1;
+                self.remark.get_or_insert_with(|| text.chars().take(40).collect());
+                self.n_same_remark += u64::from(self.remark.as_deref() == Some(text));
             }
-            Numeral::Float(_) => self.n_double += 1,
-            Numeral::Code => self.n_text += 1,
+            self.n_token += u64::from(has_digits && has_letters && !text.contains(char::is_whitespace));
         }
     }
 
-    fn note_digits(&mut self, mantissa: i64, scale: u8) {
-        let n_digits = mantissa.unsigned_abs().checked_ilog10().map_or(0, |log| log + 1);
-        let whole = u8::try_from(n_digits).unwrap_or(u8::MAX).saturating_sub(scale);
-        self.max_whole_digits = self.max_whole_digits.max(whole);
-        self.max_scale = self.max_scale.max(scale);
-    }
-
-    fn add_moment(&mut self, moment: Moment) {
+    fn add_moment(&mut self, text: &str, moment: Moment) {
         match moment {
             Moment { day: None, .. } => self.n_time += 1,
             Moment { time: None, .. } => self.n_date += 1,
             Moment { offset: None, .. } => self.n_timestamp += 1,
             Moment { .. } => self.n_timestamp_tz += 1,
+        }
+        self.n_short_year += u64::from(moment.is_short_year);
+        if moment.day.is_some() {
+            self.by_grain.add(moment.grain, 1);
+            self.n_season += u64::from(moment.grain == Grain::Month && is_season(text));
         }
         if let Some(day @ Day::Open { dotted, .. }) = moment.day {
             self.n_open += 1;
@@ -152,104 +306,67 @@ impl Evidence {
         }
     }
 
+    /// Takes in `n` values that were seen to suit a reading, so that what does not is weighed against them.
+    pub(super) fn add_suited(&mut self, reading: Reading, notation: Notation, n: u64) {
+        let numbers = match notation {
+            Notation::Point => &mut self.point,
+            Notation::Comma => &mut self.comma,
+        };
+        match reading {
+            Reading::Integer => {
+                self.point.n_integer += n;
+                self.comma.n_integer += n;
+            }
+            Reading::Decimal { .. } => numbers.n_decimal += n,
+            Reading::Double => numbers.n_double += n,
+            Reading::Date(_) => self.n_date += n,
+            Reading::Time => self.n_time += n,
+            Reading::Timestamp(_) => self.n_timestamp += n,
+            Reading::TimestampTz(_) => self.n_timestamp_tz += n,
+            Reading::Interval => self.n_duration += n,
+            Reading::Boolean | Reading::Nothing | Reading::Text | Reading::TextAsTyped => {}
+        }
+        match reading {
+            Reading::Integer | Reading::Decimal { .. } | Reading::Double => self.n_number += n,
+            Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
+                let most = self.by_grain.most();
+                self.by_grain.add(most, n);
+            }
+            Reading::Boolean => self.n_true += n,
+            Reading::Time | Reading::Interval | Reading::Nothing | Reading::Text | Reading::TextAsTyped => {}
+        }
+        self.n_as_text += n;
+    }
+
     /// Cells with a value.
-    fn n_values(&self) -> u64 {
-        self.n_boolean
-            + self.n_integer
-            + self.n_decimal
-            + self.n_double
+    pub(super) fn n_values(&self) -> u64 {
+        self.n_true
+            + self.n_false
+            + self.n_number
             + self.n_date
             + self.n_time
             + self.n_timestamp
             + self.n_timestamp_tz
             + self.n_duration
+            + self.n_code
             + self.n_text
     }
-
-    /// Whether later cells may still decide what these leave open.
-    pub(super) fn is_open(&self) -> bool {
-        let only_null_words = self.n_values() == 0 && self.n_null_word > 0;
-        only_null_words || self.is_ambiguous()
-    }
-
-    /// Whether every date that leaves the order open could be read with the day or with the month first.
-    pub(super) fn is_ambiguous(&self) -> bool {
-        self.n_open > 0 && self.n_day_first == self.n_open && self.n_month_first == self.n_open && self.n_text == 0
-    }
-
-    /// The day's place, if one suits all the dates. Where both do, points put the day first and the rest the month.
-    fn order(&self) -> Option<Order> {
-        if self.n_open == 0 {
-            return Some(Order::Unasked);
-        }
-        match (self.n_day_first == self.n_open, self.n_month_first == self.n_open) {
-            (true, true) if self.n_dotted > 0 => Some(Order::DayFirst),
-            (_, true) => Some(Order::MonthFirst),
-            (true, false) => Some(Order::DayFirst),
-            (false, false) => None,
-        }
-    }
-
-    /// The reading that suits all the cells seen. `is_text_file`: all cells come as text, so that this says nothing.
-    pub(super) fn decide(&self, is_text_file: bool) -> Reading {
-        let n_values = self.n_values();
-        if n_values == 0 {
-            return if self.n_null_word > 0 { Reading::Text } else { Reading::Nothing };
-        }
-        let suits_all = self.suits_all(n_values);
-        if suits_all != Reading::Text && !is_text_file && self.n_as_text == n_values {
-            return Reading::TextAsTyped;
-        }
-        suits_all
-    }
-
-    fn suits_all(&self, n_values: u64) -> Reading {
-        let n_days = self.n_date + self.n_timestamp;
-        if self.n_integer + self.n_decimal + self.n_double == n_values {
-            if self.n_double == 0 && self.n_decimal == 0 {
-                return Reading::Integer;
-            }
-            let fits = self.max_scale <= MAX_SCALE && self.max_scale + self.max_whole_digits <= PRECISION;
-            return if self.n_double == 0 && fits {
-                Reading::Decimal { scale: self.max_scale }
-            } else {
-                Reading::Double
-            };
-        }
-        if self.n_boolean == n_values {
-            return Reading::Boolean;
-        }
-        if self.n_time == n_values {
-            return Reading::Time;
-        }
-        // A time of day beside durations is one under 24 hours.
-        if self.n_duration + self.n_time == n_values {
-            return Reading::Interval;
-        }
-        match self.order() {
-            Some(order) if self.n_date == n_values => Reading::Date(order),
-            Some(order) if n_days == n_values => Reading::Timestamp(order),
-            Some(order) if self.n_timestamp_tz == n_values => Reading::TimestampTz(order),
-            _ => Reading::Text,
-        }
-    }
 }
 
-pub(super) fn boolean(text: &str) -> Option<bool> {
-    if text.eq_ignore_ascii_case("true") {
-        Some(true)
-    } else if text.eq_ignore_ascii_case("false") {
-        Some(false)
-    } else {
-        None
+/// Days since 1970-01-01 of a date in eight digits, of the last century or this one.
+pub(super) fn compact(number: i64) -> Option<i32> {
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    if !(1_900..2_100).contains(&year) {
+        return None;
     }
+    moment::days(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)
 }
 
-/// Words and signs that stand for a missing value.
-pub(super) fn is_null_word(text: &str) -> bool {
-    const WORDS: [&str; 12] = ["NA", "N/A", "#N/A", "n.a.", "null", "none", "nil", "nan", "-", "--", "\\N", "?"];
-    text.len() <= 5
-        && (WORDS.iter().any(|word| text.eq_ignore_ascii_case(word)) || matches!(text, "–" | "—" | "―" | ".." | "…"))
+/// `2003-04`: the year after.
+fn is_season(text: &str) -> bool {
+    let (year, next) = text.split_once(['-', '/']).unwrap_or((text, ""));
+    let (Ok(year), Ok(next)) = (year.parse::<u32>(), next.parse::<u32>()) else { return false };
+    text.len() == 7 && (year + 1) % 100 == next
 }
 
 #[cfg(test)]

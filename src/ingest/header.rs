@@ -1,45 +1,15 @@
-//! Where a table's header and data are, and what its columns are called.
+//! Whether a table's first row heads it, and what its columns are called.
 
 use std::collections::HashSet;
 
 use super::{
-    ReadError,
     cell::{Cell, Row},
     evidence::{Evidence, Reading},
     number, show,
 };
 
-/// Where things are in a table; rows count from 1 over all the file's records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Structure {
-    pub(super) header_rows: Vec<u64>,
-    pub(super) first_data_row: u64,
-}
-
-/// The structure, as a table's first rows show it. `header_row`: fixed by the caller; 0 says that no row heads the columns.
-pub(super) fn structure(rows: &[Row<'_>], header_row: Option<u64>, is_text_file: bool) -> Result<Structure, ReadError> {
-    let filled = || rows.iter().filter(|row| !row.is_blank());
-    let headless =
-        || Structure { header_rows: Vec::new(), first_data_row: filled().next().map_or(1, |row| row.number) };
-    let headed = |number: u64| Structure { header_rows: vec![number], first_data_row: number + 1 };
-    match header_row {
-        Some(0) => Ok(headless()),
-        Some(number) if filled().any(|row| row.number == number) => Ok(headed(number)),
-        Some(number) => Err(ReadError::Option {
-            message: format!("row {number} can't head the columns: it is blank, or beyond the first rows"),
-            hint: "rows count from 1 over all of the file's records; leave `header_row` out to have it found"
-                .to_owned(),
-        }),
-        None => {
-            let mut filled = filled();
-            let Some(first) = filled.next() else { return Ok(headless()) };
-            Ok(if is_data(*first, filled.copied(), is_text_file) { headless() } else { headed(first.number) })
-        }
-    }
-}
-
 /// Whether the first row plainly is one of the rows below it: where those are not text, it is of their types too.
-fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_file: bool) -> bool {
+pub(super) fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, is_text_file: bool) -> bool {
     if first.cells().all(|(_, cell)| cell.is_blank() || matches!(cell, Cell::Error(_))) {
         return true;
     }

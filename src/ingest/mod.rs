@@ -3,39 +3,66 @@
 //! The only module that knows calamine and the CSV parser. What is wrong with a sheet's cells becomes issues; a
 //! file that can't be opened at all, is over a limit or changes while it is read is a fault.
 
+mod account;
 mod build;
 mod cell;
+mod clock;
+mod column;
 mod columns;
 pub mod declared;
 mod dialect;
 mod encoding;
 mod evidence;
+pub mod fixes;
 pub mod format;
+mod grains;
 mod header;
+mod identifier;
+mod layout;
+mod lines;
+mod mended;
 mod moment;
+mod months;
+mod named;
 mod number;
 mod parquet;
+mod quantity;
+mod reason;
 pub mod receipt;
 pub mod reread;
 mod show;
 mod split;
+mod sums;
+mod survey;
 mod table;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod units;
+mod verdict;
+mod window;
+mod words;
 mod workbook;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{HashSet, VecDeque},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Code, Fault};
 
 use cell::{Row, Source};
+use fixes::Fixes;
 use format::Format;
+use layout::{Listed, Region};
 use receipt::Receipt;
-use table::Budget;
+use table::{Budget, Read};
+use window::Window;
 
 /// What a caller may fix instead of leaving it to detection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +75,23 @@ pub struct Options {
     pub header_row: Option<u64>,
     /// Workbooks: only this worksheet.
     pub sheet: Option<String>,
+    #[serde(default)]
+    pub totals: Totals,
+    /// Columns whose cells are also kept as the text they were, in `NAME__raw`.
+    #[serde(default)]
+    pub raw_columns: Vec<String>,
+    /// Decisions of earlier readings that were changed.
+    #[serde(default, skip_serializing_if = "Fixes::is_empty")]
+    pub fixes: Fixes,
+}
+
+/// What becomes of rows that sum up others.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Totals {
+    #[default]
+    Exclude,
+    Keep,
 }
 
 /// What a file may cost.
@@ -88,10 +132,18 @@ enum ReadError {
 
 /// A table that a reader found in a file.
 struct Table {
-    /// The worksheet's name, or the file's stem.
+    /// The worksheet's name, or the file's stem; of several tables there, its own title.
     title: String,
+    /// The worksheet's name, or the file's stem, where the table is one of several in it.
+    worksheet: Option<String>,
     hidden: bool,
-    source: Box<dyn Source>,
+    /// Whether its caller said where it lies.
+    is_bounded: bool,
+    /// The row that heads it, where the file says it.
+    header_row: Option<u64>,
+    /// What stands outside of it and of its like.
+    notes: Vec<String>,
+    source: Arc<dyn Source + Send>,
 }
 
 impl From<ReadError> for Fault {
@@ -188,17 +240,33 @@ fn read_tables(
     let mut empty = tally::Tally::default();
     let mut unreadable = tally::Tally::default();
     let mut damage = None;
+    let mut n_files = 0_usize;
+    // A part may be called as its worksheet is, which is no table then.
+    let mut taken: HashSet<String> = HashSet::new();
+    if n_tables > 1 {
+        taken.extend(tables.iter().map(|table| table.title.clone()));
+    }
     for (idx, table) in tables.into_iter().enumerate() {
-        let path: Option<PathBuf> = out.map(|out| out.join(format!("{idx}.parquet")));
-        let mut overall = |share: f64| progress(within(idx, n_tables, share));
-        match table::read(&table, options.header_row, path, &mut budget, &mut overall) {
-            Ok(Some(sheet)) => receipt.sheets.push(sheet),
-            Ok(None) => empty.add(|| table.title.clone()),
-            Err(ReadError::Damaged(what)) => {
-                unreadable.add(|| format!("{}: {what}", table.title));
-                damage.get_or_insert(what);
+        let mut waiting = VecDeque::from([table]);
+        while let Some(table) = waiting.pop_front() {
+            let path: Option<PathBuf> = out.map(|out| out.join(format!("{n_files}.parquet")));
+            n_files += 1;
+            let mut overall = |share: f64| progress(within(idx, n_tables, share));
+            let table = bounded(table, options)?;
+            match table::read(&table, options, path, &mut budget, &mut overall) {
+                Ok(Read::Sheet(sheet)) => receipt.sheets.push(*sheet),
+                Ok(Read::Empty) => empty.add(|| table.title.clone()),
+                Ok(Read::Several(regions)) if n_tables > 1 => {
+                    taken.remove(&table.title);
+                    waiting.extend(parts(&table, regions, &mut taken));
+                }
+                Ok(Read::Several(regions)) => waiting.extend(parts(&table, regions, &mut taken)),
+                Err(ReadError::Damaged(what)) => {
+                    unreadable.add(|| format!("{}: {what}", table.title));
+                    damage.get_or_insert(what);
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
     if let Some(what) = damage.filter(|_| receipt.sheets.is_empty()) {
@@ -207,6 +275,42 @@ fn read_tables(
     receipt.issues.extend(unreadable.issue("unreadable_sheets", "sheets left out because they are damaged"));
     receipt.issues.extend(empty.issue("empty_sheets", "tables without any cell were left out"));
     Ok(receipt)
+}
+
+/// The table within the region that its caller gave it.
+fn bounded(table: Table, options: &Options) -> Result<Table, ReadError> {
+    let region = options.fixes.of(&table.title).and_then(|fix| fix.region.as_deref());
+    let Some(region) = region.map(Region::parse).transpose()? else { return Ok(table) };
+    let source = Arc::new(Window { source: Arc::clone(&table.source), region });
+    Ok(Table { source, is_bounded: true, ..table })
+}
+
+/// The tables of one worksheet, each named by its title, or by its place.
+fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Vec<Table> {
+    let title = |region: &Region, nth: u64| match (&region.title, nth) {
+        (Some(title), _) => title.clone(),
+        (None, 1) => table.title.clone(),
+        (None, nth) => format!("{} {nth}", table.title),
+    };
+    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, notes }, nth)| Table {
+        title: apart(&title(&region, nth), taken),
+        header_row,
+        notes,
+        worksheet: Some(table.title.clone()),
+        hidden: table.hidden,
+        is_bounded: false,
+        source: Arc::new(Window { source: Arc::clone(&table.source), region }),
+    });
+    parts.collect()
+}
+
+/// Titles tell the tables of a file apart when it is read again: one that is there twice gets a number.
+fn apart(title: &str, taken: &mut HashSet<String>) -> String {
+    let numbered = (2_u64..).map(|n| format!("{title} {n}"));
+    let free = [title.to_owned()].into_iter().chain(numbered).find(|title| !taken.contains(title));
+    let free = free.unwrap_or_else(|| title.to_owned());
+    taken.insert(free.clone());
+    free
 }
 
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share for a progress bar")]

@@ -2,6 +2,12 @@
 
 use chrono::{Datelike, NaiveDate};
 
+use super::{
+    clock::{clock, military},
+    named::{named_day, period},
+    quantity::without_marks,
+};
+
 /// Which of two numbers is the day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
@@ -25,6 +31,16 @@ pub(super) enum Day {
     },
 }
 
+/// What a date stands for: itself, or all the days of a period that begins with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord)]
+pub(super) enum Grain {
+    #[default]
+    Day,
+    Week,
+    Month,
+    Quarter,
+}
+
 /// What a cell says of a point in time; at least a day or a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -33,10 +49,19 @@ pub(super) struct Moment {
     pub(super) time: Option<i64>,
     /// Microseconds east of UTC.
     pub(super) offset: Option<i64>,
+    pub(super) grain: Grain,
+    /// Whether the year was written with two digits.
+    pub(super) is_short_year: bool,
 }
 
-const SECOND: i64 = 1_000_000;
+pub(super) const SECOND: i64 = 1_000_000;
 pub(super) const DAY: i64 = 86_400 * SECOND;
+
+/// The first two-digit year of the last century; those below are of this one, as in Excel.
+pub(super) const PIVOT: u32 = 30;
+
+/// The longest cell that may be a moment.
+const MAX_BYTES: usize = 64;
 
 impl Day {
     /// Days since 1970-01-01; none where the calendar has no such day.
@@ -61,179 +86,117 @@ impl Day {
 /// Reads a cell without surrounding white space.
 pub(super) fn moment(text: &[u8]) -> Option<Moment> {
     let first = *text.first()?;
-    if !(first.is_ascii_digit() || first.is_ascii_alphabetic()) || text.len() < 4 {
+    if !(4..=MAX_BYTES).contains(&text.len()) || !(first.is_ascii_alphanumeric() || first >= 0x80) {
         return None;
     }
-    if let Some((time, offset, rest)) = clock(text) {
-        return (rest.is_empty() && offset.is_none()).then_some(Moment { day: None, time: Some(time), offset: None });
+    if let Some((time, offset, rest)) = clock(text, false) {
+        let is_time = rest.is_empty() && offset.is_none();
+        return is_time.then_some(Moment { time: Some(time), ..Moment::of(None) });
     }
-    let (day, rest) =
-        if first.is_ascii_digit() { numeric_day(text).or_else(|| named_day(text))? } else { named_day(text)? };
-    match rest {
-        [] => Some(Moment { day: Some(day), time: None, offset: None }),
-        [b'T' | b't' | b' ', rest @ ..] => {
-            let (time, offset, rest) = clock(rest)?;
-            rest.is_empty().then_some(Moment { day: Some(day), time: Some(time), offset })
-        }
-        _ => None,
+    // What has no digit, or begins with many, is passed over at little cost.
+    if !text.iter().any(u8::is_ascii_digit) {
+        return None;
+    }
+    written(text).or_else(|| {
+        let unmarked = without_marks(str::from_utf8(text).ok()?);
+        if unmarked.len() == text.len() { None } else { written(unmarked.as_bytes()) }
+    })
+}
+
+fn written(text: &[u8]) -> Option<Moment> {
+    let (moment, rest) = if text.first().is_some_and(u8::is_ascii_digit) {
+        compact_day(text).or_else(|| numeric_day(text)).or_else(|| named_day(text)).or_else(|| period(text))?
+    } else {
+        named_day(text).or_else(|| period(text))?
+    };
+    if rest.is_empty() {
+        return Some(moment);
+    }
+    if moment.grain != Grain::Day {
+        return None;
+    }
+    let rest = match rest {
+        [b'T' | b't' | b' ', rest @ ..] => rest,
+        [b',' | b';', b' ', rest @ ..] => rest,
+        _ => return None,
+    };
+    let (time, offset, rest) = clock(rest, true).or_else(|| military(rest))?;
+    rest.is_empty().then_some(Moment { time: Some(time), offset, ..moment })
+}
+
+impl Moment {
+    pub(super) fn of(day: Option<Day>) -> Moment {
+        Moment { day, time: None, offset: None, grain: Grain::Day, is_short_year: false }
     }
 }
 
-fn days(year: i32, month: u32, day: u32) -> Option<i32> {
-    NaiveDate::from_ymd_opt(year, month, day).map(|date| date.num_days_from_ce() - 719_163)
+pub(super) fn days(year: i32, month: u32, day: u32) -> Option<i32> {
+    NaiveDate::from_ymd_opt(year, month, day).map(since_1970)
 }
 
-/// `2024-03-01`, `2024/3/1`, `1/3/2024`, `1.3.2024`, `1-3-2024`, `20240301T…` is not one.
-fn numeric_day(text: &[u8]) -> Option<(Day, &[u8])> {
+pub(super) fn since_1970(date: NaiveDate) -> i32 {
+    date.num_days_from_ce() - 719_163
+}
+
+/// The year that two digits stand for.
+pub(super) fn century(short: u32) -> u32 {
+    if short < PIVOT { 2_000 + short } else { 1_900 + short }
+}
+
+/// `20240301T…`; without a time it is a number like any other.
+fn compact_day(text: &[u8]) -> Option<(Moment, &[u8])> {
+    let (day, rest) = text.split_at_checked(8)?;
+    if !matches!(rest, [b'T' | b't', b'0'..=b'9', ..]) || !day.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number = day.iter().fold(0, |sum, byte| sum * 10 + u32::from(byte - b'0'));
+    let day = days(i32::try_from(number / 10_000).ok()?, number / 100 % 100, number % 100)?;
+    Some((Moment::of(Some(Day::Known(day))), rest))
+}
+
+/// `2024-03-01`, `2024/3/1`, `1/3/2024`, `01.03.24`, `2024年3月1日`.
+fn numeric_day(text: &[u8]) -> Option<(Moment, &[u8])> {
     let (first, n_first, rest) = digits(text, 4)?;
-    let (&separator, rest) = rest.split_first()?;
-    if !matches!(separator, b'-' | b'/' | b'.') {
-        return None;
-    }
+    let (separator, rest) = separator(rest)?;
     let (second, n_second, rest) = digits(rest, 2)?;
-    let (&again, rest) = rest.split_first()?;
+    let (again, rest) = self::separator(rest)?;
     let (third, n_third, rest) = digits(rest, 4)?;
+    let known = |year: u32, month, day| days(i32::try_from(year).ok()?, month, day).map(Day::Known);
+    let open = |third: u32| {
+        let open = Day::Open { first, second, year: i32::try_from(third).ok()?, dotted: separator == "." };
+        open.resolve(Order::DayFirst).or_else(|| open.resolve(Order::MonthFirst)).map(|_| open)
+    };
+    if separator == "年" && again == "月" && n_first == 4 {
+        let rest = rest.strip_prefix("日".as_bytes())?;
+        return Some((Moment::of(Some(known(first, second, third)?)), rest));
+    }
     if again != separator || n_second > 2 {
         return None;
     }
+    // A version has points between short numbers, too, a score or a part hyphens: dates pad them.
+    let is_padded = match separator {
+        "." => n_first == 2 || n_second == 2,
+        "-" => n_first == 2 && n_second == 2,
+        _ => true,
+    };
     match (n_first, n_third) {
-        (4, 1 | 2) => Some((Day::Known(days(i32::try_from(first).ok()?, second, third)?), rest)),
-        (1 | 2, 4) => {
-            let year = i32::try_from(third).ok()?;
-            let open = Day::Open { first, second, year, dotted: separator == b'.' };
-            let known = open.resolve(Order::DayFirst).or_else(|| open.resolve(Order::MonthFirst));
-            known.map(|_| (open, rest))
+        (4, 1 | 2) => Some((Moment::of(Some(known(first, second, third)?)), rest)),
+        (1 | 2, 4) => Some((Moment::of(Some(open(third)?)), rest)),
+        (1 | 2, 2) if is_padded => {
+            let moment = Moment::of(Some(open(century(third))?));
+            Some((Moment { is_short_year: true, ..moment }, rest))
         }
         _ => None,
     }
 }
 
-/// `12 Jan 2020`, `12-Jan-2020`, `January 12, 2020`, `Jan 12 2020`.
-fn named_day(text: &[u8]) -> Option<(Day, &[u8])> {
-    let (day, month, rest) = if text.first()?.is_ascii_digit() {
-        let (day, _, rest) = digits(text, 2)?;
-        let (month, rest) = month(between(rest)?)?;
-        (day, month, rest)
-    } else {
-        let (month, rest) = month(text)?;
-        let (day, _, rest) = digits(between(rest)?, 2)?;
-        (day, month, rest)
-    };
-    let ([b',', b' ', rest @ ..] | [b',' | b' ' | b'-', rest @ ..]) = rest else { return None };
-    let (year, 4, rest) = digits(rest, 4)? else { return None };
-    Some((Day::Known(days(i32::try_from(year).ok()?, month, day)?), rest))
-}
-
-fn between(rest: &[u8]) -> Option<&[u8]> {
-    match rest {
-        [b'.', b' ', rest @ ..] | [b' ' | b'-', rest @ ..] => Some(rest),
-        _ => None,
-    }
-}
-
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
-/// An English month, whole, or its first three letters (four for `sept`), with or without a point.
-fn month(text: &[u8]) -> Option<(u32, &[u8])> {
-    let n_letters = text.iter().take_while(|byte| byte.is_ascii_alphabetic()).count();
-    let (word, rest) = text.split_at_checked(n_letters)?;
-    let idx = MONTHS.iter().position(|month| {
-        let whole = month.as_bytes();
-        word.eq_ignore_ascii_case(whole)
-            || whole.get(..3).is_some_and(|short| word.eq_ignore_ascii_case(short))
-            || word.eq_ignore_ascii_case(b"sept") && whole.starts_with(b"sept")
-    })?;
-    let rest = match rest {
-        [b'.', rest @ ..] if rest.first() == Some(&b' ') => rest,
-        rest => rest,
-    };
-    Some((u32::try_from(idx).ok()? + 1, rest))
-}
-
-/// `09:30`, `09:30:15.123456`, `9:30 PM`, with `Z` or `+01:00` behind: microseconds and offset.
-fn clock(text: &[u8]) -> Option<(i64, Option<i64>, &[u8])> {
-    let (hour, n_hour, rest) = digits(text, 2)?;
-    let (b':', rest) = rest.split_first()? else { return None };
-    let (minute, 2, rest) = digits(rest, 2)? else { return None };
-    let (second, micros, rest) = seconds(rest)?;
-    let (hour, rest) = match half_day(rest) {
-        Some((afternoon, rest)) if (1..=12).contains(&hour) => (hour % 12 + if afternoon { 12 } else { 0 }, rest),
-        Some(_) => return None,
-        // `3:45` alone is as likely a length or a score.
-        None if n_hour == 2 => (hour, rest),
-        None => return None,
-    };
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    let time = (i64::from(hour) * 3_600 + i64::from(minute) * 60 + i64::from(second)) * SECOND + micros;
-    let (offset, rest) = offset(rest)?;
-    Some((time, offset, rest))
-}
-
-/// `:15` and `:15.25`, or nothing: seconds, microseconds.
-fn seconds(text: &[u8]) -> Option<(u32, i64, &[u8])> {
-    let Some((b':', rest)) = text.split_first() else { return Some((0, 0, text)) };
-    let (second, 2, rest) = digits(rest, 2)? else { return None };
-    let Some((b'.', rest)) = rest.split_first() else { return Some((second, 0, rest)) };
-    let n_digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (fraction, rest) = rest.split_at_checked(n_digits)?;
-    // Nanoseconds are kept only where they are zero: what is cut must not be lost silently.
-    if n_digits == 0 || n_digits > 9 || fraction.iter().skip(6).any(|byte| *byte != b'0') {
-        return None;
-    }
-    let micros = fraction.iter().chain([b'0'; 6].iter()).take(6).fold(0, |sum, byte| sum * 10 + i64::from(byte - b'0'));
-    Some((second, micros, rest))
-}
-
-fn half_day(text: &[u8]) -> Option<(bool, &[u8])> {
-    let text = text.strip_prefix(b" ").unwrap_or(text);
-    match text {
-        [half @ (b'a' | b'A' | b'p' | b'P'), b'm' | b'M', rest @ ..] => Some((half.eq_ignore_ascii_case(&b'p'), rest)),
-        _ => None,
-    }
-}
-
-/// `Z`, `+01`, `+0100`, `+01:00`, with or without a blank before; none of them is no offset.
-fn offset(text: &[u8]) -> Option<(Option<i64>, &[u8])> {
-    let at = text.strip_prefix(b" ").unwrap_or(text);
-    let (sign, rest) = match at {
-        [b'Z' | b'z', rest @ ..] => return Some((Some(0), rest)),
-        [b'U', b'T', b'C', rest @ ..] => return Some((Some(0), rest)),
-        [b'+', rest @ ..] => (1, rest),
-        [b'-', rest @ ..] => (-1, rest),
-        _ => return Some((None, text)),
-    };
-    let (hours, rest) = rest.split_at_checked(2)?;
-    let (hours, 2, []) = digits(hours, 2)? else { return None };
-    let (minutes, rest) = match rest {
-        [] => (0, rest),
-        [b':', rest @ ..] | rest => {
-            let (minutes, 2, rest) = digits(rest, 2)? else { return None };
-            (minutes, rest)
-        }
-    };
-    if hours > 15 || minutes > 59 {
-        return None;
-    }
-    Some((Some(sign * (i64::from(hours) * 3_600 + i64::from(minutes) * 60) * SECOND), rest))
+fn separator(text: &[u8]) -> Option<(&'static str, &[u8])> {
+    let signs = ["-", "/", ".", "年", "月"];
+    signs.into_iter().find_map(|sign| Some((sign, text.strip_prefix(sign.as_bytes())?)))
 }
 
 /// The number that the text starts with, of at most `most` digits, how many it has, and the rest.
-fn digits(text: &[u8], most: usize) -> Option<(u32, usize, &[u8])> {
+pub(super) fn digits(text: &[u8], most: usize) -> Option<(u32, usize, &[u8])> {
     let n_digits = text.iter().take(most).take_while(|byte| byte.is_ascii_digit()).count();
     let (number, rest) = text.split_at_checked(n_digits)?;
     if n_digits == 0 || rest.first().is_some_and(u8::is_ascii_digit) {
@@ -281,18 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_not_plainly_a_moment_is_none() {
-        for text in [
-            "3:45",
-            "2024",
-            "2024-13-01",
-            "2024-02-30",
-            "1/2/20",
-            "1/2-2020",
-            "24:00",
-            "March 2024",
-            "mark 1 2024",
-            "1.2.3",
-        ] {
+        for text in ["3:45", "2024", "2024-13-01", "2024-02-30", "1/2-2020", "24:00", "mark 1 2024", "1.2.3"] {
             check(text, Order::DayFirst, "none");
         }
     }

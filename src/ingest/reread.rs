@@ -9,10 +9,7 @@ pub struct Reread(Evidence);
 
 impl Reread {
     pub fn add(&mut self, text: &str) {
-        // One cell that is nothing but text settles it.
-        if self.0.n_text == 0 {
-            self.0.add(Cell::Text(text));
-        }
+        self.0.add(Cell::Text(text));
     }
 
     /// The type, where it is not text again.

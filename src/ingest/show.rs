@@ -45,6 +45,12 @@ fn duration(millis: i64) -> String {
     if fraction == 0 { whole } else { format!("{whole}.{fraction:03}") }
 }
 
+/// A number that was computed, without the noise of its last digits.
+pub(super) fn rounded(number: f64) -> String {
+    let text = format!("{number:.6}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A column's letters: A, B, …, Z, AA.
 pub(super) fn letters(col_idx: u32) -> String {
     let mut reversed = Vec::new();

@@ -6,7 +6,7 @@
 //! all the same, a third pass takes the evidence of all rows, and a fourth builds by it.
 
 use std::{
-    collections::HashSet,
+    collections::VecDeque,
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -15,22 +15,18 @@ use std::{
 };
 
 use super::{
-    Limits, ReadError, Table,
-    build::{Build, Plan, PlannedColumn},
-    cell::{Batch, Row, Source},
-    columns::Doubt,
-    declared::Declared,
-    evidence::{Evidence, Reading},
-    header::{self, Structure},
+    Limits, Options, ReadError, Table, account,
+    build::{Build, Known},
+    cell::{Batch, Row},
+    fixes::SheetFix,
+    layout::{self, Listed},
     receipt::SheetReceipt,
+    survey::{HELD_ROWS, Survey, n_certain},
 };
-use crate::value::Column;
+use crate::value::{Column, ColumnType};
 
 /// Rows that decide the first plan.
 const SAMPLE_ROWS: usize = 20_000;
-
-/// Columns without name or cell side by side that make what lies behind them far away.
-const FAR_COLUMNS: usize = 32;
 
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
@@ -44,19 +40,36 @@ pub(super) struct Budget<'a> {
     pub(super) n_cells: u64,
 }
 
-/// Reads a table whole and writes it to `out`, if there is one. None for a table without any cell.
+/// What became of a table.
+pub(super) enum Read {
+    Sheet(Box<SheetReceipt>),
+    /// It has no cell.
+    Empty,
+    /// It is several, and none was read: where they lie.
+    Several(Vec<Listed>),
+}
+
+/// Reads a table whole and writes it to `out`, if there is one. `may_split`: it may prove to be several.
 pub(super) fn read(
     table: &Table,
-    header_row: Option<u64>,
+    options: &Options,
     out: Option<PathBuf>,
     budget: &mut Budget<'_>,
     progress: &mut dyn FnMut(f64),
-) -> Result<Option<SheetReceipt>, ReadError> {
-    let fresh = || Survey::new(header_row, table.source.as_ref());
-    let declared = table.source.declared().filter(|_| header_row.is_none()).cloned();
-    let mut survey = Survey { declared, ..fresh() };
+) -> Result<Read, ReadError> {
+    let mut fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    if let Some(header_row) = table.header_row.filter(|_| options.header_row.is_none()) {
+        fix.header_rows.get_or_insert(vec![header_row]);
+    }
+    let fresh = || Survey::new(options, &fix, table.source.as_ref());
+    let declared =
+        table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
     let mut behind = 0.0;
-    let mut is_counted = false;
+    let may_split =
+        table.worksheet.is_none() && !table.is_bounded && declared.is_none() && options.header_row.is_none();
+    let mut survey = fresh();
+    (survey.declared, survey.may_split) = (declared, may_split);
+    let mut is_counted = table.worksheet.is_some();
     let mut n_pass = 0;
     while n_pass < MAX_PASSES {
         let mut pass = Pass::new(survey, out.as_deref(), n_pass)?;
@@ -74,17 +87,23 @@ pub(super) fn read(
         })?;
         match pass.finish()? {
             Finished::Built(receipt) => {
-                return Ok(receipt.map(|receipt| SheetReceipt {
-                    title: table.title.clone(),
-                    hidden: table.hidden,
-                    file: out,
-                    ..receipt
+                return Ok(receipt.map_or(Read::Empty, |mut receipt| {
+                    receipt.notes.extend(table.notes.iter().cloned());
+                    let (title, worksheet) = (table.title.clone(), table.worksheet.clone());
+                    Read::Sheet(Box::new(SheetReceipt {
+                        title,
+                        worksheet,
+                        hidden: table.hidden,
+                        file: out,
+                        ..*receipt
+                    }))
                 }));
             }
+            Finished::Several(regions) => return Ok(Read::Several(regions)),
             // Rows that suited what the file said are not in the evidence: it is gathered from the start.
             Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
             Finished::Again(evidence) => {
-                survey = evidence;
+                survey = *evidence;
                 n_pass += 1;
             }
         }
@@ -128,147 +147,32 @@ impl Budget<'_> {
     }
 }
 
-/// All that is known of a table so far.
-#[derive(Debug)]
-struct Survey {
-    header_row: Option<u64>,
-    is_text_file: bool,
-    /// Whether a comma may stand in a cell of a text file.
-    leaves_commas: bool,
-    declared: Option<Declared>,
-    structure: Option<Structure>,
-    /// The heading row's names, as far as they reach.
-    header: Batch,
-    columns: Vec<Evidence>,
-    /// Cells of a row, as most rows have them, where no header says it.
-    usual_width: u32,
-}
-
-impl Survey {
-    fn new(header_row: Option<u64>, source: &dyn Source) -> Survey {
-        Survey {
-            header_row,
-            is_text_file: source.is_text(),
-            leaves_commas: source.leaves_commas(),
-            declared: None,
-            structure: None,
-            header: Batch::default(),
-            columns: Vec::new(),
-            usual_width: 0,
-        }
-    }
-
-    /// Decides the structure from the first rows, and takes their evidence.
-    fn open(&mut self, sample: &[Batch]) -> Result<(), ReadError> {
-        let rows: Vec<Row<'_>> = sample.iter().flat_map(Batch::rows).collect();
-        let starts_at_1 = rows.first().is_some_and(|row| row.number == 1 && !row.is_blank());
-        let header_row = if self.declared.is_some() && starts_at_1 { Some(1) } else { self.header_row };
-        let structure = header::structure(&rows, header_row, self.is_text_file)?;
-        if let Some(heading) = rows.iter().find(|row| structure.header_rows.contains(&row.number)) {
-            self.header.start_row(heading.number);
-            heading.cells().for_each(|(col_idx, cell)| self.header.push(col_idx, cell));
-        }
-        let data = || rows.iter().filter(|row| row.number >= structure.first_data_row && !row.is_blank());
-        let mut widths: Vec<u32> = data().map(Row::width).collect();
-        widths.sort_unstable();
-        self.usual_width = widths
-            .chunk_by(|one, other| one == other)
-            .max_by_key(|same| same.len())
-            .and_then(|same| same.first().copied())
-            .unwrap_or(0);
-        data().for_each(|row| header::add_row(&mut self.columns, *row));
-        self.structure = Some(structure);
-        Ok(())
-    }
-
-    fn add(&mut self, row: Row<'_>) {
-        if self.structure.as_ref().is_some_and(|structure| row.number >= structure.first_data_row) {
-            header::add_row(&mut self.columns, row);
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.declared.is_none() && self.columns.iter().any(Evidence::is_open)
-    }
-
-    fn plan(&self) -> Plan {
-        let heading = self.header.rows().next();
-        let n_headed = heading
-            .into_iter()
-            .filter_map(|row| row.cells().filter(|(_, cell)| !cell.is_blank()).map(|(col_idx, _)| col_idx + 1).last())
-            .max()
-            .unwrap_or(0);
-        let n_columns = self.columns.len().max(usize::try_from(n_headed).unwrap_or(0));
-        let mut columns = Vec::new();
-        let mut left_out = Vec::new();
-        let mut gap: Vec<PlannedColumn> = Vec::new();
-        let headed: HashSet<u32> = heading
-            .iter()
-            .flat_map(Row::cells)
-            .filter(|(_, cell)| !cell.is_blank())
-            .map(|(col_idx, _)| col_idx)
-            .collect();
-        let blank = Evidence::default();
-        for ((col_idx, name), idx) in (0..).zip(header::names(heading, n_columns)).zip(0..) {
-            let evidence = self.columns.get(idx).unwrap_or(&blank);
-            let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
-            let reading = declared.unwrap_or_else(|| evidence.decide(self.is_text_file));
-            let doubt = if declared.is_some() { None } else { self.doubt(evidence, reading) };
-            gap.push(PlannedColumn { col_idx, name, reading, is_declared: declared.is_some(), doubt });
-            if !evidence.is_filled && !headed.contains(&col_idx) {
-                continue;
-            }
-            let n_empty = gap.len() - 1;
-            if n_empty >= FAR_COLUMNS {
-                left_out.extend(gap.drain(..n_empty).map(|column| column.col_idx));
-            }
-            columns.append(&mut gap);
-        }
-        if gap.len() >= FAR_COLUMNS {
-            left_out.extend(gap.drain(..).map(|column| column.col_idx));
-        }
-        columns.append(&mut gap);
-        let usual_width = if heading.is_some() { n_headed } else { self.usual_width };
-        Plan {
-            structure: self.structure.clone().unwrap_or(Structure { header_rows: Vec::new(), first_data_row: 1 }),
-            columns,
-            left_out,
-            usual_width: if self.is_text_file { usual_width } else { 0 },
-        }
-    }
-
-    fn doubt(&self, evidence: &Evidence, reading: Reading) -> Option<Doubt> {
-        match reading {
-            Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
-                evidence.is_ambiguous().then_some(Doubt::Order)
-            }
-            Reading::Integer | Reading::Decimal { .. } | Reading::Double => self.leaves_commas.then_some(Doubt::Comma),
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => None,
-        }
-    }
-}
-
 /// One reading of the table from its start to its end.
 struct Pass<'a> {
     survey: Survey,
     out: Option<&'a Path>,
+    idx: usize,
     phase: Phase,
+    /// The last rows so far: whether they are notes is known once they prove to be the table's last.
+    held: VecDeque<Batch>,
+    n_held: usize,
 }
 
 enum Phase {
-    Sampling { batches: Vec<Batch>, n_rows: usize },
+    Sampling {
+        batches: Vec<Batch>,
+        n_rows: usize,
+    },
     Building(Box<Build>),
     Surveying,
+    /// The rows are those of several tables, each of which is read by itself.
+    Split(Vec<Listed>),
 }
 
 enum Finished {
-    Built(Option<SheetReceipt>),
-    Again(Survey),
+    Built(Option<Box<SheetReceipt>>),
+    Several(Vec<Listed>),
+    Again(Box<Survey>),
 }
 
 impl<'a> Pass<'a> {
@@ -279,9 +183,13 @@ impl<'a> Pass<'a> {
                 survey.columns.clear();
                 Phase::Surveying
             }
-            _ => Phase::Building(Box::new(Build::new(survey.plan(), out)?)),
+            _ => {
+                let mut build = Build::new(survey.plan(), out)?;
+                build.meet(if n_pass == 1 { Known::Unknown } else { Known::Finally });
+                Phase::Building(Box::new(build))
+            }
         };
-        Ok(Pass { survey, out, phase })
+        Ok(Pass { survey, out, idx: n_pass, phase, held: VecDeque::new(), n_held: 0 })
     }
 
     fn add(&mut self, batch: Batch) -> Result<(), ReadError> {
@@ -290,8 +198,20 @@ impl<'a> Pass<'a> {
             batches.push(batch);
             return if *n_rows >= SAMPLE_ROWS { self.end_sample(false) } else { Ok(()) };
         }
-        self.add_rows(&batch);
+        self.hold(batch);
         Ok(())
+    }
+
+    fn hold(&mut self, batch: Batch) {
+        if matches!(self.phase, Phase::Split(_)) {
+            return;
+        }
+        self.n_held += batch.n_rows();
+        self.held.push_back(batch);
+        while let Some(first) = self.held.pop_front_if(|first| self.n_held - first.n_rows() >= HELD_ROWS) {
+            self.n_held -= first.n_rows();
+            self.add_rows(&first);
+        }
     }
 
     /// `is_whole`: the sample is all there is, so that nothing stays open.
@@ -299,12 +219,28 @@ impl<'a> Pass<'a> {
         let Phase::Sampling { batches, .. } = &mut self.phase else { return Ok(()) };
         let batches = mem::take(batches);
         self.phase = Phase::Surveying;
-        self.survey.open(&batches)?;
+        if self.survey.may_split {
+            let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
+            if let Some(regions) = layout::several(&rows, &self.survey.listed) {
+                self.phase = Phase::Split(regions);
+                return Ok(());
+            }
+        }
+        self.survey.open(&batches, is_whole)?;
         if !self.survey.is_open() || is_whole {
             self.phase = Phase::Building(Box::new(Build::new(self.survey.plan(), self.out)?));
-            for batch in &batches {
-                self.add_rows(batch);
+            if is_whole {
+                for batch in &batches {
+                    self.add_rows(batch);
+                }
+            } else {
+                for batch in batches {
+                    self.hold(batch);
+                }
             }
+        } else {
+            let n_certain = n_certain(&batches);
+            batches.into_iter().skip(n_certain).for_each(|batch| self.hold(batch));
         }
         Ok(())
     }
@@ -312,7 +248,10 @@ impl<'a> Pass<'a> {
     fn add_rows(&mut self, batch: &Batch) {
         for row in batch.rows() {
             if let Phase::Building(build) = &mut self.phase {
-                if build.add(row) {
+                if self.idx == 0 && row.number > self.survey.last_known {
+                    build.meet(Known::Unknown);
+                }
+                if build.add(row, &mut self.survey.columns) {
                     continue;
                 }
                 self.phase = Phase::Surveying;
@@ -323,18 +262,38 @@ impl<'a> Pass<'a> {
 
     fn finish(mut self) -> Result<Finished, ReadError> {
         self.end_sample(true)?;
-        let Phase::Building(build) = self.phase else { return Ok(Finished::Again(self.survey)) };
+        let held = mem::take(&mut self.held);
+        if !held.is_empty() {
+            let rows: Vec<Row<'_>> = held.iter().flat_map(Batch::rows).collect();
+            if let Some(structure) = &mut self.survey.structure {
+                structure.tail(&rows);
+                if let Phase::Building(build) = &mut self.phase {
+                    build.end_with(structure.clone());
+                }
+            }
+            for batch in &held {
+                self.add_rows(batch);
+            }
+        }
+        let build = match self.phase {
+            Phase::Building(build) => build,
+            Phase::Split(regions) => return Ok(Finished::Several(regions)),
+            Phase::Sampling { .. } | Phase::Surveying => return Ok(Finished::Again(Box::new(self.survey))),
+        };
         let (plan, built) = build.finish()?;
         if plan.columns.is_empty() {
             return Ok(Finished::Built(None));
         }
-        let columns = plan
-            .columns
-            .into_iter()
-            .map(|column| Column { name: column.name, type_name: column.reading.column_type().to_string() });
-        Ok(Finished::Built(Some(SheetReceipt {
+        let told = account::told(&plan, &built);
+        let columns = plan.columns.into_iter().flat_map(|column| {
+            let raw = column.raw.map(|name| Column { name, type_name: ColumnType::Text.to_string() });
+            let type_name = column.verdict.reading.column_type().to_string();
+            [Some(Column { name: column.name, type_name }), raw].into_iter().flatten()
+        });
+        Ok(Finished::Built(Some(Box::new(SheetReceipt {
             name: None,
             title: String::new(),
+            worksheet: None,
             hidden: false,
             n_rows: built.n_rows,
             columns: columns.collect(),
@@ -342,7 +301,10 @@ impl<'a> Pass<'a> {
             first_data_row: built.first_data_row,
             last_data_row: built.last_data_row,
             issues: built.tallies.issues(),
+            notes: told.notes,
+            column_notes: told.column_notes,
+            decisions: told.decisions,
             file: None,
-        })))
+        }))))
     }
 }

@@ -11,12 +11,22 @@ pub(super) struct Tally {
 
 /// Most examples of an issue, and characters of each.
 const N_EXAMPLES: usize = 5;
+const N_LOST: usize = 40;
 const N_CHARS: usize = 60;
 
 impl Tally {
     pub(super) fn add(&mut self, example: impl FnOnce() -> String) {
+        self.add_up_to(N_EXAMPLES, example);
+    }
+
+    /// Keeps more examples: of what was lost, a person wants to see more than a few.
+    pub(super) fn add_lost(&mut self, example: impl FnOnce() -> String) {
+        self.add_up_to(N_LOST, example);
+    }
+
+    fn add_up_to(&mut self, n_most: usize, example: impl FnOnce() -> String) {
         self.count += 1;
-        if self.examples.len() < N_EXAMPLES {
+        if self.examples.len() < n_most {
             self.examples.push(shortened(example()));
         }
     }
@@ -60,10 +70,18 @@ pub(super) struct Tallies {
     pub(super) short_rows: Tally,
     pub(super) long_rows: Tally,
     pub(super) null_words: Tally,
+    pub(super) strays: Tally,
+    pub(super) marked: Tally,
     pub(super) padded: Tally,
     pub(super) errors: Tally,
     pub(super) unevaluated: Tally,
     pub(super) above_header: Tally,
+    pub(super) notes_below: Tally,
+    pub(super) repeated_rows: Tally,
+    pub(super) totals: Tally,
+    pub(super) groups: Tally,
+    pub(super) totals_kept: Tally,
+    pub(super) wrong_totals: Tally,
     pub(super) ambiguous_dates: Tally,
     pub(super) grouped_numbers: Tally,
     pub(super) empty_columns: Tally,
@@ -73,12 +91,21 @@ impl Tallies {
     pub(super) fn issues(self) -> Vec<Issue> {
         [
             self.above_header.issue("rows_above_header", "rows above the header were left out"),
+            self.notes_below.issue("notes_below", "rows below the data were taken for notes and left out"),
+            self.repeated_rows.issue("repeated_headers", "drawn lines and repeated headers were left out"),
+            self.totals.issue("totals", "rows of totals were left out; import with `totals` as `keep` to have them"),
+            self.groups.issue("group_rows", "rows that only name a group became values of the column `group`"),
+            self.totals_kept.issue("totals_kept", "rows of totals stand among the data"),
+            self.wrong_totals.issue("wrong_totals", "totals differ from what the rows come to"),
             self.blank_rows.issue("blank_rows", "blank rows were skipped"),
             self.short_rows
                 .issue("short_rows", "rows with fewer cells than the table has columns were filled with null"),
             self.long_rows.issue("long_rows", "rows with more cells than the header made the table wider"),
             self.null_words.issue("null_words", "words for a missing value were read as null"),
-            self.padded.issue("padded_numbers", "decimals were read without the zeros in front of them"),
+            self.strays.issue("unconverted_values", "values that are not of their column's type were read as null; `raw_columns` of `import_file` keeps their text"),
+            self.marked
+                .issue("marked_numbers", "footnote marks, `about`, `<` and the like beside numbers were left out"),
+            self.padded.issue("padded_numbers", "numbers were read without the zeros in front of them"),
             self.errors.issue("error_cells", "error cells were read as null"),
             self.unevaluated
                 .issue("unevaluated_formulas", "formulas whose value the file does not hold were read as null"),
@@ -88,8 +115,7 @@ impl Tallies {
             ),
             self.grouped_numbers
                 .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
-            self.empty_columns
-                .issue("empty_columns", "columns without name or cell, far from the others, were left out"),
+            self.empty_columns.issue("empty_columns", "columns without name or cell were left out"),
         ]
         .into_iter()
         .flatten()

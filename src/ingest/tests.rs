@@ -42,7 +42,15 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let table = Table { title: "sheet".to_owned(), hidden: false, source: Box::new(Rows(rows)) };
+    let table = Table {
+        title: "sheet".to_owned(),
+        worksheet: None,
+        hidden: false,
+        is_bounded: false,
+        header_row: None,
+        notes: Vec::new(),
+        source: std::sync::Arc::new(Rows(rows)),
+    };
     let receipt = read_tables(vec![table], &Options::default(), &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
     let table = seen(&receipt);
     (receipt, table)
@@ -269,7 +277,7 @@ fn commas_that_may_be_decimal_ones_are_reported() {
     assert_eq!(fixed("a;b\n1,115;x\n2,300;y\n"), found("1115 x", &["grouped_numbers 2 A2: 1,115; A3: 2,300"]));
     assert_eq!(fixed("a;b\n1,115;x\n300;y\n"), found("1115 x", &[]));
     assert_eq!(fixed("a;b\n1,115;x\n1,115,000;y\n"), found("1115 x", &[]));
-    assert_eq!(fixed("a;b\n1,115;x\n12,5;y\n"), found("1,115 x", &[]));
+    assert_eq!(fixed("a;b\n1,115;x\n12,5;y\n"), found("1.115 x", &[]));
     let receipt = check("a,b\n\"1,115\",x\n", &[&["a BIGINT", "b VARCHAR"], &["1115", "x"]]);
     assert_eq!(issues(&receipt), [""; 0]);
 }
@@ -279,13 +287,12 @@ fn empty_columns_before_a_stray_cell_far_right_are_left_out_and_reported() {
     let far = ",".repeat(16_000);
     let receipt = check(
         &format!("a,,b\n1,,2\n3,,4{far}stray\n"),
-        &[
-            &["a BIGINT", "column_2 VARCHAR", "b BIGINT", "column_16003 VARCHAR"],
-            &["1", "", "2", ""],
-            &["3", "", "4", "stray"],
-        ],
+        &[&["a BIGINT", "b BIGINT", "column_16003 VARCHAR"], &["1", "2", ""], &["3", "4", "stray"]],
     );
-    assert_eq!(issues(&receipt), ["long_rows 1 row 3: 16003 cells instead of 3", "empty_columns 15999 D to WQL"]);
+    assert_eq!(
+        issues(&receipt),
+        ["long_rows 1 row 3: 16003 cells instead of 3", "empty_columns 16000 B to B; D to WQL"]
+    );
     // Behind the sample, too, and where the cell is an error that has no value.
     let mut text = String::from("a,b\n");
     (0..25_000).for_each(|n| writeln!(text, "{n},1").unwrap());
@@ -336,10 +343,11 @@ fn encodings_are_found_however_late_they_show() {
 }
 
 #[test]
-fn damaged_utf_8_stays_utf_8_and_is_reported() {
-    let text = [&"é,ü\n".repeat(50).into_bytes()[..], b"x,\xFF\n"].concat();
-    let (receipt, _) = written(&text, &Options::default());
-    assert_eq!(issues(&receipt), ["undecodable_bytes 1"]);
+fn lines_of_another_encoding_are_read_beside_utf_8() {
+    let text = [&"é,ü\n".repeat(50).into_bytes()[..], b"caf\xE9,\xFC\n"].concat();
+    let (receipt, table) = written(&text, &Options::default());
+    assert_eq!(issues(&receipt), ["mixed_encodings 2"]);
+    assert_eq!(table.last().unwrap(), &["café", "ü"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use super::{
     dialect::Dialect,
     encoding::{self, Decoder, TextEncoding},
     format::Format,
+    mended::Mended,
     raw_tables, read_tables,
     receipt::{Issue, Receipt},
     split::Splitter,
@@ -44,20 +45,35 @@ pub(super) fn read(
 ) -> Result<Receipt, ReadError> {
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
-        let table = Table { title: stem(name), hidden: false, source: Box::new(source) };
+        let mended = source.mended.clone();
+        let table = Table {
+            title: stem(name),
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        };
         let mut receipt = read_tables(vec![table], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
         receipt.encoding = Some(encoding.name().to_owned());
         receipt.delimiter = dialect.delimiter_text();
         let count = undecodable.load(Ordering::Relaxed);
         if count > 0 {
-            receipt.issues.push(Issue {
-                code: "undecodable_bytes".to_owned(),
-                message: format!("byte sequences that {} does not have were replaced by U+FFFD", encoding.name()),
-                count,
-                examples: Vec::new(),
-            });
+            let (code, message) = match encoding {
+                TextEncoding::Mixed => {
+                    ("mixed_encodings", "bytes that are not UTF-8 were read as Windows-1252".to_owned())
+                }
+                TextEncoding::CheckedUtf8 | TextEncoding::Fixed(_) => (
+                    "undecodable_bytes",
+                    format!("byte sequences that {} does not have were replaced by U+FFFD", encoding.name()),
+                ),
+            };
+            receipt.issues.push(Issue { code: code.to_owned(), message, count, examples: Vec::new() });
         }
+        let mended = mended.lock().map(|mended| mended.clone()).unwrap_or_default();
+        receipt.issues.extend(mended.issues());
         Ok(receipt)
     })
 }
@@ -70,14 +86,25 @@ pub(super) fn raw(
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), ReadError> {
     // What was handed over can't be taken back, so that the encoding must be certain first.
-    let encoding = match options.encoding {
+    let encoding = match options.encoding.as_ref().or(options.fixes.encoding.as_ref()) {
         None if first_sight(file)? == TextEncoding::CheckedUtf8 && !encoding::is_utf_8(file)? => {
             TextEncoding::by_all_bytes(file)?
         }
         _ => chosen(file, options)?,
     };
     let source = TextSource::open(file, encoding, options)?;
-    raw_tables(&[Table { title: stem(name), hidden: false, source: Box::new(source) }], row)
+    raw_tables(
+        &[Table {
+            title: stem(name),
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        }],
+        row,
+    )
 }
 
 /// Runs `read` on the file as UTF-8 if it seems to be, and again in the encoding it is in should it prove not to be.
@@ -95,7 +122,7 @@ fn decoded(
 
 /// The encoding that the caller fixed, else that of the file's start.
 fn chosen(file: &Path, options: &Options) -> Result<TextEncoding, ReadError> {
-    match &options.encoding {
+    match options.encoding.as_ref().or(options.fixes.encoding.as_ref()) {
         Some(label) => TextEncoding::from_label(label),
         None => first_sight(file),
     }
@@ -116,11 +143,14 @@ struct TextSource {
     n_read: AtomicU64,
     /// Byte sequences that the encoding does not have, of the last `read`.
     n_undecodable: Arc<AtomicU64>,
+    /// What was wrong with its records.
+    mended: Arc<Mutex<Mended>>,
 }
 
 impl TextSource {
     fn open(file: &Path, encoding: TextEncoding, options: &Options) -> Result<TextSource, ReadError> {
-        let delimiter = options.delimiter.as_deref().map(Dialect::parse_delimiter).transpose()?;
+        let delimiter = options.delimiter.as_ref().or(options.fixes.delimiter.as_ref());
+        let delimiter = delimiter.map(String::as_str).map(Dialect::parse_delimiter).transpose()?;
         let mut reader = File::open(file)?;
         let (sample, n_sample) = Decoder::new(encoding).next(&mut reader, SAMPLE, Vec::new())?;
         let n_bytes = reader.metadata()?.len();
@@ -132,6 +162,7 @@ impl TextSource {
             n_bytes,
             n_read: AtomicU64::new(0),
             n_undecodable: Arc::default(),
+            mended: Arc::default(),
         })
     }
 }
@@ -168,6 +199,9 @@ impl Source for TextSource {
                 return Ok(());
             }
             if at_end {
+                if let Ok(mut mended) = self.mended.lock() {
+                    *mended = splitter.mended;
+                }
                 return Ok(());
             }
         }
@@ -178,7 +212,7 @@ impl Source for TextSource {
     }
 
     fn leaves_commas(&self) -> bool {
-        self.dialect.delimiter != b','
+        self.dialect.delimiter.first() != b','
     }
 
     fn progress(&self) -> f64 {

@@ -189,6 +189,15 @@ impl<R: Read, F: Fn() -> bool> Read for Wanted<R, F> {
     }
 }
 
+/// The bytes of an upload as they came, in a scratch folder.
+pub fn unpack_original(from: &Path, scratch: &Scratch) -> Result<PathBuf, StoreError> {
+    let path = scratch.path().join("upload");
+    let mut decoder = File::open(from).and_then(zstd::Decoder::new).map_err(at("open", from))?;
+    let mut file = File::create(&path).map_err(at("create", &path))?;
+    io::copy(&mut decoder, &mut file).map_err(at("copy", from))?;
+    Ok(path)
+}
+
 /// Compresses an upload into a scratch folder, keeping the file itself.
 pub fn keep_original(from: &Path, scratch: &Scratch) -> Result<Original, StoreError> {
     let path = scratch.path().join("original.zst");

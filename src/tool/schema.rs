@@ -24,8 +24,6 @@ pub(super) fn of_args<T: Tool>() -> Value {
                 "type": "integer",
                 "description": "Bytes of the reply.",
                 "default": reply::DEFAULT_BYTES,
-                "minimum": reply::MIN_BYTES,
-                "maximum": reply::MAX_BYTES,
             }),
         );
     }

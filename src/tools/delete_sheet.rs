@@ -13,7 +13,7 @@ pub(super) struct DeleteSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, from `list_sheets`.
+    /// A sheet's name.
     sheet: String,
 }
 
@@ -34,7 +34,7 @@ impl Tool for DeleteSheet {
     const NAME: &'static str = "delete_sheet";
     const TITLE: &'static str = "Delete a sheet";
     const ABOUT: &'static str = "Deletes a sheet with all its versions; `restore_version` brings it back for 30 days. \
-        The file it was read from stays.";
+        Its file stays.";
     const EFFECT: Effect = Effect::Destroys;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Deleted, Fault> {

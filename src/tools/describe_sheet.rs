@@ -1,5 +1,7 @@
 //! `describe_sheet`: what a sheet's columns hold, and where it comes from.
 
+use std::collections::HashMap;
+
 use chrono::DateTime;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -8,7 +10,7 @@ use serde_json::Value;
 use crate::{
     catalog::Version,
     fault::Fault,
-    ingest::receipt::Issue,
+    ingest::receipt::{ColumnNote, Decision, Issue},
     tool::{Call, Effect, Tool, reply::Reply},
 };
 
@@ -17,9 +19,9 @@ pub(super) struct DescribeSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, from `list_sheets`.
+    /// A sheet's name.
     sheet: String,
-    /// Column names; all when empty.
+    /// All when empty.
     #[serde(default)]
     columns: Vec<String>,
 }
@@ -38,6 +40,18 @@ pub(super) struct Description {
     title: String,
     /// Rows of the file that head the columns, counted from 1.
     header_rows: Vec<u64>,
+    /// What the import decided, and why; `reimport_sheet` changes it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    decisions: Vec<Decision>,
+    /// Titles, notes and footnotes around the data.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    sheet_notes: Vec<String>,
+    /// Units and footnotes of columns.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    column_notes: Vec<ColumnNote>,
     version: u64,
     /// Newest first.
     versions: Vec<Snapshot>,
@@ -56,6 +70,10 @@ struct Column {
     /// A DuckDB type.
     #[serde(rename = "type")]
     type_name: String,
+    /// Why it has its type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    because: Option<String>,
     n_null: u64,
     /// Different values; null where they can't be compared.
     #[schemars(schema_with = "anything")]
@@ -107,13 +125,18 @@ impl Tool for DescribeSheet {
     const NAME: &'static str = "describe_sheet";
     const TITLE: &'static str = "Describe a sheet";
     const ABOUT: &'static str = "Returns a sheet's columns with type, null and distinct counts, minimum, maximum and \
-        example values (all where there are 20 or fewer), exact over all rows; issues of the import; source; versions. Call it before writing SQL.";
+        example values (all if 20 or fewer), exact over all rows; issues and decisions of the import; source; versions. Call it before writing SQL.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Description, Fault> {
         let described = call.workspace.describe(&args.sheet, &args.columns, &call.context).await?;
         let sheet = described.sheet;
+        let layout = sheet.version.layout.unwrap_or_default();
+        // They go with their columns, so that a wide sheet's reply can be cut.
+        let (types, decisions): (Vec<_>, Vec<_>) = layout.decisions.into_iter().partition(|it| it.about == "type");
+        let mut reasons: HashMap<String, String> = types.into_iter().map(|it| (it.decided, it.because)).collect();
         let columns = described.columns.into_iter().map(|(column, profile)| Column {
+            because: reasons.remove(&format!("{}: {}", column.name, column.type_name)),
             name: column.name,
             type_name: column.type_name,
             n_null: profile.n_null,
@@ -139,7 +162,10 @@ impl Tool for DescribeSheet {
             n_rows: sheet.version.n_rows,
             n_columns: u64::try_from(sheet.version.columns.len()).unwrap_or(u64::MAX),
             columns: columns.collect(),
-            header_rows: sheet.version.layout.map(|layout| layout.header_rows).unwrap_or_default(),
+            header_rows: layout.header_rows,
+            decisions,
+            sheet_notes: layout.notes,
+            column_notes: layout.column_notes,
             version: sheet.version.number,
             issues: sheet.version.issues,
             source,

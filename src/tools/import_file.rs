@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     fault::{Code, Fault},
-    ingest::{Options, receipt::Issue},
+    ingest::{Options, Totals, fixes::Fixes, receipt::Issue},
     tool::{
         Call, Effect, Tool,
         reply::{self, Reply},
@@ -21,31 +21,46 @@ pub(super) struct ImportFile;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Path of a local file. It stays linked: its changes are read.
+    /// Local file, linked: its changes are read; or absent
     #[serde(default)]
-    path: String,
-    /// Instead of `path`: a name for the content, e.g. sales.csv. The same name again: a new version.
+    #[schemars(with = "String")]
+    path: Option<String>,
+    /// Of content, e.g. sales.csv; again: a new version; or absent
     #[serde(default)]
-    name: String,
-    /// With `name`: its text.
+    #[schemars(with = "String")]
+    name: Option<String>,
+    /// Its text, or absent
     #[serde(default)]
-    content: String,
-    /// With `name`: its bytes.
+    #[schemars(with = "String")]
+    content: Option<String>,
+    /// Its bytes, or absent
     #[serde(default)]
-    content_base64: String,
-    /// Of text files, e.g. ";". Detected when empty.
+    #[schemars(with = "String")]
+    content_base64: Option<String>,
+    /// Of text, e.g. ";"; found if absent
     #[serde(default)]
-    delimiter: String,
-    /// Of text files, e.g. windows-1252. Detected when empty.
+    #[schemars(with = "String")]
+    delimiter: Option<String>,
+    /// Of text; found if absent
     #[serde(default)]
-    encoding: String,
-    /// Row of the column names, from 1; 0: none. Detected when absent.
+    #[schemars(with = "String")]
+    encoding: Option<String>,
+    /// Of the names, from 1; 0: none; found if absent
     #[serde(default)]
     #[schemars(with = "u64")]
     header_row: Option<u64>,
-    /// Only this worksheet. All when empty.
+    /// Only this worksheet; all if absent
     #[serde(default)]
-    sheet: String,
+    #[schemars(with = "String")]
+    sheet: Option<String>,
+    /// keep: rows of totals are data; left out if absent
+    #[serde(default)]
+    #[schemars(with = "String")]
+    totals: Option<Totals>,
+    /// Columns whose text is also kept, as `NAME__raw`; the issue of what did not convert names it, as words here are dear.
+    #[serde(default)]
+    #[schemars(skip)]
+    raw_columns: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -126,18 +141,26 @@ impl Tool for ImportFile {
     const NAME: &'static str = "import_file";
     const TITLE: &'static str = "Import a file";
     const ABOUT: &'static str = "Reads a file (csv, tsv, xlsx, xlsm, xlsb, xls, ods, parquet, json) into sheets for \
-        `query`, one for each worksheet. Give `path`, or `name` with `content` or `content_base64`. Returns names, \
-        typed columns, and issues met. The same file again gives the same sheets.";
+        `query`, one for each table. Give `path`, or `name` with `content` or `content_base64`. Returns names, \
+        typed columns, issues. The same file again gives the same sheets.";
     const EFFECT: Effect = Effect::Writes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Imported, Fault> {
         let options = Options {
-            delimiter: given(args.delimiter),
-            encoding: given(args.encoding),
+            delimiter: args.delimiter.and_then(given),
+            encoding: args.encoding.and_then(given),
             header_row: args.header_row,
-            sheet: given(args.sheet),
+            sheet: args.sheet.and_then(given),
+            totals: args.totals.unwrap_or_default(),
+            raw_columns: args.raw_columns,
+            fixes: Fixes::default(),
         };
-        let outcome = match (given(args.path), given(args.name), given(args.content), given(args.content_base64)) {
+        let outcome = match (
+            args.path.and_then(given),
+            args.name.and_then(given),
+            args.content.and_then(given),
+            args.content_base64.and_then(given),
+        ) {
             (Some(path), None, None, None) => call.workspace.import_path(&path, options, &call.context).await?,
             (None, Some(name), Some(text), None) => {
                 call.workspace.import_bytes(&name, text.into_bytes(), options, &call.context).await?
@@ -159,7 +182,7 @@ impl Tool for ImportFile {
 }
 
 impl Imported {
-    fn of(outcome: workspace::Imported) -> Imported {
+    pub(super) fn of(outcome: workspace::Imported) -> Imported {
         let sheets = outcome.sheets.into_iter().map(|(sheet, state)| Sheet {
             name: sheet.name.to_string(),
             title: sheet.title,
@@ -168,7 +191,7 @@ impl Imported {
             n_rows: sheet.version.n_rows,
             n_columns: u64::try_from(sheet.version.columns.len()).unwrap_or(u64::MAX),
             columns: sheet.version.columns,
-            issues: sheet.version.issues,
+            issues: sheet.version.issues.into_iter().map(Issue::short).collect(),
             hidden: sheet.hidden,
         });
         Imported {
@@ -186,6 +209,6 @@ pub(super) fn reply_of(outcome: workspace::Imported) -> Result<Value, Fault> {
     reply::fitted(Imported::of(outcome), reply::DEFAULT_BYTES)
 }
 
-fn given(text: String) -> Option<String> {
+pub(super) fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }

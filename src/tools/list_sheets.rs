@@ -13,7 +13,7 @@ pub(super) struct ListSheets;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Text in the name, title, file or a column, in any case.
+    /// Text in name, title, file or column, in any case.
     #[serde(default)]
     search: String,
     /// `next_cursor` of the page before.

@@ -9,6 +9,7 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod reimport_sheet;
 mod request_upload;
 mod restore_version;
 mod rows;
@@ -32,6 +33,7 @@ pub fn registry() -> Registry {
         .with::<preview_rows::PreviewRows>()
         .with::<query::Query>()
         .with::<read_result::ReadResult>()
+        .with::<reimport_sheet::ReimportSheet>()
         .with::<restore_version::RestoreVersion>()
         .with::<sheet_history::SheetHistory>()
         .with::<summarize_sheet::SummarizeSheet>()

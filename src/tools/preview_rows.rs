@@ -14,7 +14,7 @@ pub(super) struct PreviewRows;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name, from `list_sheets`.
+    /// A sheet's name.
     sheet: String,
     /// Rows to return.
     #[serde(default = "default_n_rows")]
@@ -23,7 +23,7 @@ pub(super) struct Args {
     /// Rows to skip.
     #[serde(default)]
     offset: u64,
-    /// Column names; all when empty.
+    /// All when empty.
     #[serde(default)]
     columns: Vec<String>,
 }

@@ -16,7 +16,7 @@ pub(super) struct ReadResult;
 pub(super) struct Args {
     /// Handle from `query`; good for an hour.
     result: String,
-    /// Rows to skip: the last page's `next_offset`.
+    /// The last page's `next_offset`.
     #[serde(default)]
     offset: u64,
     /// Rows to return.

@@ -46,7 +46,7 @@ impl Tool for RestoreVersion {
 
     const NAME: &'static str = "restore_version";
     const TITLE: &'static str = "Restore a version";
-    const ABOUT: &'static str = "Makes an old version of a sheet current again, as a new version, so this too can be \
+    const ABOUT: &'static str = "Makes an old version current again, as a new one, so this too can be \
         undone; or brings back a sheet deleted in the last 30 days.";
     const EFFECT: Effect = Effect::Changes;
 

@@ -22,13 +22,13 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(schema_with = "steps")]
     steps: Vec<Value>,
-    /// Another sheet, whose steps are applied first.
+    /// Another sheet; its steps come first.
     #[serde(default)]
     steps_of: String,
-    /// Name of a new sheet; empty for a new version of this one.
+    /// New sheet's name; empty: a new version of this one.
     #[serde(default)]
     save_as: String,
-    /// Version that the steps are meant for: `conflict` if the sheet has moved on. 0 for the current one.
+    /// Version that the steps are for, else `conflict`. 0: the current one.
     #[serde(default)]
     based_on: u64,
     /// Only tell what would happen.
@@ -111,7 +111,7 @@ impl Tool for TransformSheet {
     const NAME: &'static str = "transform_sheet";
     const TITLE: &'static str = "Transform a sheet";
     const ABOUT: &'static str = "Cleans or reshapes a sheet by steps, as a new version (`restore_version` undoes it) or, \
-        with `save_as`, a new sheet; nothing is ever overwritten. Expressions are DuckDB scalar expressions. Try \
+        with `save_as`, a new sheet. Expressions are DuckDB's. Try \
         `dry_run` first: rows before and after, columns changed, cells that don't convert, sample rows. To answer a \
         question use `query`. When a linked file changes, its sheet's steps are applied again.";
     const EFFECT: Effect = Effect::Changes;

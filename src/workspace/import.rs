@@ -8,6 +8,7 @@ use super::{
     Inner, Workspace,
     file::{is_as_before, modified_ns, regular, unreadable},
     replay::Replayed,
+    titles::{n_worksheets, name_sheets, suggest},
 };
 use crate::{
     catalog::{Change, Identity, ImportedSheet, Layout, NewSheet, NewSource, NewVersion, Replay, Sheet, Source},
@@ -17,7 +18,6 @@ use crate::{
         Options,
         receipt::{Issue, Receipt},
     },
-    name::SheetName,
     store::{self, Scratch},
     transform::TRANSFORMED,
     worker::{
@@ -36,26 +36,6 @@ pub struct Imported {
     pub notes: Vec<String>,
 }
 
-/// Worksheet names that a program gives by itself: such a sheet is named after its file.
-const GENERIC_TITLES: &[&str] = &[
-    "sheet",
-    "worksheet",
-    "tabelle",
-    "feuil",
-    "feuille",
-    "hoja",
-    "foglio",
-    "blad",
-    "ark",
-    "list",
-    "arkusz",
-    "planilha",
-    "лист",
-    "sayfa",
-    "工作表",
-    "시트",
-];
-
 impl Workspace {
     /// Links a local file. The same path again gives the same sheets, as new versions if its bytes have changed.
     pub async fn import_path(&self, path: &str, options: Options, context: &Context<'_>) -> Result<Imported, Fault> {
@@ -68,10 +48,11 @@ impl Workspace {
         }
         let path = self.inner.house.roots.allow(Path::new(path))?;
         regular(&path)?;
+        let options = self.with_fixes(Identity::Path(path.to_string_lossy().into_owned()), options).await?;
         if let Some(same) = self.already(&path, &options).await? {
             return Ok(same);
         }
-        self.import_linked(&path, options, None, context).await
+        self.import_linked(&path, options, None, "import_file", context).await
     }
 
     /// Imports bytes that came with a name. The same name again gives the same sheets.
@@ -97,14 +78,8 @@ impl Workspace {
                 Ok((scratch, file))
             })
             .await?;
-        let origin = Origin {
-            identity: Identity::Name(name.clone()),
-            name,
-            n_bytes,
-            modified_ns: None,
-            linked: false,
-            imported_with: None,
-        };
+        let options = self.with_fixes(Identity::Name(name.clone()), options).await?;
+        let origin = Origin::upload(name, n_bytes);
         self.import(&file, origin, options, scratch, context).await
     }
 
@@ -114,6 +89,7 @@ impl Workspace {
         path: &Path,
         options: Options,
         imported_with: Option<&Json>,
+        tool: &'static str,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
         let before = regular(path)?;
@@ -128,6 +104,7 @@ impl Workspace {
             modified_ns: modified_ns(&before),
             linked: true,
             imported_with: imported_with.cloned(),
+            tool,
         };
         self.import(path, origin, options, scratch, context).await
     }
@@ -201,8 +178,22 @@ impl Workspace {
             is_refresh,
         };
         let replays = self.replays(&source, &receipt, context).await?;
-        let (file, name) = (file.to_owned(), origin.name);
-        self.blocking(move |inner| inner.commit(&source, receipt, replays, &name, &file, &scratch)).await
+        let (file, name, tool) = (file.to_owned(), origin.name, origin.tool);
+        self.blocking(move |inner| {
+            inner.commit(&source, receipt, replays, &Came { name: &name, file: &file, tool }, &scratch)
+        })
+        .await
+    }
+
+    /// A plain import of what is known leaves the decisions that were changed as they are.
+    pub(super) async fn with_fixes(&self, identity: Identity, options: Options) -> Result<Options, Fault> {
+        if options != Options::default() {
+            return Ok(options);
+        }
+        let known = self.blocking(move |inner| Ok(inner.house.catalog.find_source(inner.user.id, &identity)?)).await?;
+        let before = known.first().map(|sheet| serde_json::from_value::<Options>(sheet.source.options.clone()));
+        let fixes = before.and_then(Result::ok).map(|before| before.fixes).unwrap_or_default();
+        Ok(Options { fixes, ..options })
     }
 
     /// What is known of a linked file that has not changed since it was read with the same options.
@@ -257,14 +248,37 @@ impl Workspace {
 
 /// Where an import comes from.
 pub(super) struct Origin {
-    pub(super) identity: Identity,
-    pub(super) name: String,
+    identity: Identity,
+    name: String,
     /// When the import began.
-    pub(super) n_bytes: u64,
-    pub(super) modified_ns: Option<i64>,
-    pub(super) linked: bool,
+    n_bytes: u64,
+    modified_ns: Option<i64>,
+    linked: bool,
     /// In a refresh, the options of the import.
     pub(super) imported_with: Option<Json>,
+    /// What made the versions.
+    pub(super) tool: &'static str,
+}
+
+impl Origin {
+    pub(super) fn upload(name: String, n_bytes: u64) -> Origin {
+        Origin {
+            identity: Identity::Name(name.clone()),
+            name,
+            n_bytes,
+            modified_ns: None,
+            linked: false,
+            imported_with: None,
+            tool: "import_file",
+        }
+    }
+}
+
+/// Where what is committed came from.
+struct Came<'a> {
+    name: &'a str,
+    file: &'a Path,
+    tool: &'static str,
 }
 
 impl Inner {
@@ -273,14 +287,14 @@ impl Inner {
         source: &NewSource,
         receipt: Receipt,
         replays: Vec<Option<Replayed>>,
-        name: &str,
-        file: &Path,
+        came: &Came<'_>,
         scratch: &Scratch,
     ) -> Result<Imported, Fault> {
+        let Came { name, file, tool } = *came;
         let original = if source.linked { None } else { Some(store::keep_original(file, scratch)?) };
+        let n_worksheets = n_worksheets(&receipt);
         let Receipt { encoding, delimiter, .. } = receipt;
         let format = shown_format(&receipt.format, encoding.clone(), delimiter.clone());
-        let n_sheets = receipt.sheets.len();
         let (mut sheets, mut files, mut folders) = (Vec::new(), Vec::new(), Vec::new());
         let mut replayed_steps = Vec::new();
         for ((position, found), replayed) in (0_u32..).zip(receipt.sheets).zip(replays) {
@@ -288,13 +302,16 @@ impl Inner {
                 return Err(Fault::internal(format!("the worker wrote no file for `{}`", found.title)));
             };
             let sealed = store::seal(&version_file)?;
-            let suggested = suggest(&found.title, name, n_sheets);
+            let suggested = suggest(&found, name, n_worksheets);
             let layout = Layout {
                 header_rows: found.header_rows,
                 first_data_row: found.first_data_row,
                 last_data_row: found.last_data_row,
                 encoding: encoding.clone(),
                 delimiter: delimiter.clone(),
+                notes: found.notes,
+                column_notes: found.column_notes,
+                decisions: found.decisions,
             };
             let version = NewVersion {
                 n_rows: found.n_rows,
@@ -303,7 +320,7 @@ impl Inner {
                 layout: Some(layout),
                 file: sealed.hash.clone(),
                 n_bytes: sealed.n_bytes,
-                made_by: serde_json::json!({"tool": "import_file"}),
+                made_by: serde_json::json!({"tool": tool}),
                 steps: Vec::new(),
             };
             let (title, hidden) = (found.title, found.hidden);
@@ -365,29 +382,6 @@ fn same_bytes(again: &NewSource, first: &Source) -> String {
     format!(
         "`{again_shown}` has the same bytes as `{first_shown}`, which was imported before: these are its sheets{what}"
     )
-}
-
-/// Says of each sheet what an import into an empty workspace would call it.
-fn name_sheets(receipt: &mut Receipt, file_name: &str) {
-    let n_sheets = receipt.sheets.len();
-    let mut taken: Vec<SheetName> = Vec::new();
-    for sheet in &mut receipt.sheets {
-        let name = suggest(&sheet.title, file_name, n_sheets).made_unique(|name| taken.contains(name));
-        taken.push(name.clone());
-        sheet.name = Some(name);
-    }
-}
-
-/// A name for a table: its own title, or its file's where the title says nothing.
-fn suggest(title: &str, file_name: &str, n_sheets: usize) -> SheetName {
-    let stem = Path::new(file_name).file_stem().unwrap_or_default().to_string_lossy();
-    let bare = title.trim_end_matches(|c: char| c.is_ascii_digit() || c.is_whitespace()).to_lowercase();
-    let is_generic = bare.is_empty() || GENERIC_TITLES.contains(&bare.as_str());
-    match (n_sheets, is_generic) {
-        (1, _) => SheetName::from_title(&stem),
-        (_, true) => SheetName::from_title(&format!("{stem} {title}")),
-        (_, false) => SheetName::from_title(title),
-    }
 }
 
 /// For people: the format, and how a text file was read.

@@ -145,7 +145,7 @@ impl Workspace {
         if known.iter().any(|sheet| options.sheet.as_ref().is_some_and(|picked| *picked != sheet.title)) {
             options.sheet = None;
         }
-        let imported = self.import_linked(path, options, Some(&source.options), context).await?;
+        let imported = self.import_linked(path, options, Some(&source.options), "import_file", context).await?;
         let changed = imported.sheets.iter().any(|(_, state)| *state != "unchanged");
         let what = if changed { "has changed and was read again" } else { "was touched, and holds the same" };
         let read: Vec<String> = imported.sheets.iter().map(|(sheet, _)| format!("`{}`", sheet.name)).collect();

@@ -81,14 +81,8 @@ impl Workspace {
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
         let Staged { scratch, path, name, n_bytes } = staged;
-        let origin = Origin {
-            identity: Identity::Name(name.clone()),
-            name,
-            n_bytes,
-            modified_ns: None,
-            linked: false,
-            imported_with: None,
-        };
+        let options = self.with_fixes(Identity::Name(name.clone()), options).await?;
+        let origin = Origin::upload(name, n_bytes);
         self.import(&path, origin, options, scratch, context).await
     }
 }

@@ -87,7 +87,7 @@ fn annotations_say_what_a_tool_does_to_the_world() {
         let name = tool["name"].as_str().unwrap();
         let destroys = matches!(name, "delete_sheet" | "export_sheet");
         let changes = matches!(name, "transform_sheet" | "restore_version");
-        let reads = !changes && !destroys && name != "import_file";
+        let reads = !changes && !destroys && !matches!(name, "import_file" | "reimport_sheet");
         assert_eq!(
             tool["annotations"],
             json!({
@@ -251,6 +251,13 @@ fn a_file_is_inspected_and_converted_without_being_imported() {
             "sheets": [{
                 "name": "sales", "title": "sales", "hidden": false, "n_rows": 3, "header_rows": [1], "first_data_row": 2, "last_data_row": 4, "issues": [],
                 "columns": [{"name": "region", "type": "VARCHAR"}, {"name": "amount", "type": "DECIMAL(18,2)"}],
+                "decisions": [
+                    {"about": "region", "decided": "A1:B4", "because": "all filled rows belong to the table", "confidence": 95},
+                    {"about": "header", "decided": "row 1", "confidence": 90, "alternatives": ["no row"],
+                        "because": "it names every column, and the rows below hold other things"},
+                    {"about": "type", "decided": "region: VARCHAR", "because": "its values are words", "confidence": 100},
+                    {"about": "type", "decided": "amount: DECIMAL(18,2)", "because": "all 2 values are numbers", "confidence": 100},
+                ],
             }],
         })
     );

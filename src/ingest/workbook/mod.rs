@@ -1,6 +1,7 @@
 //! Workbooks, by calamine: XLSX, XLSM and XLSB cell by cell, XLS whole and therefore small; ODS by a reader of our own.
 
 mod inflated;
+mod listed;
 mod ods;
 mod package;
 mod records;

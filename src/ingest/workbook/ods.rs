@@ -6,6 +6,7 @@ use std::{
     mem,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use calamine::{Sheet, SheetType, SheetVisible};
@@ -56,8 +57,12 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
         }
         tables.push(Table {
             title: sheet.name.clone(),
+            worksheet: None,
             hidden: is_hidden(&sheet),
-            source: Box::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));

@@ -5,6 +5,7 @@ use std::{
     io::{BufReader, Read},
     ops::ControlFlow,
     path::Path,
+    sync::Arc,
 };
 
 use calamine::{Data, Range, Reader, Xls, XlsError, Xlsx, XlsxError};
@@ -53,8 +54,12 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
         }
         tables.push(Table {
             title: sheet.name.clone(),
+            worksheet: None,
             hidden: is_hidden(&sheet),
-            source: Box::new(Worksheet { range, is_1904, limits: limits.clone() }),
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));

@@ -13,7 +13,7 @@ use calamine::{DataRef, Reader, Xlsb, Xlsx, XlsxError};
 use super::{
     chosen, error_text, guarded,
     inflated::{Inflated, Watch},
-    is_hidden, left_out, package,
+    is_hidden, left_out, listed, package,
     rows::Rows,
     serial::{self, Shown},
 };
@@ -22,6 +22,7 @@ use crate::ingest::{
     cell::{Batch, Cell, Source},
     declared::{self, Declared},
     format::Format,
+    layout::Listed,
     receipt::Issue,
 };
 
@@ -44,17 +45,23 @@ pub(super) fn tables(
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     let mut declared = if format == Format::Xlsb { HashMap::new() } else { declared::read(file) };
+    let mut listed = if format == Format::Xlsb { HashMap::new() } else { listed::read(file) };
     let book = Arc::new(Mutex::new(book));
     let tables = filled
         .into_iter()
         .map(|sheet| Table {
             title: sheet.name.clone(),
+            worksheet: None,
             hidden: is_hidden(&sheet),
-            source: Box::new(Worksheet {
+            is_bounded: false,
+            header_row: None,
+            notes: Vec::new(),
+            source: Arc::new(Worksheet {
                 book: Arc::clone(&book),
                 file: file.to_owned(),
                 watch: Arc::clone(&watch),
                 declared: declared.remove(&sheet.name),
+                listed: listed.remove(&sheet.name).unwrap_or_default(),
                 name: sheet.name,
                 limits: limits.clone(),
             }),
@@ -187,12 +194,17 @@ struct Worksheet {
     name: String,
     watch: Arc<Watch>,
     declared: Option<Declared>,
+    listed: Vec<Listed>,
     limits: Limits,
 }
 
 impl Source for Worksheet {
     fn declared(&self) -> Option<&Declared> {
         self.declared.as_ref()
+    }
+
+    fn listed(&self) -> &[Listed] {
+        &self.listed
     }
 
     fn read(&self, push: &mut Push<'_>) -> Result<(), ReadError> {

@@ -99,6 +99,7 @@ fn no_tool_reaches_the_others_sheets_or_results() {
             .map(|sql| json!({"sql": sql}))
             .to_vec(),
             "read_result" => vec![json!({"result": result})],
+            "reimport_sheet" => vec![json!({"sheet": "secret", "change": {"totals": "keep"}})],
             "test_hypothesis" => {
                 vec![json!({"test": "shapiro_wilk", "sheet": "secret", "columns": ["n"]})]
             }

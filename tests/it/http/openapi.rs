@@ -131,6 +131,7 @@ fn the_examples_work_one_after_the_other() {
         "preview_rows",
         "query",
         "summarize_sheet",
+        "reimport_sheet",
         "transform_sheet",
         "sheet_history",
         "restore_version",

@@ -17,11 +17,16 @@ fn every_column_says_what_it_holds() {
         json!({
             "name": "sales", "n_rows": 3, "n_columns": 3,
             "columns": [
-                {"name": "region", "type": "VARCHAR", "n_null": 0, "n_distinct": 2, "min": "north", "max": "south", "values": ["north", "south"]},
-                {"name": "amount", "type": "DECIMAL(18,2)", "n_null": 1, "n_distinct": 2, "min": 1.5, "max": 2.25, "values": [1.5, 2.25]},
-                {"name": "day", "type": "DATE", "n_null": 0, "n_distinct": 3, "min": "2024-01-01", "max": "2024-01-03", "values": ["2024-01-01", "2024-01-02", "2024-01-03"]},
+                {"name": "region", "type": "VARCHAR", "because": "its values are words", "n_null": 0, "n_distinct": 2, "min": "north", "max": "south", "values": ["north", "south"]},
+                {"name": "amount", "type": "DECIMAL(18,2)", "because": "all 2 values are numbers", "n_null": 1, "n_distinct": 2, "min": 1.5, "max": 2.25, "values": [1.5, 2.25]},
+                {"name": "day", "type": "DATE", "because": "all 3 values are dates", "n_null": 0, "n_distinct": 3, "min": "2024-01-01", "max": "2024-01-03", "values": ["2024-01-01", "2024-01-02", "2024-01-03"]},
             ],
             "issues": [], "source": "$FILES/sales.csv", "title": "sales", "header_rows": [1],
+            "decisions": [
+                {"about": "region", "decided": "A1:C4", "because": "all filled rows belong to the table", "confidence": 95},
+                {"about": "header", "decided": "row 1", "confidence": 90, "alternatives": ["no row"],
+                    "because": "it names every column, and the rows below hold other things"},
+            ],
             "version": 1, "versions": [{"version": 1, "n_rows": 3, "made_by": "import_file", "created_at": null}],
         })
     );
@@ -62,7 +67,7 @@ fn a_column_without_any_value_has_no_bounds() {
     let reply = client.call("describe_sheet", &json!({"sheet": "v", "columns": ["b"]})).unwrap();
     assert_eq!(
         reply["columns"],
-        json!([{"name": "b", "type": "VARCHAR", "n_null": 2, "n_distinct": 0, "min": null, "max": null, "values": []}])
+        json!([{"name": "b", "type": "VARCHAR", "because": "no cell has a value", "n_null": 2, "n_distinct": 0, "min": null, "max": null, "values": []}])
     );
 }
 
@@ -99,6 +104,6 @@ fn a_sheet_of_a_thousand_columns_is_described() {
     let reply = client.call("describe_sheet", &json!({"sheet": "wide", "columns": ["c999"]})).unwrap();
     assert_eq!(
         reply["columns"],
-        json!([{"name": "c999", "type": "BIGINT", "n_null": 0, "n_distinct": 1, "min": 999, "max": 999, "values": [999]}])
+        json!([{"name": "c999", "type": "BIGINT", "because": "all 1 values are whole numbers", "n_null": 0, "n_distinct": 1, "min": 999, "max": 999, "values": [999]}])
     );
 }

@@ -249,7 +249,7 @@ fn what_is_not_clear_is_said() {
     for (args, code) in [
         (json!({"name": "a.csv", "content_base64": "?"}), "invalid_arguments"),
         (json!({"path": "$FILES/a.csv", "encoding": "klingon"}), "invalid_arguments"),
-        (json!({"path": "$FILES/a.csv", "delimiter": "ab"}), "invalid_arguments"),
+        (json!({"path": "$FILES/a.csv", "delimiter": "abcde"}), "invalid_arguments"),
         (json!({"path": "$FILES/a.csv", "header_row": -1}), "invalid_arguments"),
         (json!({"path": "$FILES"}), "invalid_arguments"),
         (json!({"path": "$FILES/none.csv"}), "file_not_found"),
@@ -426,4 +426,115 @@ fn importing_a_file_again_brings_a_deleted_worksheet_back() {
     assert_eq!(states(&again), [json!(["sales", "unchanged"]), json!(["costs", "new"])]);
     let third = client.call("import_file", &import).unwrap();
     assert_eq!(states(&third), [json!(["sales", "unchanged"]), json!(["costs", "unchanged"])]);
+}
+
+#[test]
+fn values_as_people_write_them_are_read_and_what_is_none_is_told() {
+    let rows = "a,\"1.234,50 €\",5 janvier 2024,12345\nb,\"99,00 €\",1er mars 2024,00012\n";
+    let more: String = (0..20).map(|n| format!("c{n},\"{n},25 €\",7 mai 2024,{}\n", 10_000 + n)).collect();
+    let bench = Bench::new().file("shop.csv", format!("item,price,day,code\n{rows}{more}z,gratuit,,1\n"));
+    let mut client = bench.serve();
+    let args = json!({"path": "$FILES/shop.csv", "raw_columns": ["price"]});
+    let sheet = client.call("import_file", &args).unwrap()["sheets"][0].clone();
+    let types: Vec<String> = sheet["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| format!("{} {}", it["name"], it["type"]).replace('"', ""))
+        .collect();
+    assert_eq!(types, ["item VARCHAR", "price DECIMAL(18,2)", "price__raw VARCHAR", "day DATE", "code VARCHAR"]);
+    assert_eq!(sheet["issues"][0]["examples"], json!(["B24: gratuit"]));
+    assert_eq!(
+        client.rows("select price, price__raw, day from shop where item in ('a', 'z') order by item"),
+        json!([[1234.5, "1.234,50 €", "2024-01-05"], [null, "gratuit", null]])
+    );
+}
+
+/// Names, columns and rows of each sheet of a file.
+fn sheets(name: &str, content: &str) -> Value {
+    let bench = Bench::new().file(name, content);
+    let mut client = bench.serve();
+    let reply = client.call("import_file", &json!({"path": bench.path(name)})).unwrap();
+    let told = reply["sheets"].as_array().unwrap().iter().map(|sheet| {
+        let columns: Vec<&Value> = sheet["columns"].as_array().unwrap().iter().map(|column| &column["name"]).collect();
+        json!([sheet["name"], columns, client.rows(&format!("from {}", sheet["name"].as_str().unwrap()))])
+    });
+    told.collect()
+}
+
+#[test]
+fn a_report_is_read_as_the_table_it_is() {
+    let report = "Sales by region,,,,\n,,,,\nRegion,2023,,2024,\n,Units,Sales,Units,Sales\nNorth,1,10.5,2,20\n\
+        South,3,30.5,4,40\nTotal,4,41,6,61\n,,,,\nSource: the ministry,,,,\n";
+    assert_eq!(
+        sheets("sales.csv", report),
+        json!([[
+            "sales",
+            ["Region", "2023 Units", "2023 Sales", "2024 Units", "2024 Sales"],
+            [["North", 1, 10.5, 2, 20], ["South", 3, 30.5, 4, 40]]
+        ]])
+    );
+    let bench = Bench::new().file("sales.csv", report);
+    let mut client = bench.serve_files();
+    let told = client.call("describe_sheet", &json!({"sheet": "sales"})).unwrap();
+    assert_eq!(told["sheet_notes"], json!(["row 1: Sales by region", "row 9: Source: the ministry"]));
+    let decided: Vec<&str> =
+        told["decisions"].as_array().unwrap().iter().map(|it| it["decided"].as_str().unwrap()).collect();
+    assert_eq!(decided, ["A3:E7", "rows 3, 4, joined from the top", "row 7 left out"]);
+    let wrong: Vec<&Value> =
+        told["issues"].as_array().unwrap().iter().filter(|issue| issue["code"] == "wrong_totals").collect();
+    assert_eq!(wrong[0]["examples"], json!(["E7: 61, but the rows sum to 60"]));
+}
+
+#[test]
+fn each_table_of_a_sheet_is_a_sheet() {
+    assert_eq!(
+        sheets("shop.csv", "Stock\nitem,n\nnut,1\nbolt,2\n\nPrices\nitem,price,since\nnut,0.5,2020\nbolt,0.7,2021\n"),
+        json!([
+            ["stock", ["item", "n"], [["nut", 1], ["bolt", 2]]],
+            ["prices", ["item", "price", "since"], [["nut", 0.5, 2020], ["bolt", 0.7, 2021]]],
+        ])
+    );
+    assert_eq!(
+        sheets("pair.csv", "item,n,,who,age,of\nnut,1,,Ann,30,x\nbolt,2,,Bob,40,y\n,,,Cid,50,z\n"),
+        json!([
+            ["pair", ["item", "n"], [["nut", 1], ["bolt", 2]]],
+            ["pair_2", ["who", "age", "of"], [["Ann", 30, "x"], ["Bob", 40, "y"], ["Cid", 50, "z"]]],
+        ])
+    );
+}
+
+#[test]
+fn groups_and_blank_repeats_become_values() {
+    assert_eq!(
+        sheets("food.csv", "item,n\nFRUIT,\napple,1\npear,2\nNUTS,\nalmond,3\nhazel,4\n"),
+        json!([[
+            "food",
+            ["item", "n", "group"],
+            [["apple", 1, "FRUIT"], ["pear", 2, "FRUIT"], ["almond", 3, "NUTS"], ["hazel", 4, "NUTS"]]
+        ]])
+    );
+    assert_eq!(
+        sheets("half.csv", "city,half,n\nRome,H1,1\n,H2,2\nOslo,H1,3\n,H2,4\n"),
+        json!([[
+            "half",
+            ["city", "half", "n"],
+            [["Rome", "H1", 1], ["Rome", "H2", 2], ["Oslo", "H1", 3], ["Oslo", "H2", 4]]
+        ]])
+    );
+}
+
+#[test]
+fn totals_of_a_long_table_are_left_out_and_checked() {
+    let mut text = String::from("id,amount\n");
+    (1..=50_000).for_each(|n| text.push_str(&format!("a{n},1\n")));
+    text.push_str("Total,50001\n\n* provisional figures of the office\n");
+    let bench = Bench::new().file("long.csv", text);
+    let mut client = bench.serve_files();
+    assert_eq!(client.rows("select count(*), sum(amount) from long"), json!([[50_000, 50_000]]));
+    let told = client.call("describe_sheet", &json!({"sheet": "long"})).unwrap();
+    let codes: Vec<&Value> = told["issues"].as_array().unwrap().iter().map(|issue| &issue["code"]).collect();
+    assert_eq!(codes, ["notes_below", "totals", "wrong_totals"]);
+    client.call("import_file", &json!({"path": bench.path("long.csv"), "totals": "keep"})).unwrap();
+    assert_eq!(client.rows("select count(*), sum(amount) from long"), json!([[50_001, 100_001]]));
 }

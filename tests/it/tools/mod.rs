@@ -9,6 +9,7 @@ mod list_sheets;
 mod preview_rows;
 mod query;
 mod read_result;
+mod reimport_sheet;
 mod request_upload;
 mod restore_version;
 mod sheet_history;

@@ -285,3 +285,14 @@ fn dates_beyond_the_usual_years_are_not_infinite() {
         json!([["+300000-02-29", "infinity", "-infinity", "+290000-12-31T23:59:58"]])
     );
 }
+
+#[test]
+fn columns_go_by_their_names_as_written_and_by_names_without_quotes() {
+    let bench = Bench::new().file("sales.csv", "Unit price (EUR),2024 Units\n2.5,3\n4,1\n");
+    let mut client = bench.serve_files();
+    assert_eq!(client.rows("select sum(unit_price_eur * _2024_units) from sales"), json!([[11.5]]));
+    assert_eq!(client.rows("select \"Unit price (EUR)\" from sales where Unit_Price_EUR > 3"), json!([[4.0]]));
+    assert_eq!(client.rows("select \"2024 Units\" from sales limit 1"), json!([[3]]));
+    let page = client.call("query", &json!({"sql": "select * from sales limit 1"})).unwrap();
+    assert_eq!(page["columns"][0]["name"], "Unit price (EUR)");
+}

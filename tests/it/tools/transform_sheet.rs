@@ -220,7 +220,7 @@ fn a_new_version_says_what_changed_and_a_dry_run_changes_nothing() {
     let mut client = bench.serve_files();
     let steps = json!([
         {"op": "drop", "columns": ["name", "day"]},
-        {"op": "cast", "columns": ["price"], "to": "DOUBLE"},
+        {"op": "cast", "columns": ["region"], "to": "DOUBLE"},
         {"op": "derive", "column": "twice", "expr": "qty * 2"},
         {"op": "dedupe"},
     ]);
@@ -230,14 +230,14 @@ fn a_new_version_says_what_changed_and_a_dry_run_changes_nothing() {
         json!({
             "sheet": "sales", "based_on": 1, "n_rows_before": 4, "n_rows": 3,
             "columns": [
-                {"name": "id", "type": "BIGINT"}, {"name": "region", "type": "VARCHAR"},
-                {"name": "price", "type": "DOUBLE"}, {"name": "qty", "type": "BIGINT"}, {"name": "twice", "type": "BIGINT"},
+                {"name": "id", "type": "BIGINT"}, {"name": "region", "type": "DOUBLE"},
+                {"name": "price", "type": "DECIMAL(18,2)"}, {"name": "qty", "type": "BIGINT"}, {"name": "twice", "type": "BIGINT"},
             ],
-            "n_columns": 5, "added": ["twice"], "removed": ["day", "name"], "retyped": ["price: VARCHAR -> DOUBLE"],
+            "n_columns": 5, "added": ["twice"], "removed": ["day", "name"], "retyped": ["region: VARCHAR -> DOUBLE"],
             "unconverted": [
-                {"step": 2, "column": "price", "to": "DOUBLE", "n_cells": 4, "examples": ["$5.00", "(7.25)", "1,200.50"]},
+                {"step": 2, "column": "region", "to": "DOUBLE", "n_cells": 4, "examples": [" South ", "north"]},
             ],
-            "rows": [[1, "north", null, 2, 4], [2, " South ", null, null, null], [3, "north", null, 4, 8]],
+            "rows": [[1, null, 1200.5, 2, 4], [2, null, 5.0, null, null], [3, null, -7.25, 4, 8]],
         })
     );
     assert_eq!(client.rows("select count(*) from sales"), json!([[4]]));
@@ -246,11 +246,11 @@ fn a_new_version_says_what_changed_and_a_dry_run_changes_nothing() {
         json!({"sheet": "sales", "steps": steps}),
         fault(
             "invalid_arguments",
-            "step 2: 4 cells of `price` can't become DOUBLE, such as `$5.00`, `(7.25)`, `1,200.50`",
+            "step 2: 4 cells of `region` can't become DOUBLE, such as ` South `, `north`",
             "mend them with a step before (`replace`, `parse_numbers`, `parse_dates`), or add `\"on_error\": \"null\"`",
         ),
     );
-    let steps = json!([{"op": "cast", "columns": ["price"], "to": "DOUBLE", "on_error": "null"}]);
+    let steps = json!([{"op": "cast", "columns": ["region"], "to": "DOUBLE", "on_error": "null"}]);
     let done = client.call("transform_sheet", &json!({"sheet": "sales", "steps": steps})).unwrap();
     assert_eq!([&done["version"], &done["unconverted"][0]["n_cells"]], [&json!(2), &json!(4)]);
 }
@@ -560,10 +560,12 @@ fn a_reply_of_many_columns_that_do_not_convert_is_cut_and_the_version_is_told() 
 
 #[test]
 fn a_percent_is_a_hundredth_in_every_type_and_blanks_part_thousands_only() {
-    let file = "k,n\na,12%\nb,7.5%\nc,\"1,200%\"\n";
+    // An import has read a column of percents already.
+    let file = "k,n\na,is 12%\nb,is 7.5%\nc,\"is 1,200%\"\n";
     let number = |to: &str, on_error: &str| {
+        let bare = json!({"op": "replace", "columns": ["n"], "from": "is ", "to": "", "mode": "part"});
         let step = json!({"op": "parse_numbers", "columns": ["n"], "to": to, "on_error": on_error});
-        made(file, &json!([step, {"op": "select", "columns": ["n"]}]))[1].clone()
+        made(file, &json!([bare, step, {"op": "select", "columns": ["n"]}]))[1].clone()
     };
     assert_eq!(number("DECIMAL(18,4)", "fail"), json!([[0.12], [0.075], [12.0]]));
     assert_eq!(number("", "fail"), json!([[0.12], [0.075], [12]]));

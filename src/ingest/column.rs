@@ -1,0 +1,159 @@
+//! One column while it is built: its values, what is doubtful about them, and what blank cells repeat.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, builder::StringBuilder};
+
+use super::{
+    build::{Known, PlannedColumn},
+    cell::Cell,
+    columns::{ColumnBuilder, Outcome},
+    evidence::{Evidence, Reading},
+    moment::Order,
+    show,
+    sums::Sum,
+    tally::Tally,
+    verdict::{Ground, Setting, Verdict},
+};
+
+/// A column being built.
+#[derive(Debug)]
+pub(super) struct Column {
+    pub(super) col_idx: u32,
+    pub(super) builder: ColumnBuilder,
+    pub(super) doubtful: Tally,
+    /// How doubtful values are read.
+    pub(super) how: &'static str,
+    /// Whether some value takes the doubt from all the others.
+    pub(super) settled: bool,
+    pub(super) sum: Sum,
+    /// Whether a blank cell repeats the one above, which is kept.
+    pub(super) fills: bool,
+    kept: Kept,
+    verdict: Verdict,
+    is_declared: bool,
+    name: String,
+    setting: Setting,
+    pub(super) n_values: u64,
+    /// Of the values, those that the evidence has.
+    n_weighed: u64,
+    pub(super) n_strays: u64,
+    /// The cells' text as it is, where that is kept beside the column.
+    raw: Option<StringBuilder>,
+}
+
+/// A cell to repeat.
+#[derive(Debug, Default)]
+enum Kept {
+    #[default]
+    Nothing,
+    Text(String),
+    Number(f64),
+}
+
+impl Column {
+    /// Remembers a cell that blank ones below repeat; nothing where it is blank itself.
+    pub(super) fn keep(&mut self, cell: Cell<'_>) -> Option<()> {
+        if cell.is_blank() {
+            return None;
+        }
+        self.kept = if let Cell::Number(number) = cell { Kept::Number(number) } else { Kept::Text(show::cell(cell)) };
+        Some(())
+    }
+
+    /// A blank cell: null, or what it repeats.
+    pub(super) fn append_blank(&mut self) {
+        let outcome = match &self.kept {
+            Kept::Text(text) if self.fills => self.builder.append(Cell::Text(text)),
+            Kept::Number(number) if self.fills => self.builder.append(Cell::Number(*number)),
+            Kept::Nothing | Kept::Text(_) | Kept::Number(_) => Outcome::Misfit,
+        };
+        if outcome == Outcome::Misfit {
+            self.builder.append_null();
+        }
+        self.keep_raw(Cell::Empty);
+    }
+
+    /// Keeps the text of a cell as it is, where that was asked for; called once for each row.
+    pub(super) fn keep_raw(&mut self, cell: Cell<'_>) {
+        if let Some(raw) = &mut self.raw {
+            raw.append_option(Some(show::cell(cell)).filter(|text| !text.trim().is_empty()));
+        }
+    }
+
+    /// The rows since the last time: the typed column, and its text where that is kept.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = ArrayRef> + use<> {
+        let raw = self.raw.as_mut().map(|raw| -> ArrayRef { Arc::new(raw.finish()) });
+        let array = self.builder.take();
+        self.sum.add(array.as_ref());
+        [Some(array), raw].into_iter().flatten()
+    }
+
+    /// From here on, counts the values that the evidence does not have.
+    pub(super) fn meet(&mut self) {
+        self.n_weighed = self.n_values;
+    }
+
+    /// Whether a cell that does not fit is one of the few that may become null, or of a column whose type was asked for.
+    pub(super) fn tolerates(&mut self, cell: Cell<'_>, known: Known, evidence: &mut [Evidence]) -> bool {
+        if self.verdict.ground == Ground::Asked {
+            return true;
+        }
+        let reading = self.verdict.reading;
+        if self.is_declared || reading == Reading::Nothing {
+            return false;
+        }
+        match known {
+            Known::Finally => true,
+            Known::AsPlanned => self.verdict.n_misfits > 0,
+            Known::Unknown => {
+                let idx = usize::try_from(self.col_idx).ok();
+                let Some(evidence) = idx.and_then(|idx| evidence.get_mut(idx)) else { return false };
+                evidence.add_suited(reading, self.verdict.style.notation, self.n_values - self.n_weighed);
+                self.n_weighed = self.n_values;
+                evidence.add(cell);
+                let after = evidence.verdict(&self.name, self.setting);
+                after.reading == reading && after.style == self.verdict.style
+            }
+        }
+    }
+
+    pub(super) fn new(planned: &PlannedColumn, fills: bool) -> Column {
+        let verdict = &planned.verdict;
+        let builder = ColumnBuilder::new(verdict.reading, verdict.style.clone(), planned.doubt, planned.is_declared);
+        let how = match verdict.reading {
+            Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
+                Order::DayFirst => ", day first",
+                Order::MonthFirst => ", month first",
+                Order::Unasked => "",
+            },
+            Reading::Nothing
+            | Reading::Boolean
+            | Reading::Integer
+            | Reading::Decimal { .. }
+            | Reading::Double
+            | Reading::Time
+            | Reading::Interval
+            | Reading::Text
+            | Reading::TextAsTyped => "",
+        };
+        Column {
+            col_idx: planned.col_idx,
+            builder,
+            doubtful: Tally::default(),
+            how,
+            settled: false,
+            sum: Sum::default(),
+            fills,
+            kept: Kept::default(),
+            verdict: planned.verdict.clone(),
+            is_declared: planned.is_declared,
+            name: planned.name.clone(),
+            setting: planned.setting,
+            n_values: 0,
+            n_weighed: 0,
+            n_strays: 0,
+            raw: planned.raw.as_ref().map(|_| StringBuilder::new()),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a header of several lines calls its columns.
+//!
+//! A cell of an upper line spans the columns to its right that have none in that line but one below: people merge such
+//! cells, and text files show only the first of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::grid::{Line, without_mark};
+
+/// A column's name, and what stood with it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) name: String,
+    /// As `(1,000)` or `percent`, where a line of the header says nothing else.
+    pub(super) unit: Option<String>,
+    /// The footnote mark that was taken off.
+    pub(super) mark: Option<String>,
+}
+
+/// The names by column; columns that no line names are left out.
+pub(super) fn names(header: &[&Line<'_>]) -> BTreeMap<u32, Named> {
+    let lines: Vec<&Line<'_>> = header.iter().copied().filter(|line| !line.is_rule()).collect();
+    let stub = lines.iter().filter_map(|line| line.first()).min().unwrap_or(0);
+    let is_units: Vec<bool> = lines.iter().enumerate().map(|(idx, line)| idx > 0 && are_units(line, stub)).collect();
+    let columns: BTreeSet<u32> =
+        lines.iter().flat_map(|line| line.cells.iter().map(|(col_idx, ..)| *col_idx)).collect();
+    let mut named = BTreeMap::new();
+    for col_idx in columns {
+        let (mut parts, mut unit): (Vec<String>, Option<String>) = (Vec::new(), None);
+        for (level, line) in lines.iter().enumerate() {
+            let below = lines.get(level + 1..).unwrap_or_default();
+            let is_unit = is_units.get(level).copied().unwrap_or(false);
+            if is_unit && col_idx > stub {
+                unit = Some(line.text(col_idx)).filter(|text| !text.is_empty());
+            } else if !is_unit && let Some(part) = part(line, col_idx, below) {
+                let part = if lines.len() > 1 { words(&part) } else { part };
+                if parts.last() != Some(&part) {
+                    parts.push(part);
+                }
+            }
+        }
+        let marks: Vec<String> = parts.iter().filter_map(|part| mark(part)).collect();
+        let parts: Vec<&str> = parts.iter().map(|part| without_mark(part)).filter(|part| !part.is_empty()).collect();
+        let mark = marks.last().cloned();
+        named.insert(col_idx, Named { name: parts.join(" "), unit: unit.map(|it| bare(&it)), mark });
+    }
+    named
+}
+
+/// What a line says of a column: its own cell, or the one to the left that spans it.
+fn part(line: &Line<'_>, col_idx: u32, below: &[&Line<'_>]) -> Option<String> {
+    if line.has(col_idx) {
+        return Some(line.text(col_idx));
+    }
+    let is_headed = |col_idx: u32| below.iter().any(|line| line.has(col_idx));
+    let left = line.cells.iter().map(|(col_idx, ..)| *col_idx).take_while(|left| *left < col_idx).last()?;
+    (is_headed(left) && is_headed(col_idx)).then(|| line.text(left))
+}
+
+/// Whether all cells but the first column's are in brackets.
+fn are_units(line: &Line<'_>, stub: u32) -> bool {
+    let mut cells = line.cells.iter().filter(|(col_idx, ..)| *col_idx > stub).map(|(col_idx, ..)| line.text(*col_idx));
+    let is_unit = |text: String| text.starts_with(['(', '[']) && text.ends_with([')', ']']);
+    line.last() > Some(stub) && cells.all(is_unit)
+}
+
+fn bare(unit: &str) -> String {
+    unit.trim_matches(['(', ')', '[', ']']).trim().to_owned()
+}
+
+fn mark(part: &str) -> Option<String> {
+    let name = without_mark(part);
+    part.trim_end().strip_prefix(name).map(str::trim).filter(|mark| !mark.is_empty()).map(str::to_owned)
+}
+
+fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ingest::layout::grid::tests::{batch, lines};
+
+    fn check(text: &str, expect: &[&str]) {
+        let batch = batch(text);
+        let lines = lines(&batch);
+        let named = names(&lines.iter().collect::<Vec<_>>());
+        let found: Vec<String> = named
+            .into_values()
+            .map(|it| [Some(it.name), it.unit, it.mark].into_iter().flatten().collect::<Vec<_>>().join("; "))
+            .collect();
+        assert_eq!(found, expect, "{text}");
+    }
+
+    #[test]
+    fn levels_are_joined_from_the_top() {
+        check(
+            "Region|2023||2024|\n|Units|Sales|Units|Sales",
+            &["Region", "2023 Units", "2023 Sales", "2024 Units", "2024 Sales"],
+        );
+        check("Year|Supply|Use||Stocks\n||Total|Per head|", &["Year", "Supply", "Use Total", "Use Per head", "Stocks"]);
+        check("|Both||\n|A||\nName|x|y|z", &["Name", "Both A x", "Both A y", "Both A z"]);
+    }
+
+    #[test]
+    fn names_broken_over_lines_are_whole_again() {
+        check("FIPS|Per\nCode|capita", &["FIPS Code", "Per capita"]);
+    }
+
+    #[test]
+    fn units_and_marks_come_off() {
+        check("State|Rooms \\1|Price*\nUnit|(1,000)|(percent)", &["State", "Rooms; 1,000; \\1", "Price; percent; *"]);
+        check("Name|Size (m)", &["Name", "Size (m)"]);
+    }
+}
