@@ -1,7 +1,7 @@
 //! `transform_sheet`: steps of cleaning and reshaping, as a new version or a new sheet.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use serde_json::{Value, value::RawValue};
 
 use crate::{
@@ -19,7 +19,7 @@ pub(super) struct TransformSheet;
 pub(super) struct Args {
     /// A sheet's name.
     sheet: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "list")]
     #[schemars(schema_with = "steps")]
     steps: Vec<Value>,
     /// Another sheet; its steps come first.
@@ -154,6 +154,23 @@ fn outcome(done: TransformDone) -> Outcome {
             .collect(),
         rows: transformed.sample.rows,
         notes,
+    }
+}
+
+/// A list; also one step by itself, or either as a text of JSON, as some hosts send them.
+fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
+    let mut value = Value::deserialize(deserializer)?;
+    if let Value::String(text) = &value {
+        value =
+            serde_json::from_str(text).map_err(|error| de::Error::custom(format!("`steps` is no JSON: {error}")))?;
+    }
+    match value {
+        Value::Array(steps) => Ok(steps),
+        Value::Object(step) => Ok(vec![Value::Object(step)]),
+        Value::Null => Ok(Vec::new()),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            Err(de::Error::custom(format!("`steps` must be a list of steps, not {value}")))
+        }
     }
 }
 

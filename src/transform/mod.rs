@@ -12,6 +12,7 @@ mod ops;
 mod rows;
 mod step;
 mod tables;
+mod usual;
 mod window;
 
 use std::path::{Path, PathBuf};

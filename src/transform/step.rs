@@ -3,7 +3,10 @@
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
-use super::ops::{OPS, example};
+use super::{
+    ops::{OPS, example},
+    usual,
+};
 use crate::{
     fault::{Code, Fault},
     name::nearest,
@@ -318,8 +321,9 @@ fn parse(step: &Value, position: usize) -> Result<Step, Fault> {
     let mut step = step.clone();
     if let Some(fields) = step.as_object_mut() {
         fields.retain(|key, value| !value.is_null() || (op == "replace" && ["to", "with"].contains(&key.as_str())));
+        usual::rewrite(op, fields);
     }
-    serde_json::from_value(step.clone())
+    serde_json::from_value(step)
         .map_err(|error| malformed(position, op, &error.to_string()))
         .and_then(|step| complete(step, position, op))
 }

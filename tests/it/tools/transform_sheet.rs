@@ -456,6 +456,39 @@ fn made(content: &str, steps: &Value) -> [Value; 2] {
 }
 
 #[test]
+fn steps_in_the_forms_of_other_tools_are_taken() {
+    let file = "k,sales,note\nb,2, x \na,1,y\nb,4,z\n";
+    for (step, rows) in [
+        (json!({"op": "group", "by": "k", "aggregates": {"sales": "sum"}}), json!([["a", 1], ["b", 6]])),
+        (
+            json!({"op": "group", "by": ["k"], "aggregate": {"sales": ["mean", "count"]}}),
+            json!([["a", 1, 1], ["b", 3, 2]]),
+        ),
+        (
+            json!({"op": "group", "by": ["k"], "aggregates": [{"column": "sales", "function": "max", "as": "top"},
+                   {"column": "*", "function": "count", "as": "n"}]}),
+            json!([["a", 1, 1], ["b", 4, 2]]),
+        ),
+        (json!({"op": "pivot", "by": [], "column": "k", "values": ["sales"]}), json!([[1, 6]])),
+        (json!([{"op": "trim", "columns": "*"}, {"op": "filter", "expr": "note = 'x'"}]), json!([["b", 2, "x"]])),
+        (
+            json!({"op": "join", "sheet": "sales", "left_on": ["k", "note"], "right_on": ["k", "note"], "how": "semi"}),
+            json!([["b", 2, " x "], ["a", 1, "y"], ["b", 4, "z"]]),
+        ),
+        (json!("[{\"op\": \"limit\", \"n\": 1}]"), json!([["b", 2, " x "]])),
+    ] {
+        assert_eq!(made(file, &step)[1], rows, "{step}");
+    }
+    let bench = Bench::new().file("sales.csv", file);
+    let mut client = bench.serve_files();
+    let fault = client.call("transform_sheet", &json!({"sheet": "sales", "steps": "[{"})).unwrap_err();
+    assert!(fault["message"].as_str().unwrap().contains("`steps` is no JSON"), "{fault}");
+    let step = json!({"op": "group", "by": ["k"], "aggregates": {"sales": "total"}});
+    let fault = client.call("transform_sheet", &json!({"sheet": "sales", "steps": [step]})).unwrap_err();
+    assert_eq!(fault["code"], "column_not_found", "{fault}");
+}
+
+#[test]
 fn an_expression_gives_one_value_per_row_or_is_refused() {
     let bench = Bench::new().file("sales.csv", "id,v\n1,a\n2,b\n3,c\n");
     let mut client = bench.serve_files();
