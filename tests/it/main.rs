@@ -31,6 +31,8 @@ mod limits;
 #[cfg(test)]
 mod linked;
 #[cfg(test)]
+mod sandbox;
+#[cfg(test)]
 mod surfaces;
 #[cfg(test)]
 mod tidy;
