@@ -101,17 +101,17 @@ impl Pool {
 
     /// Starts a worker without any files, and has it open DuckDB. Also when all slots are taken.
     pub async fn answers(&self) -> Result<(), Fault> {
-        self.ping(Task::SetManifest(Manifest::new())).await.map(drop)
+        self.ping(Kind::Queries, Task::SetManifest(Manifest::new())).await.map(drop)
     }
 
     /// What of the sandbox this system lacks, in words; nothing where it is whole. Fails where it is required and lacks
     /// what it can't do without.
     pub async fn missing(&self) -> Result<Vec<String>, Fault> {
-        parsed(&self.ping(Task::Sandbox).await?)
+        parsed(&self.ping(Kind::OneTask(PING), Task::Sandbox).await?)
     }
 
-    async fn ping(&self, task: Task) -> Result<Box<RawValue>, Fault> {
-        let mut process = self.start(Home::default(), Kind::Queries).await?;
+    async fn ping(&self, kind: Kind, task: Task) -> Result<Box<RawValue>, Fault> {
+        let mut process = self.start(Home::default(), kind).await?;
         let call = CallLimits { deadline: PING, too_slow: "", cancel: CancellationToken::new() };
         process.run(task, &call, &|_| ()).await.map_err(Ended::into_fault)
     }
@@ -156,7 +156,7 @@ impl Pool {
         progress: &(dyn Fn(f64) + Send + Sync),
     ) -> Result<T, Fault> {
         let _place = self.imports.place(&home.key, &call.cancel).await?;
-        let mut process = self.start(home, Kind::OneTask).await?;
+        let mut process = self.start(home, Kind::OneTask(call.deadline)).await?;
         let reply = process.run(task, call, progress).await.map_err(Ended::into_fault)?;
         parsed(&reply)
     }
@@ -164,13 +164,14 @@ impl Pool {
     /// Starts a worker that is `home`'s for as long as it lives.
     async fn start(&self, home: Home, kind: Kind) -> Result<Process, Fault> {
         // Results of queries are written by us, so DuckDB need not.
-        let written = home.writes.iter().filter(|_| kind == Kind::OneTask);
+        let written = home.writes.iter().filter(|_| kind != Kind::Queries);
         let confinement = Confinement {
             budget: self.limits.budget.clone(),
             folders: home.reads.iter().chain(written).cloned().collect(),
             reads: home.reads,
             writes: home.writes,
             file_bytes: self.limits.file_bytes,
+            cpu_seconds: kind.cpu_seconds(),
             requires_sandbox: self.limits.requires_sandbox,
             warm: kind == Kind::Queries,
         };
@@ -182,7 +183,17 @@ impl Pool {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Queries,
-    OneTask,
+    /// A task with this deadline.
+    OneTask(Duration),
+}
+
+impl Kind {
+    /// What all cores can give until the deadline, and a little more: the deadline itself is to come first.
+    fn cpu_seconds(self) -> Option<u64> {
+        let Kind::OneTask(deadline) = self else { return None };
+        let n_cores = std::thread::available_parallelism().map_or(1, |n| u64::try_from(n.get()).unwrap_or(1));
+        Some(deadline.as_secs().saturating_mul(n_cores).saturating_add(30))
+    }
 }
 
 /// The program that a worker runs: this very binary, also after an upgrade has replaced the file.

@@ -28,6 +28,8 @@ pub(super) struct Confinement {
     pub(super) folders: Vec<PathBuf>,
     /// The largest file that it may write.
     pub(super) file_bytes: u64,
+    /// Processor time for its whole life; none for one that lives through many calls.
+    pub(super) cpu_seconds: Option<u64>,
     /// Whether it must not run without the sandbox of the operating system.
     pub(super) requires_sandbox: bool,
     /// Whether to open DuckDB before the first task.

@@ -32,7 +32,8 @@ pub(super) fn restrict(reads: &[PathBuf], writes: &[PathBuf]) -> Result<Vec<Gap>
         .chain(reads.iter().chain(writes).flat_map(|path| listed(path)).map(|path| (path, AccessFs::ReadDir.into())));
     for (path, access) in allowed {
         let access: BitFlags<AccessFs> = if path.is_dir() { access } else { AccessFs::ReadFile.into() };
-        let file = PathFd::new(path).map_err(Fault::internal)?;
+        // What is gone can't be opened: whoever needs it says so in better words.
+        let Ok(file) = PathFd::new(path) else { continue };
         rules = rules.add_rule(PathBeneath::new(file, access)).map_err(Fault::internal)?;
     }
     let status = rules.restrict_self().map_err(Fault::internal)?;

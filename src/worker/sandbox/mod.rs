@@ -35,8 +35,8 @@ pub(super) fn confine(confinement: &Confinement) -> Result<Vec<String>, Fault> {
     Ok(missing)
 }
 
-/// Processor time and the number of processes are not limited: the one adds up over a warm worker's life, the other
-/// counts all of a user's, threads too. Deadlines and the filter of system calls do that.
+/// The number of processes is not limited, since it counts all of a user's, threads too: the filter of system calls lets
+/// a worker begin none.
 #[cfg(unix)]
 fn limit(confinement: &Confinement) -> Result<(), Fault> {
     use rlimit::Resource;
@@ -54,6 +54,8 @@ fn limit(confinement: &Confinement) -> Result<(), Fault> {
         (Resource::FSIZE, confinement.file_bytes),
         // A query over many sheets has a file of each open.
         (Resource::NOFILE, MAX_FILES),
+        // None for a warm worker, over whose life it would add up.
+        (Resource::CPU, confinement.cpu_seconds.unwrap_or(u64::MAX)),
     ] {
         let (_, hard) = resource.get().map_err(Fault::internal)?;
         resource.set(most.min(hard), most.min(hard)).map_err(Fault::internal)?;

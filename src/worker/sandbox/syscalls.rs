@@ -42,14 +42,21 @@ const REFUSED: &[i64] = &[
     libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
+    libc::SYS_setrlimit,
     libc::SYS_setpriority,
     libc::SYS_ioprio_set,
+    libc::SYS_sched_setscheduler,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setattr,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
+    // An allocator may try it on itself.
+    libc::SYS_process_madvise,
     libc::SYS_setpgid,
     libc::SYS_setsid,
     // Rights, owners, times and attributes of files.
     libc::SYS_fchmod,
     libc::SYS_fchmodat,
-    452,
     libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_utimensat,
@@ -82,7 +89,6 @@ const FATAL: &[i64] = &[
     libc::SYS_ptrace,
     libc::SYS_process_vm_readv,
     libc::SYS_process_vm_writev,
-    libc::SYS_process_madvise,
     libc::SYS_pidfd_getfd,
     libc::SYS_kcmp,
     libc::SYS_unshare,
@@ -158,6 +164,13 @@ const X32: Option<i64> = Some(0x4000_0000);
 #[cfg(not(target_arch = "x86_64"))]
 const X32: Option<i64> = None;
 
+/// From here on a call has the same number on every machine. What is not in `LATER` is answered as by a kernel that is
+/// older than the call, also what has not been thought of yet.
+const COMMON_NUMBERS: std::ops::RangeInclusive<i64> = 424..=1_023;
+/// Of these, what libraries may use: it reaches no further than the older call that it improves.
+const LATER: &[i64] =
+    &[libc::SYS_close_range, libc::SYS_openat2, libc::SYS_faccessat2, libc::SYS_epoll_pwait2, libc::SYS_futex_waitv];
+
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Binds this thread and those that it starts, for good. Answers the gap where the kernel has no filters.
@@ -173,7 +186,7 @@ pub(super) fn filter() -> Option<Gap> {
 fn programs() -> Result<Vec<BpfProgram>, BackendError> {
     let eperm = errno(libc::EPERM);
     // `clone3` has its flags behind a pointer, where no filter looks; told that there is none, libraries use `clone`.
-    let absent = Rules::from([(libc::SYS_clone3, Vec::new())]);
+    let absent = COMMON_NUMBERS.filter(|call| !LATER.contains(call)).map(|call| (call, Vec::new())).collect();
     [
         (absent, SeccompAction::Errno(errno(libc::ENOSYS))),
         (always(REFUSED, REFUSED_HERE), SeccompAction::Errno(eperm)),
@@ -197,8 +210,14 @@ fn always(everywhere: &[i64], here: &[i64]) -> Rules {
 fn x32() -> Rules {
     let Some(bit) = X32 else { return Rules::new() };
     let all = REFUSED.iter().chain(REFUSED_HERE).chain(FATAL).chain(FATAL_HERE).copied();
-    let more = [libc::SYS_clone, libc::SYS_clone3, libc::SYS_prctl, libc::SYS_prlimit64, libc::SYS_tgkill];
-    all.chain(more).chain(512..=547).map(|call| (call | bit, Vec::new())).collect()
+    let more =
+        [libc::SYS_clone, libc::SYS_prctl, libc::SYS_prlimit64, libc::SYS_tgkill, libc::SYS_mmap, libc::SYS_mprotect];
+    all.chain(more)
+        .chain([libc::SYS_pkey_mprotect, libc::SYS_ioctl])
+        .chain(COMMON_NUMBERS.take(60))
+        .chain(512..=547)
+        .map(|call| (call | bit, Vec::new()))
+        .collect()
 }
 
 /// What depends on its arguments.
@@ -221,10 +240,16 @@ fn sometimes() -> Result<Rules, BackendError> {
     // What would take back what `process` has done.
     let undone = [libc::PR_SET_PDEATHSIG, libc::PR_SET_DUMPABLE, libc::PR_SET_SECUREBITS, libc::PR_SET_MM];
     let undone = undone.into_iter().map(|option| is(0, option)).collect::<Result<Vec<_>, _>>()?;
+    // All code is loaded by now: what becomes code later is an attacker's.
+    let made_code = vec![one(2, Op::MaskedEq(flag(libc::PROT_EXEC)), flag(libc::PROT_EXEC))?];
     Ok(Rules::from([
+        (libc::SYS_mmap, made_code.clone()),
+        (libc::SYS_mprotect, made_code.clone()),
+        (libc::SYS_pkey_mprotect, made_code),
         (libc::SYS_clone, cloned),
         (libc::SYS_prctl, undone),
-        (libc::SYS_prlimit64, vec![one(0, Op::Ne, 0)?]),
+        // Others' limits, and more for itself, as root might.
+        (libc::SYS_prlimit64, vec![one(0, Op::Ne, 0)?, pointer(2)?]),
         (libc::SYS_tgkill, vec![one(0, Op::Ne, own)?]),
         // Typing into the terminal that Quire was started from.
         (libc::SYS_ioctl, vec![one(1, Op::Eq, libc::TIOCSTI)?, one(1, Op::Eq, libc::TIOCLINUX)?]),
@@ -233,6 +258,11 @@ fn sometimes() -> Result<Rules, BackendError> {
 
 fn one(argument: u8, op: Op, value: u64) -> Result<SeccompRule, BackendError> {
     SeccompRule::new(vec![SeccompCondition::new(argument, Width::Dword, op, value)?])
+}
+
+/// A pointer that is not null.
+fn pointer(argument: u8) -> Result<SeccompRule, BackendError> {
+    SeccompRule::new(vec![SeccompCondition::new(argument, Width::Qword, Op::Ne, 0)?])
 }
 
 fn flag(flag: i32) -> u64 {

@@ -9,6 +9,8 @@ use std::{
     thread,
 };
 
+use rlimit::Resource;
+
 use super::confine;
 use crate::{engine::Budget, worker::task::Confinement};
 
@@ -70,6 +72,9 @@ fn inside_the_sandbox_only_a_workers_own_work_can_be_done() {
         ("limit_parent", End::Error(libc::EPERM)),
         ("be_dumpable", End::Error(libc::EPERM)),
         ("shared_memory", End::Error(libc::EPERM)),
+        ("map_code", End::Error(libc::EPERM)),
+        ("later_kernels_call", End::Error(libc::ENOSYS)),
+        ("more_cpu_time", End::Error(libc::EPERM)),
         ("exec", End::Killed(SIGSYS)),
         ("ptrace", End::Killed(SIGSYS)),
         ("read_memory_of_parent", End::Killed(SIGSYS)),
@@ -116,6 +121,7 @@ fn confinement(folder: &Path, requires_sandbox: bool) -> Confinement {
         writes: vec![folder.join("scratch")],
         folders: Vec::new(),
         file_bytes: 1 << 20,
+        cpu_seconds: Some(100),
         requires_sandbox,
         warm: false,
     }
@@ -161,6 +167,12 @@ fn make(attempt: &str, folder: &Path) -> ! {
         "limit_parent" => call(libc::SYS_prlimit64, [parent, 0, 0]),
         "be_dumpable" => call(libc::SYS_prctl, [libc::PR_SET_DUMPABLE.into(), 1, 0]),
         "shared_memory" => call(libc::SYS_shmget, [1, 4_096, 0o1666]),
+        "map_code" => call(libc::SYS_mmap, [0, 4_096, libc::PROT_EXEC.into()]),
+        "later_kernels_call" => call(600, [0, 0, 0]),
+        "more_cpu_time" => Resource::CPU.get().and_then(|(_, hard)| {
+            assert_eq!(hard, 100);
+            Resource::CPU.set(hard, hard + 1)
+        }),
         "exec" => call(libc::SYS_execve, [0, 0, 0]),
         "ptrace" => call(libc::SYS_ptrace, [16, parent, 0]),
         "read_memory_of_parent" => call(libc::SYS_process_vm_readv, [parent, 0, 0]),
