@@ -233,9 +233,10 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "reading the file");
-        let reads = match &task {
-            Task::Import(import) | Task::Raw { import, .. } => vec![import.file.clone()],
-            _ => Vec::new(),
+        let reads = if let Task::Import(import) | Task::Raw { import, .. } = &task {
+            vec![import.file.clone()]
+        } else {
+            Vec::new()
         };
         self.inner.house.pool.import(self.home_with(reads, folders), task, &call, &progress).await
     }

@@ -6,7 +6,7 @@ mod files;
 mod process;
 #[cfg(target_os = "linux")]
 mod syscalls;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
 mod tests;
 
 use crate::{

@@ -42,7 +42,6 @@ const REFUSED: &[i64] = &[
     libc::SYS_rt_tgsigqueueinfo,
     libc::SYS_pidfd_open,
     libc::SYS_pidfd_send_signal,
-    libc::SYS_setrlimit,
     libc::SYS_setpriority,
     libc::SYS_ioprio_set,
     libc::SYS_sched_setscheduler,
@@ -139,6 +138,7 @@ const FATAL: &[i64] = &[
 /// The older names that x86-64 alone has kept.
 #[cfg(target_arch = "x86_64")]
 const REFUSED_HERE: &[i64] = &[
+    libc::SYS_setrlimit,
     libc::SYS_fork,
     libc::SYS_vfork,
     libc::SYS_chmod,
@@ -153,8 +153,9 @@ const REFUSED_HERE: &[i64] = &[
 #[cfg(target_arch = "x86_64")]
 const FATAL_HERE: &[i64] =
     &[libc::SYS_kexec_file_load, libc::SYS_iopl, libc::SYS_ioperm, libc::SYS_modify_ldt, libc::SYS_uselib];
+/// `setrlimit`, which has a name in libc on x86-64 only.
 #[cfg(not(target_arch = "x86_64"))]
-const REFUSED_HERE: &[i64] = &[];
+const REFUSED_HERE: &[i64] = &[164];
 #[cfg(not(target_arch = "x86_64"))]
 const FATAL_HERE: &[i64] = &[];
 
@@ -166,7 +167,7 @@ const X32: Option<i64> = None;
 
 /// From here on a call has the same number on every machine. What is not in `LATER` is answered as by a kernel that is
 /// older than the call, also what has not been thought of yet.
-const COMMON_NUMBERS: std::ops::RangeInclusive<i64> = 424..=1_023;
+const COMMON_NUMBERS: std::ops::RangeInclusive<i64> = 424..=600;
 /// Of these, what libraries may use: it reaches no further than the older call that it improves.
 const LATER: &[i64] =
     &[libc::SYS_close_range, libc::SYS_openat2, libc::SYS_faccessat2, libc::SYS_epoll_pwait2, libc::SYS_futex_waitv];
