@@ -1,6 +1,6 @@
 //! Bodies and parameters of requests, parsed; what is wrong with them is a fault that names the field.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Bytes,
@@ -8,16 +8,12 @@ use axum::{
     http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
-use tokio::time::timeout;
 
 use super::{App, problem::Problem};
 use crate::{
     fault::{Code, Fault},
     tool,
 };
-
-/// How long a body may take, and of an upload each piece.
-pub(super) const SLOWEST: Duration = Duration::from_secs(30);
 
 /// A JSON body.
 pub(super) struct JsonBody<T>(pub(super) T);
@@ -37,10 +33,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
                 .hint("send JSON with the header `content-type: application/json`")
                 .into());
         }
-        let bytes = match timeout(SLOWEST, Bytes::from_request(request, app)).await {
-            Ok(bytes) => bytes.map_err(|refused| unread(&refused))?,
-            Err(_) => return Err(too_slow().into()),
-        };
+        let bytes = Bytes::from_request(request, app).await.map_err(|refused| unread(&refused))?;
         let mut source = serde_json::Deserializer::from_slice(&bytes);
         let parsed = serde_path_to_error::deserialize(&mut source).map_err(|error| {
             let path = error.path().to_string();
@@ -67,11 +60,6 @@ impl<T: DeserializeOwned + Send> FromRequestParts<Arc<App>> for Params<T> {
 fn is_json(media: &str) -> bool {
     let essence = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
-}
-
-pub(super) fn too_slow() -> Fault {
-    Fault::new(Code::TooSlow, format!("nothing more of the body came for {} s", SLOWEST.as_secs()))
-        .hint("send it again")
 }
 
 fn unread(refused: &BytesRejection) -> Problem {

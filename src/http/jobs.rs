@@ -18,7 +18,7 @@ use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
@@ -183,7 +183,12 @@ impl Job {
         tokio::time::timeout(patience, ended).await.is_ok()
     }
 
-    pub(super) fn cancel(&self) {
+    /// Cancels it when this is dropped, unless it is disarmed.
+    pub(super) fn ends_with_its_request(&self) -> DropGuard {
+        self.cancel.clone().drop_guard()
+    }
+
+    fn cancel(&self) {
         self.cancel.cancel();
     }
 

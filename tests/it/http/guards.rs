@@ -258,3 +258,35 @@ fn a_call_whose_client_goes_away_is_cancelled() {
     drop(stream);
     until("its worker is gone", || !is_alive(worker));
 }
+
+#[test]
+fn a_body_that_stops_coming_is_told_so_on_every_route() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--body-timeout", "1"]);
+    let asked = site.post("/v1/tools/request_upload", &json!({"name": "a.csv"})).ok();
+    let upload = asked["url"].as_str().unwrap().splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap();
+    let form = "--XYZ\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\na\n1\n";
+    let begun: Vec<_> = [
+        ("POST", "/mcp", "application/json", "{\"jsonrpc\": "),
+        ("POST", "/message?sessionId=x", "application/json", "{"),
+        ("POST", "/v1/query", "application/json", "{\"sql\": "),
+        ("POST", "/v1/tools/query", "application/json", ""),
+        ("POST", "/v1/auth/refresh", "application/json", "{"),
+        ("POST", "/v1/sheets", "multipart/form-data; boundary=XYZ", "--XYZ"),
+        ("POST", "/v1/sheets", "multipart/form-data; boundary=XYZ", form),
+        ("PUT", &upload, "text/csv", "a\n1\n"),
+    ]
+    .into_iter()
+    .map(|(method, path, media, start)| {
+        let request = Request::new(method, path).header("content-type", media).header("content-length", "1000");
+        let request = request.header("accept", "application/json, text/event-stream").body(start);
+        let mut stream = site.connect();
+        stream.write_all(&request.bytes(&site.address)).unwrap();
+        (path.to_owned(), stream)
+    })
+    .collect();
+    for (path, mut stream) in begun {
+        let response = Response::read(&mut stream);
+        assert_eq!((response.status, response.problem().as_str()), (408, "too_slow"), "{path}: {}", response.text());
+    }
+}
