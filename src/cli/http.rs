@@ -25,6 +25,7 @@ use crate::{
     http::{self, App, Auth, Jobs, Metrics, Readiness},
     mcp::remote::RemoteLimits,
     tools,
+    worker::heap,
     workspace::{House, Quotas, Remote, SWEPT_EVERY},
 };
 
@@ -140,6 +141,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             "use `--auth accounts`; or listen on 127.0.0.1, with no `--trusted-proxy` and no `--public-url` elsewhere",
         ));
     }
+    heap::share_arenas();
     let metrics = Metrics::start(args.metrics_token_file.as_deref().map(read_token).transpose()?)?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Fault::new(Code::InvalidArguments, format!("can't listen on `{}`: {error}", args.listen))
@@ -235,6 +237,7 @@ async fn tidy(app: Arc<App>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(10));
     loop {
         seconds.tick().await;
+        heap::give_back();
         app.metrics.tidy();
         app.jobs.tidy();
         if let Some(remote) = app.house.remote() {
