@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
 };
 use serde_json::Value;
 use tower_http::limit::RequestBodyLimitLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{App, body::MAX_MESSAGE, extract::JsonBody, problem::Problem, visitor::Visitor};
+use super::{
+    App,
+    body::MAX_MESSAGE,
+    extract::{JsonBody, Named},
+    problem::Problem,
+    visitor::Visitor,
+};
 use crate::{
     context::{Context, Progress},
     fault::{Code, Fault},
@@ -34,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 async fn call(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(tool): Path<String>,
+    Named(tool): Named,
     JsonBody(args): JsonBody<Value>,
 ) -> Result<Json<Value>, Problem> {
     Ok(Json(app.call(&visitor, &tool, args, &|_, _| ()).await?))

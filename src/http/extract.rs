@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{FromRequest, FromRequestParts, Request, rejection::BytesRejection},
+    extract::{FromRequest, FromRequestParts, Path, Request, rejection::BytesRejection},
     http::{StatusCode, header, request::Parts},
 };
 use serde::de::DeserializeOwned;
@@ -20,6 +20,38 @@ pub(super) struct JsonBody<T>(pub(super) T);
 
 /// The parameters after a path's `?`.
 pub(super) struct Params<T>(pub(super) T);
+
+/// What stands in a path for `{name}`, `{id}`, `{tool}` or `{token}`.
+pub(super) struct Named(pub(super) String);
+
+/// Rows of a page, from 1 to `most`; `otherwise` where none are asked for.
+pub(super) fn page_size(field: &str, asked: Option<u64>, most: u64, otherwise: u64) -> Result<u64, Fault> {
+    match asked {
+        None => Ok(otherwise),
+        Some(asked) if (1..=most).contains(&asked) => Ok(asked),
+        Some(asked) => {
+            Err(Fault::new(Code::InvalidArguments, format!("`{field}` is {asked}, and must be from 1 to {most}"))
+                .hint(format!(
+                    "give from 1 to {most}, or leave it out for {otherwise}; ask for what follows page by page"
+                ))
+                .field(field))
+        }
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Named {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Named, Problem> {
+        let path: String = parts.uri.path().chars().take(200).collect();
+        let found = Path::<String>::from_request_parts(parts, app).await;
+        found.map(|Path(name)| Named(name)).map_err(|_| {
+            Fault::new(Code::InvalidArguments, format!("`{path}` is no UTF-8 once its `%` signs are read"))
+                .hint("write other letters as the UTF-8 of them, such as `%C3%A9` for `é`")
+                .into()
+        })
+    }
+}
 
 impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
     type Rejection = Problem;
@@ -39,7 +71,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for JsonBody<T> {
             let path = error.path().to_string();
             wrong("the body", &path, &error.into_inner().to_string())
         })?;
-        source.end().map_err(|error| wrong("the body", ".", &error.to_string()))?;
+        source.end().map_err(|_| wrong("the body", ".", "something follows the JSON"))?;
         Ok(JsonBody(parsed))
     }
 }
@@ -71,9 +103,9 @@ fn unread(refused: &BytesRejection) -> Problem {
     fault.into()
 }
 
-pub(super) fn wrong(what: &str, path: &str, words: &str) -> Fault {
+fn wrong(what: &str, path: &str, words: &str) -> Fault {
     let field = tool::wrong_field(path, words);
-    let named = field.as_ref().filter(|field| !words.contains(&format!("`{field}`")));
-    let message = named.map_or_else(|| format!("{what}: {words}"), |field| format!("{what}: `{field}`: {words}"));
-    Fault { field, ..Fault::new(Code::InvalidArguments, message) }
+    let message = format!("{what}: {}", tool::in_words(field.as_deref(), words));
+    let fault = Fault::new(Code::InvalidArguments, message).hint("`/docs` has each route's fields, and an example");
+    Fault { field, ..fault }
 }

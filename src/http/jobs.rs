@@ -11,7 +11,7 @@ use std::{
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::{Stream, StreamExt, stream};
@@ -25,6 +25,7 @@ use uuid::Uuid;
 
 use super::{
     App,
+    extract::Named,
     problem::{Document, Problem},
     request_id::RequestId,
     visitor::Visitor,
@@ -281,7 +282,7 @@ fn overall(n_done: usize, share: f64, n_files: usize) -> f64 {
     get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = 200, description = "The job", body = Shown))
 )]
-async fn show(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
+async fn show(State(app): State<Arc<App>>, visitor: Visitor, Named(id): Named) -> Result<Json<Shown>, Problem> {
     Ok(Json(app.jobs.find(&visitor, &id)?.shown()))
 }
 
@@ -292,7 +293,7 @@ async fn show(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<Stri
     delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = 200, description = "The job, once it has ended", body = Shown))
 )]
-async fn cancel(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
+async fn cancel(State(app): State<Arc<App>>, visitor: Visitor, Named(id): Named) -> Result<Json<Shown>, Problem> {
     visitor.workspace.check_writable()?;
     let job = app.jobs.find(&visitor, &id)?;
     if job.is_running() {
@@ -313,7 +314,7 @@ async fn cancel(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<St
 async fn follow(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let job = app.jobs.find(&visitor, &id)?;
     let changes = job.progress.subscribe();

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, sync::Arc};
 use axum::{
     Json,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -14,7 +14,9 @@ use tokio_util::io::ReaderStream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    App, jobs,
+    App,
+    extract::Named,
+    jobs,
     problem::Problem,
     uploads::{Form, read_form},
 };
@@ -45,7 +47,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     responses((status = 201, description = "What `import_file` replies", body = Value)),
     extensions(("x-quire-tool" = json!("import_file")))
 )]
-async fn put(State(app): State<Arc<App>>, Path(token): Path<String>, request: Request) -> Result<Response, Problem> {
+async fn put(State(app): State<Arc<App>>, Named(token): Named, request: Request) -> Result<Response, Problem> {
     let ticket = remote(&app)?.take_upload(&token).await?;
     let slot = ticket.workspace.begin_upload().await?;
     let mut staging = ticket.workspace.stage(&slot, &ticket.name).await?;
@@ -69,7 +71,7 @@ async fn put(State(app): State<Arc<App>>, Path(token): Path<String>, request: Re
     responses((status = 201, description = "What `import_file` replies", body = Value)),
     extensions(("x-quire-tool" = json!("import_file")))
 )]
-async fn post(State(app): State<Arc<App>>, Path(token): Path<String>, request: Request) -> Result<Response, Problem> {
+async fn post(State(app): State<Arc<App>>, Named(token): Named, request: Request) -> Result<Response, Problem> {
     let ticket = remote(&app)?.take_upload(&token).await?;
     let slot = ticket.workspace.begin_upload().await?;
     let Form { mut files, options } = read_form(&ticket.workspace, &slot, request, &app).await?;
@@ -102,7 +104,7 @@ async fn imported(
     params(("token" = String, Path, description = "From `export_sheet`")),
     responses((status = 200, description = "The file", body = String, content_type = "application/octet-stream"))
 )]
-async fn download(State(app): State<Arc<App>>, method: Method, Path(token): Path<String>) -> Result<Response, Problem> {
+async fn download(State(app): State<Arc<App>>, method: Method, Named(token): Named) -> Result<Response, Problem> {
     if method == Method::HEAD {
         return Err(Fault::new(Code::MethodNotAllowed, "a download address has no HEAD: it is good for one GET").into());
     }

@@ -210,6 +210,10 @@ fn a_token_that_may_only_read_changes_nothing() {
         assert!(response.header("www-authenticate").unwrap().contains("insufficient_scope"));
     }
     assert_eq!(send(Request::new("GET", "/v1/sheets/secret")).status, 200);
+    // A file to take home changes nothing.
+    let exported = send(Request::new("POST", "/v1/tools/export_sheet").json(&json!({"sheet": "secret"}))).ok();
+    assert!(two.site.get(&path_of(&exported)).text().contains(CELL));
+    assert_eq!(send(Request::new("GET", "/v1/sheets/secret/export")).status, 200);
     assert_eq!(two.all_of_ann(), before);
 }
 
