@@ -30,7 +30,7 @@ pub fn in_words(field: Option<&str>, words: &str) -> String {
         };
     }
     if let Some((value, known)) = words.strip_prefix("unknown variant ").and_then(|it| it.split_once(", expected ")) {
-        return format!("{shown} is {value}, and must be {}", known);
+        return format!("{shown} is {value}, and must be {known}");
     }
     let given = words.strip_prefix("invalid type: ").or_else(|| words.strip_prefix("invalid value: "));
     if let Some((value, wanted)) = given.and_then(|it| it.rsplit_once(", expected ")) {

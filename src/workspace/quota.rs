@@ -34,7 +34,7 @@ pub(super) struct Flights(Arc<Mutex<HashMap<String, Flight>>>);
 struct Flight {
     n_uploads: usize,
     n_exports: usize,
-    n_bytes: u64,
+    bytes: u64,
 }
 
 impl Flights {
@@ -64,7 +64,7 @@ impl Hold {
         let flight = flights.entry(inner.user.key.clone()).or_default();
         flight.n_uploads += usize::from(kind == Kind::Upload);
         flight.n_exports += usize::from(kind == Kind::Export);
-        flight.n_bytes = flight.n_bytes.saturating_add(n_bytes);
+        flight.bytes = flight.bytes.saturating_add(n_bytes);
         Hold { flights: inner.house.flights.clone(), key: inner.user.key.clone(), kind, n_bytes }
     }
 
@@ -82,7 +82,7 @@ impl Hold {
         let n_over = self.n_bytes.saturating_sub(n_bytes);
         self.n_bytes -= n_over;
         if let Some(flight) = self.flights.lock().get_mut(&self.key) {
-            flight.n_bytes = flight.n_bytes.saturating_sub(n_over);
+            flight.bytes = flight.bytes.saturating_sub(n_over);
         }
     }
 }
@@ -93,8 +93,8 @@ impl Drop for Hold {
         let Some(flight) = flights.get_mut(&self.key) else { return };
         flight.n_uploads -= usize::from(self.kind == Kind::Upload);
         flight.n_exports -= usize::from(self.kind == Kind::Export);
-        flight.n_bytes = flight.n_bytes.saturating_sub(self.n_bytes);
-        if let Flight { n_uploads: 0, n_exports: 0, n_bytes: 0 } = flight {
+        flight.bytes = flight.bytes.saturating_sub(self.n_bytes);
+        if let Flight { n_uploads: 0, n_exports: 0, bytes: 0 } = flight {
             flights.remove(&self.key);
         }
     }
@@ -201,7 +201,7 @@ impl Inner {
         if share == u64::MAX {
             return Ok(most);
         }
-        let n_coming = self.house.flights.lock().get(&self.user.key).map_or(0, |flight| flight.n_bytes);
+        let n_coming = self.house.flights.lock().get(&self.user.key).map_or(0, |flight| flight.bytes);
         let used = self.house.catalog.usage(Some(self.user.id))?;
         Ok(share.saturating_sub(used.n_bytes.saturating_add(n_coming)).min(most))
     }
@@ -215,7 +215,7 @@ impl Inner {
         if share == u64::MAX {
             return Ok(());
         }
-        let n_coming = flights.get(&self.user.key).map_or(0, |flight| flight.n_bytes);
+        let n_coming = flights.get(&self.user.key).map_or(0, |flight| flight.bytes);
         let used = self.house.catalog.usage(Some(self.user.id))?;
         let n_over = used.n_all_bytes().saturating_add(n_coming).saturating_add(n_bytes).saturating_sub(share);
         if n_over == 0 {
