@@ -37,7 +37,7 @@ pub(crate) use error::storage_fault;
 pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;
-pub use tokens::{NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
+pub use tokens::{Credential, NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
 pub use usage::Usage;
 
 /// Puts an import's files into place; runs inside the transaction that commits them.

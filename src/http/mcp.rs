@@ -17,11 +17,8 @@ use futures::StreamExt;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::{App, extract::Params, problem::Problem, request_id::RequestId, visitor::Visitor};
+use super::{App, body::MAX_MESSAGE, extract::Params, problem::Problem, request_id::RequestId, visitor::Visitor};
 use crate::mcp::remote::Sender;
-
-/// Bytes of one message.
-pub(super) const MAX_MESSAGE: usize = 16 << 20;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()

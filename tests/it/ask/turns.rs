@@ -97,7 +97,7 @@ fn arguments_that_are_none_go_back_with_their_names() {
         ("{\"sql\": \"select", vec!["no JSON object", "sql, max_rows"]),
         ("[1]", vec!["no JSON object"]),
         ("{\"sequel\": \"select 1\"}", vec!["sequel", "its arguments are"]),
-        ("{}", vec!["missing field `sql`"]),
+        ("{}", vec!["`sql` is missing"]),
     ] {
         let call = calls(&[("query", json!(arguments))]);
         let (reply, requests) = desk.answer(vec![call, query(TOTAL), answer("North sold 30.75.", TOTAL)]);

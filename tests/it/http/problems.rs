@@ -58,3 +58,40 @@ fn a_request_keeps_its_id_if_it_is_well_formed() {
         assert_eq!(id_of(ill_formed).len(), 32, "{ill_formed}");
     }
 }
+
+#[test]
+fn what_is_wrong_with_a_value_is_said_with_the_value() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let check = |request: Request, field: &str, detail: &str| {
+        let response = site.send(&request);
+        assert_eq!((response.status, response.problem().as_str()), (400, "invalid_arguments"), "{}", response.text());
+        let document = response.json();
+        assert_eq!(document["detail"], detail);
+        assert_eq!(document["errors"][0]["field"].as_str().unwrap_or_default(), field);
+        assert!(document["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{document}");
+    };
+    let get = |path: &str| Request::new("GET", path);
+    let between = |field: &str, most: u32| format!("`{field}` is 0, and must be from 1 to {most}");
+    check(get("/v1/sheets?limit=0"), "limit", &between("limit", 500));
+    check(get("/v1/queries?limit=0"), "limit", &between("limit", 500));
+    check(get("/v1/answers?limit=0"), "limit", &between("limit", 500));
+    check(get("/v1/sheets/x/preview?n_rows=0"), "n_rows", &between("n_rows", 1_000));
+    check(get("/v1/sheets?limit=501"), "limit", "`limit` is 501, and must be from 1 to 500");
+    check(get("/v1/sheets?limit=ten"), "limit", "the parameters: `limit` must be a whole number");
+    check(
+        get("/v1/sheets?colour=red"),
+        "colour",
+        "the parameters: there is no `colour`; there is `q`, `cursor`, `limit`",
+    );
+    check(get("/v1/sheets/%ff"), "", "`/v1/sheets/%ff` is no UTF-8 once its `%` signs are read");
+    let query = |body: &str| Request::new("POST", "/v1/query").header("content-type", "application/json").body(body);
+    check(query("{}"), "sql", "`query`: `sql` is missing");
+    check(query(r#"{"sql": 1}"#), "sql", "`query`: `sql` is `1`, and must be text");
+    check(
+        query(r#"{"sql": "select 1", "max_rows": -1}"#),
+        "max_rows",
+        "`query`: `max_rows` is `-1`, and must be a whole number, 0 or more",
+    );
+    check(query("{} {}"), "", "the body: something follows the JSON");
+}
