@@ -241,7 +241,7 @@ impl OpenAi {
                     return Some((Ok(piece), (response, Some(n_read))));
                 }
                 Ok(Ok(Some(_))) => Failed::too_long(),
-                Ok(Err(error)) => Failed::broken(&self.settings, &error),
+                Ok(Err(error)) => Failed::transient(format!("the model's answer broke off: {}", causes(&error))),
             };
             Some((Err(failed), (response, None)))
         })

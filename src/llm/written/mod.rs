@@ -263,8 +263,9 @@ fn unreadable(text: &str, tools: &[Tool<'_>]) -> Option<(usize, ToolCall)> {
     let is_broken =
         text.contains('{') && (NAMES.iter().any(|key| quoted(key)) && SURELY_ARGUMENTS.iter().any(|key| quoted(key)));
     let cut = text.find('{').filter(|at| text.get(*at..).is_some_and(|it| json::first(it).is_none()));
-    let lost =
-        cut.and_then(|_| tools.iter().find(|it| !it.required.is_empty() && it.required.iter().all(|key| quoted(key))));
+    // Of several that it could be, the one that asks for most.
+    let can_be = |it: &&Tool<'_>| !it.required.is_empty() && it.required.iter().all(|key| quoted(key));
+    let lost = cut.and_then(|_| tools.iter().filter(can_be).max_by_key(|it| it.required.len()));
     let start = marked.or(text.find('{').filter(|_| is_broken || lost.is_some()))?;
     let rest = text.get(start..)?;
     let mentioned = tools.iter().filter_map(|tool| Some((rest.find(tool.name)?, tool.name))).min();

@@ -27,18 +27,27 @@ fn calls_that_come_as_text_are_run_and_never_shown_as_an_answer() {
     let last = json!({"answer": SAID, "sql": TOTAL, "caveats": []});
     for (one, two) in [
         (
-            format!("<think>I need {{sums}}.</think>\n<tool_call>\n<function=query>\n<parameter=sql>\n{TOTAL}\n</parameter>\n</function>\n</tool_call>"),
+            format!(
+                "<think>I need {{sums}}.</think>\n<tool_call>\n<function=query>\n<parameter=sql>\n{TOTAL}\n</parameter>\n</function>\n</tool_call>"
+            ),
             format!("Here is it:\n{last}\nThat is all."),
         ),
-        (format!("[TOOL_CALLS]query[ARGS]{args}"), format!("[TOOL_CALLS][{}]", json!({"name": "final_answer", "arguments": last}))),
         (
-            format!("<|python_tag|>{}", json!({"name": "query", "parameters": args})),
-            format!("final_answer {last}"),
+            format!("[TOOL_CALLS]query[ARGS]{args}"),
+            format!("[TOOL_CALLS][{}]", json!({"name": "final_answer", "arguments": last})),
         ),
-        (format!("I will run functions.query({args})"), json!({"name": "functions.final_answer", "arguments": last}).to_string()),
+        (format!("<|python_tag|>{}", json!({"name": "query", "parameters": args})), format!("final_answer {last}")),
+        (
+            format!("I will run functions.query({args})"),
+            json!({"name": "functions.final_answer", "arguments": last}).to_string(),
+        ),
     ] {
         let (reply, requests) = desk.answer(vec![text(&one), text(&two)]);
-        assert_eq!([at(&reply, "/answer"), at(&reply, "/sql"), at(&reply, "/steps/0/call")], [SAID, TOTAL, TOTAL], "{one}");
+        assert_eq!(
+            [at(&reply, "/answer"), at(&reply, "/sql"), at(&reply, "/steps/0/call")],
+            [SAID, TOTAL, TOTAL],
+            "{one}"
+        );
         assert_eq!(requests.len(), 2);
         assert_eq!(at(&requests[1], "/messages/2/tool_calls/0/function/name"), "query");
     }
@@ -54,7 +63,10 @@ fn a_call_in_text_of_no_tool_or_that_cannot_be_read_goes_back_as_a_fault() {
     ] {
         let replies = vec![text(&odd), text(&odd), query(TOTAL), answer(SAID, TOTAL)];
         let (reply, requests) = desk.answer(replies);
-        assert_eq!([at(&reply, "/answer"), at(&reply, "/steps/0/outcome"), at(&reply, "/steps/1/outcome")], [SAID, outcome, outcome]);
+        assert_eq!(
+            [at(&reply, "/answer"), at(&reply, "/steps/0/outcome"), at(&reply, "/steps/1/outcome")],
+            [SAID, outcome, outcome]
+        );
         assert_eq!(at(&requests[1], "/messages/3/role"), "tool");
     }
 }
@@ -91,7 +103,9 @@ fn comments_of_a_stream_are_signs_of_life_until_the_deadline() {
     let mut pieces = vec![b": OPENROUTER PROCESSING\n\n".to_vec(); 8];
     let slow = |pieces: Vec<Vec<u8>>| Reply::Slow { pieces, pause: std::time::Duration::from_millis(250) };
     let Reply::Raw { pieces: rest, .. } = stream(
-        &[delta(json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "query", "arguments": json!({"sql": TOTAL}).to_string()}}]}))],
+        &[delta(
+            json!({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "query", "arguments": json!({"sql": TOTAL}).to_string()}}]}),
+        )],
         false,
     ) else {
         panic!()
@@ -133,11 +147,20 @@ fn calls_are_told_apart_where_a_server_gives_all_the_same_index_or_none() {
     let mut desk = Desk::new(&bench, &[]);
     for chunks in [
         // Gemini: whole calls, all of index 0, with ids of their own, or with none.
-        vec![call(json!({"index": 0, "id": "a", "function": function(&one)})), call(json!({"index": 0, "id": "b", "function": function(&two)}))],
-        vec![call(json!({"index": 0, "id": "", "function": function(&one)})), call(json!({"index": 0, "id": "", "function": function(&two)}))],
+        vec![
+            call(json!({"index": 0, "id": "a", "function": function(&one)})),
+            call(json!({"index": 0, "id": "b", "function": function(&two)})),
+        ],
+        vec![
+            call(json!({"index": 0, "id": "", "function": function(&one)})),
+            call(json!({"index": 0, "id": "", "function": function(&two)})),
+        ],
         vec![call(json!({"function": function(&one)})), call(json!({"function": function(&two)}))],
         // The second one without a name.
-        vec![call(json!({"index": 0, "id": "a", "function": function(&one)})), call(json!({"index": 0, "function": {"name": "", "arguments": two}}))],
+        vec![
+            call(json!({"index": 0, "id": "a", "function": function(&one)})),
+            call(json!({"index": 0, "function": {"name": "", "arguments": two}})),
+        ],
         // Both in one piece, and each id anew with each piece.
         vec![
             call(json!({"index": 0, "id": "x1", "function": {"name": "query", "arguments": "{\"sql\":"}})),
@@ -146,7 +169,9 @@ fn calls_are_told_apart_where_a_server_gives_all_the_same_index_or_none() {
         ],
         // The first once more at the end.
         vec![
-            delta(json!({"tool_calls": [{"index": 0, "id": "a", "function": function(&one)}, {"index": 1, "id": "b", "function": function(&two)}]})),
+            delta(
+                json!({"tool_calls": [{"index": 0, "id": "a", "function": function(&one)}, {"index": 1, "id": "b", "function": function(&two)}]}),
+            ),
             call(json!({"index": 0, "id": "a", "function": function(&one)})),
         ],
     ] {
@@ -166,13 +191,19 @@ fn success_is_no_error_and_an_error_in_a_success_is_one() {
     assert_eq!((at(&reply, "/answer"), requests.len()), (&json!(SAID), 2));
     for passes in [
         whole(&json!({"error": {"message": "overloaded", "code": 503}})),
-        stream(&[json!({"choices": [{"delta": {"content": ""}, "finish_reason": "error"}], "error": {"message": "upstream", "code": 502}})], false),
+        stream(
+            &[
+                json!({"choices": [{"delta": {"content": ""}, "finish_reason": "error"}], "error": {"message": "upstream", "code": 502}}),
+            ],
+            false,
+        ),
         Reply::Raw { pieces: vec![b"event: error\ndata: {\"message\": \"busy\"}\n\n".to_vec()], is_cut: false },
     ] {
         let (reply, requests) = desk.answer([vec![passes], plain()].concat());
         assert_eq!((at(&reply, "/status"), requests.len()), (&json!("answered"), 3));
     }
-    let (outcome, requests) = desk.ask("who", vec![whole(&json!([{"error": {"code": 401, "message": "no key", "status": "UNAUTHENTICATED"}}]))]);
+    let (outcome, requests) = desk
+        .ask("who", vec![whole(&json!([{"error": {"code": 401, "message": "no key", "status": "UNAUTHENTICATED"}}]))]);
     let fault = outcome.unwrap_err();
     assert!(at(&fault, "/message").as_str().unwrap().contains("answered 401: no key"), "{fault}");
     assert_eq!(requests.len(), 1);
@@ -279,10 +310,13 @@ fn nothing_harmful_reaches_a_terminal_or_a_stream() {
     assert!(ended.err.contains("So see x ok") && ended.out.contains("See a b 30.75"), "{} {}", ended.err, ended.out);
 
     let model = Model::of(replies());
-    let mut command = bench.with_model(&model, &["http", "--auth", "none", "--listen", "127.0.0.1:0", "--ask-no-cache"]);
+    let mut command =
+        bench.with_model(&model, &["http", "--auth", "none", "--listen", "127.0.0.1:0", "--ask-no-cache"]);
     let site = Site::of(&mut command);
     site.post("/v1/tools/import_file", &json!({"name": "sales.csv", "content": SALES})).ok();
-    let asked = site.send(&Request::new("POST", "/v1/ask").json(&json!({"question": "What?"})).header("accept", "text/event-stream"));
+    let asked = site.send(
+        &Request::new("POST", "/v1/ask").json(&json!({"question": "What?"})).header("accept", "text/event-stream"),
+    );
     let told = asked.text();
     assert!(told.contains("event: answer") && told.contains("So see x ok"), "{told}");
     assert!(!told.contains(is_harmful) && !told.contains("evil.example"), "{told:?}");
