@@ -111,12 +111,11 @@ impl Asking {
         let max_tokens = self.budgets.result;
         let caller = Caller { workspace, registry, tools: &tools, sheets: &known.sheets, context, max_tokens };
         let key = self.key(question, &known);
-        let mut answer = match self.again(&caller, &key).await? {
-            Some(answer) => answer,
-            None => {
-                let heard = Heard::new(listener);
-                self.anew(caller, &known, question, &key, &|event| heard.event(event), started).await?
-            }
+        let mut answer = if let Some(answer) = self.again(&caller, &key).await? {
+            answer
+        } else {
+            let heard = Heard::new(listener);
+            self.anew(caller, &known, question, &key, &|event| heard.event(event), started).await?
         };
         answer.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(answer)

@@ -86,11 +86,13 @@ impl Failed {
     /// The fault of the last attempt, with how many there were and what a next one would have had to wait.
     pub(super) fn given_up(mut self, n_tried: u32, wait: Option<Duration>) -> Fault {
         if n_tried > 0 {
-            self.fault.message += &format!("; given up after {} attempts", n_tried + 1);
+            let words = format!("; given up after {} attempts", n_tried + 1);
+            self.fault.message.push_str(&words);
         }
         if let Some(wait) = wait {
-            self.fault.message +=
-                &format!("; the next is due in {:.0} s, for which there is no time", wait.as_secs_f64().ceil());
+            let seconds = wait.as_secs_f64().ceil();
+            let words = format!("; the next is due in {seconds:.0} s, for which there is no time");
+            self.fault.message.push_str(&words);
         }
         self.fault
     }

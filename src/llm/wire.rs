@@ -63,7 +63,7 @@ pub(super) fn extra(call: &Value) -> Option<Value> {
 
 pub(super) const EXTRA: &str = "extra_content";
 
-/// What a server wants back with a message that calls tools: `DeepSeek` refuses the history without the first, OpenRouter
+/// What a server wants back with a message that calls tools: `DeepSeek` refuses the history without the first, `OpenRouter`
 /// has signatures in the second.
 pub(super) const KEPT: [&str; 2] = ["reasoning_content", "reasoning_details"];
 

@@ -275,7 +275,7 @@ impl<'a> Run<'a> {
             let key = normal(&call.name, &call.arguments);
             if self.ending.is_some() {
                 self.reply(call, &json!({"error": "no more calls: give `final_answer`"}));
-            } else if call.name == "query" && !self.seen.insert(key) {
+            } else if call.name == "query" && !is_broken(call) && !self.seen.insert(key) {
                 self.steps.push(step(&call.name, &sql_of(&call.arguments), "repeated", std::time::Duration::ZERO));
                 self.reply(call, &json!({"error": words::reply("repeated")}));
                 self.refused.insert("repeated");

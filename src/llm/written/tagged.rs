@@ -11,7 +11,7 @@ const MAX_TAG: usize = 200;
 /// The call that a text begins with, and its length in bytes:
 ///
 /// - `<function=NAME><parameter=KEY>VALUE</parameter></function>`, or with an object in it (Qwen's coders, Llama)
-/// - `<invoke name="NAME"><parameter name="KEY">VALUE</parameter></invoke>` (MiniMax, `DeepSeek`)
+/// - `<invoke name="NAME"><parameter name="KEY">VALUE</parameter></invoke>` (`MiniMax`, `DeepSeek`)
 /// - `<tool_call>NAME<arg_key>KEY</arg_key><arg_value>VALUE</arg_value></tool_call>` (GLM)
 pub(super) fn call(text: &str, tools: &[Tool<'_>]) -> Option<(ToolCall, usize)> {
     let (tag, body) = opened(text)?;
