@@ -6,7 +6,7 @@ use super::{SALES, TOTAL, bench, plain};
 use crate::harness::{
     at,
     http::{Request, Site},
-    model::{Desk, Model, Reply, answer, calls, delta, error, finish, query, stream, text},
+    model::{Desk, KEY, Model, Reply, answer, calls, delta, error, finish, query, stream, text},
 };
 
 const SAID: &str = "North sold 30.75.";
@@ -310,8 +310,8 @@ fn nothing_harmful_reaches_a_terminal_or_a_stream() {
     assert!(ended.err.contains("So see x ok") && ended.out.contains("See a b 30.75"), "{} {}", ended.err, ended.out);
 
     let model = Model::of(replies());
-    let mut command =
-        bench.with_model(&model, &["http", "--auth", "none", "--listen", "127.0.0.1:0", "--ask-no-cache"]);
+    let mut command = bench.bare_command(&["http", "--auth", "none", "--listen", "127.0.0.1:0", "--ask-no-cache"]);
+    command.env("QUIRE_LLM_BASE_URL", &model.url).env("QUIRE_LLM_MODEL", "scripted").env("QUIRE_LLM_API_KEY", KEY);
     let site = Site::of(&mut command);
     site.post("/v1/tools/import_file", &json!({"name": "sales.csv", "content": SALES})).ok();
     let asked = site.send(
