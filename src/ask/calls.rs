@@ -9,7 +9,7 @@ use crate::{
     catalog::Sheet,
     context::Context,
     fault::{Code, Fault},
-    llm::ToolCall,
+    llm::{ToolCall, plain::plain},
     name::nearest,
     stats::review::Review,
     tool::{Effect, Registry, openai},
@@ -177,11 +177,11 @@ pub(super) fn parsed(call: &ToolCall, tool: &Value) -> Result<Map<String, Value>
         Fault::new(Code::InvalidArguments, words.replace("{names}", &names.join(", ")))
     };
     match serde_json::from_str(text) {
-        Ok(Value::Object(args)) => Ok(args),
+        Ok(Value::Object(args)) => Ok(clean::fields(args)),
         // Encoded twice.
-        Ok(Value::String(inner)) => {
-            serde_json::from_str(&inner).map_err(|error: serde_json::Error| malformed(error.to_string()))
-        }
+        Ok(Value::String(inner)) => serde_json::from_str(&inner)
+            .map(clean::fields)
+            .map_err(|error: serde_json::Error| malformed(error.to_string())),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
             Err(malformed("they are of another type".to_owned()))
@@ -212,8 +212,8 @@ pub(super) fn of_result(reply: &Value, review: &Review) -> Vec<String> {
 
 pub(super) fn step(tool: &str, call: &str, outcome: &str, took: Duration) -> Step {
     Step {
-        tool: tool.chars().take(64).collect(),
-        call: call.to_owned(),
+        tool: plain(tool).chars().take(64).collect(),
+        call: plain(call),
         outcome: outcome.to_owned(),
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }

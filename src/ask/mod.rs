@@ -9,6 +9,7 @@ mod cards;
 mod clean;
 mod finish;
 mod gather;
+mod heard;
 mod numbers;
 mod run;
 mod words;
@@ -21,6 +22,7 @@ use self::{
     calls::Caller,
     finish::Finished,
     gather::{Known, gather},
+    heard::Heard,
     run::{Ended, Run},
 };
 use crate::{
@@ -109,9 +111,11 @@ impl Asking {
         let max_tokens = self.budgets.result;
         let caller = Caller { workspace, registry, tools: &tools, sheets: &known.sheets, context, max_tokens };
         let key = self.key(question, &known);
-        let mut answer = match self.again(&caller, &key).await? {
-            Some(answer) => answer,
-            None => self.anew(caller, &known, question, &key, listener).await?,
+        let mut answer = if let Some(answer) = self.again(&caller, &key).await? {
+            answer
+        } else {
+            let heard = Heard::new(listener);
+            self.anew(caller, &known, question, &key, &|event| heard.event(event), started).await?
         };
         answer.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(answer)
@@ -149,6 +153,7 @@ impl Asking {
         question: &str,
         key: &str,
         listener: Listener<'_>,
+        started: Instant,
     ) -> Result<Answer, Fault> {
         let (workspace, context) = (caller.workspace, caller.context);
         let max_tokens = self.tokens_left(workspace).await?;
@@ -159,7 +164,8 @@ impl Asking {
         let asked = json!(clean_question(question)).to_string();
         let user = format!("{}\n{data}\n\n{}\n{asked}", words::reply("data"), words::reply("question"));
         let messages = vec![Message::System { text: words::system().to_owned() }, Message::User { text: user }];
-        let mut run = Run::new(self, self.model.as_ref(), caller, &counter, listener, context, max_tokens, messages);
+        let model = self.model.as_ref();
+        let mut run = Run::new(self, model, caller, &counter, listener, context, max_tokens, messages, started);
         run.numbers.add_text(question);
         let ended = run.until_the_end().await?;
         let mut answer = match ended {

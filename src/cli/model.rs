@@ -69,8 +69,8 @@ pub struct ModelArgs {
     /// Tokens of one tool's result
     #[arg(long, global = true, value_name = "N", default_value = "4000", env = "QUIRE_ASK_RESULT_TOKENS")]
     ask_result_tokens: u64,
-    /// Tokens of one reply of the model
-    #[arg(long, global = true, value_name = "N", default_value = "2000", env = "QUIRE_ASK_REPLY_TOKENS")]
+    /// Tokens of one reply of the model, with what it thinks before
+    #[arg(long, global = true, value_name = "N", default_value = "8000", env = "QUIRE_ASK_REPLY_TOKENS")]
     ask_reply_tokens: u32,
     /// Failed calls that the model may correct
     #[arg(long, global = true, value_name = "N", default_value = "4", env = "QUIRE_ASK_REPAIRS")]

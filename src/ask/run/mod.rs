@@ -51,6 +51,8 @@ pub(super) struct Run<'a> {
     n_turn: u32,
     n_failures: u32,
     n_idle: u32,
+    /// Replies one behind the other that were cut off.
+    n_cut: u32,
     /// Why the model must answer now.
     ending: Option<String>,
     pub(super) refused: BTreeSet<&'static str>,
@@ -87,9 +89,10 @@ impl<'a> Run<'a> {
         context: &'a Context<'a>,
         max_tokens: u64,
         messages: Vec<Message>,
+        started: std::time::Instant,
     ) -> Run<'a> {
         Run {
-            deadline: Instant::now() + asking.budgets.time,
+            deadline: Instant::from_std(started) + asking.budgets.time,
             asking,
             model,
             caller,
@@ -109,6 +112,7 @@ impl<'a> Run<'a> {
             n_turn: 0,
             n_failures: 0,
             n_idle: 0,
+            n_cut: 0,
             ending: None,
             refused: BTreeSet::new(),
         }
@@ -227,13 +231,17 @@ impl<'a> Run<'a> {
     }
 
     async fn took(&mut self, turn: Turn) -> Result<Next, Fault> {
-        let Turn { text, calls, is_cut, .. } = turn;
+        let Turn { text, calls, is_cut, kept, .. } = turn;
         let text = text.trim().to_owned();
+        if is_cut && calls.last().is_none_or(is_broken) {
+            return self.cut(text);
+        }
+        self.n_cut = 0;
         if calls.is_empty() {
-            return self.idle(text, is_cut).await;
+            return self.idle(text).await;
         }
         self.n_idle = 0;
-        self.messages.push(Message::Assistant { text, calls: calls.clone() });
+        self.messages.push(Message::Assistant { text, calls: calls.clone(), kept });
         let own = words::tools();
         let is_own = |call: &&ToolCall| own.iter().any(|tool| name(tool) == Some(call.name.as_str()));
         let (ends, reads): (Vec<&ToolCall>, Vec<&ToolCall>) = calls.iter().partition(is_own);
@@ -267,7 +275,7 @@ impl<'a> Run<'a> {
             let key = normal(&call.name, &call.arguments);
             if self.ending.is_some() {
                 self.reply(call, &json!({"error": "no more calls: give `final_answer`"}));
-            } else if call.name == "query" && !self.seen.insert(key) {
+            } else if call.name == "query" && !is_broken(call) && !self.seen.insert(key) {
                 self.steps.push(step(&call.name, &sql_of(&call.arguments), "repeated", std::time::Duration::ZERO));
                 self.reply(call, &json!({"error": words::reply("repeated")}));
                 self.refused.insert("repeated");
@@ -314,6 +322,11 @@ impl<'a> Run<'a> {
         let reply = self.counter.cut(&text, self.asking.budgets.result).map_or(text, |cut| cut + "… (cut)");
         self.messages.push(Message::Tool { call_id: call.id.clone(), name: call.name.clone(), reply });
     }
+}
+
+/// Whether a call ends in the middle of its arguments, or before them.
+fn is_broken(call: &ToolCall) -> bool {
+    !matches!(serde_json::from_str(&call.arguments), Ok(Value::Object(_)))
 }
 
 /// A call without what makes no difference to it: blanks, case of nothing, the semicolon at the end.
