@@ -180,10 +180,15 @@ impl Card {
         }
         if lists_all && !profile.values.is_empty() {
             told.insert("all_values".to_owned(), json!(profile.values));
-        } else if detail == Detail::Values && !profile.values.is_empty() {
-            // Where there are sample rows, they are examples enough.
-            let few: Vec<&Value> = profile.values.iter().take(3).collect();
-            told.insert("examples".to_owned(), json!(few));
+        } else if detail <= Detail::Values {
+            // What the sample rows show needs no telling again.
+            let shown = |value: &Value| {
+                detail <= Detail::Rows && self.rows.iter().any(|row| row.get(col_idx).is_some_and(|cell| cell == value))
+            };
+            let more: Vec<&Value> = profile.values.iter().filter(|value| !shown(value)).take(3).collect();
+            if !more.is_empty() {
+                told.insert("examples".to_owned(), json!(more));
+            }
         }
         let layout = sheet.version.layout.as_ref();
         let of_file = layout.into_iter().flat_map(|it| &it.column_notes).filter(|it| it.column == column.name);
@@ -195,7 +200,7 @@ impl Card {
         let typed = format!("{}: {}", column.name, column.type_name);
         let read_as =
             layout.into_iter().flat_map(|it| &it.decisions).find(|it| it.about == "type" && it.decided == typed);
-        if let Some(why) = read_as.filter(|_| is_date) {
+        if let Some(why) = read_as.filter(|it| is_date && it.because.contains(" first")) {
             told.insert("read_as".to_owned(), json!(why.because));
         }
         if let Some(note) = self.notes.iter().find(|note| note.column == column.name) {

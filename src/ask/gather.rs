@@ -76,7 +76,10 @@ pub(super) async fn gather(
     told.cards.sort_by(|a, b| a.profiled.sheet.name.cmp(&b.profiled.sheet.name));
     for (idx, a) in profiled.iter().take(MAX_JOINED).enumerate() {
         for b in profiled.iter().take(MAX_JOINED).skip(idx + 1) {
-            told.joins.extend(workspace.joins(a, b, context).await?.into_iter().take(3));
+            let found = workspace.joins(a, b, context).await?;
+            // A join that repeats rows of both sides misleads, unless there is no other.
+            let has_key = found.iter().any(|it| !it.keys.is_empty());
+            told.joins.extend(found.into_iter().filter(|it| !has_key || !it.keys.is_empty()).take(3));
         }
     }
     told.joins.sort_by(|a, b| (&a.left, &a.right).cmp(&(&b.left, &b.right)));
