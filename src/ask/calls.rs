@@ -240,13 +240,13 @@ pub(super) fn of_result(reply: &Value, review: &Review) -> Vec<String> {
     };
     if rows.is_empty() {
         findings.push("the query gave no rows: see that its filters use values as they are stored".to_owned());
-    } else if review.is_total && rows.iter().all(is_nothing) {
-        findings.push(
-            "no row reached the aggregates: see that the filters let rows through, or say that there are none"
-                .to_owned(),
-        );
     } else if rows.iter().all(is_null) {
         findings.push("every value of the result is null: see that its filters let rows through, and that the columns hold values".to_owned());
+    } else if review.is_total && rows.iter().all(is_nothing) {
+        findings.push(
+            "all aggregates are 0 or null: no row may have reached them; see that the filters let rows through"
+                .to_owned(),
+        );
     }
     let n_total = reply.get("n_total").and_then(Value::as_u64);
     if let Some(limit) =

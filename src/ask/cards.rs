@@ -200,7 +200,9 @@ impl Card {
         let typed = format!("{}: {}", column.name, column.type_name);
         let read_as =
             layout.into_iter().flat_map(|it| &it.decisions).find(|it| it.about == "type" && it.decided == typed);
-        if let Some(why) = read_as.filter(|it| is_date && it.because.contains(" first")) {
+        if let Some(why) =
+            read_as.filter(|it| is_date && (it.because.contains(';') || it.because.contains(" first day")))
+        {
             told.insert("read_as".to_owned(), json!(why.because));
         }
         if let Some(note) = self.notes.iter().find(|note| note.column == column.name) {

@@ -91,12 +91,16 @@ pub(super) async fn gather(
 /// Verified answers to questions like this one, the likest first: those that share two words that say something with it,
 /// or half of them.
 pub(super) fn examples<'a>(verified: &'a [StoredAnswer], question: &str) -> Vec<&'a StoredAnswer> {
-    let asked = informative(question);
+    let (asked, all) = (informative(question), words(question));
     let mut ranked: Vec<(usize, &StoredAnswer)> = verified
         .iter()
         .filter_map(|it| {
             let own = informative(&it.question);
             let n_shared = own.intersection(&asked).count();
+            // Where none of its words says much, all of them must be there.
+            if own.is_empty() {
+                return words(&it.question).is_subset(&all).then_some((0, it));
+            }
             let is_like = n_shared >= 2 || n_shared > 0 && n_shared * 2 >= own.len().min(asked.len());
             is_like.then_some((n_shared, it))
         })

@@ -264,17 +264,14 @@ fn a_filter_that_lets_nothing_through_is_found_wherever_it_is_written() {
         ),
         (
             "select count(*) from sales where day >= '2025-01-01'",
-            vec!["runs from 2024-01-05 to 2024-02-02", "no row reached the aggregates"],
+            vec!["runs from 2024-01-05 to 2024-02-02", "no row may have reached"],
         ),
         (
             "select sum(amount), count(*) from sales where amount between 100 and 200",
-            vec!["runs from 5", "no row reached the aggregates"],
+            vec!["runs from 5", "no row may have reached"],
         ),
         ("select count(*) from sales where year(day) = 2023", vec!["`day` runs from"]),
-        (
-            "select sum(amount) from sales where region = 'North' and day > date '2024-01-20'",
-            vec!["no row reached the aggregates"],
-        ),
+        ("select sum(amount) from sales where region = 'North' and day > date '2024-01-20'", vec!["is null"]),
     ] {
         let (_, requests) = desk.answer(vec![query(sql), answer("It is so.", sql)]);
         has(&told(&requests, "query"), &words);
@@ -296,10 +293,7 @@ fn a_finding_that_is_left_to_stand_is_told_the_user() {
     let model = Model::of(vec![query(sql), answer("None, 0.", sql)]);
     let reply = bench().ask(&model, "What?", &[]).unwrap();
     assert_eq!(at(&reply, "/status"), "answered");
-    has(
-        at(&reply, "/caveats"),
-        &["`sales`.`region` holds no value like \\\"Nort\\\"", "no row reached the aggregates"],
-    );
+    has(at(&reply, "/caveats"), &["`sales`.`region` holds no value like \\\"Nort\\\"", "no row may have reached"]);
 }
 
 #[test]
@@ -386,7 +380,7 @@ fn the_context_tells_what_a_file_says_of_its_columns_and_lists_more_values_where
     let columns = &data["sheets"][0]["columns"];
     assert_eq!(columns[0]["all_values"].as_array().unwrap().len(), 40);
     has(&columns[1]["note"], &["unit: %"]);
-    has(&columns[2]["read_as"], &["day first"]);
+    has(&columns[2]["read_as"], &["day before month"]);
     assert!(columns[2].get("examples").is_none(), "the sample rows show them: {columns}");
 }
 
@@ -496,7 +490,7 @@ fn a_model_that_never_stops_is_told_to_and_then_stopped() {
 #[test]
 fn time_that_runs_out_leaves_what_there_is() {
     let model = Model::of(vec![query(TOTAL), Reply::Silence]);
-    let reply = bench().ask(&model, "What?", &["--ask-seconds", "3"]).unwrap();
+    let reply = bench().ask(&model, "What?", &["--ask-seconds", "6"]).unwrap();
     assert_eq!([at(&reply, "/status"), at(&reply, "/sql")], ["partial", TOTAL]);
     has(at(&reply, "/caveats"), &["took longer than there was time"]);
     let fault = bench().ask(&Model::of(vec![Reply::Silence]), "What?", &["--ask-seconds", "0.5"]).unwrap_err();
