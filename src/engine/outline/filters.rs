@@ -82,7 +82,7 @@ fn filter(connection: &duckdb::Connection, condition: &Value, relations: &[Relat
         .filter_map(|(sheet, column)| {
             let mut condition = condition.clone();
             rename(&mut condition, &column.name);
-            let condition = expression(connection, condition)?;
+            let condition = expression(connection, &condition)?;
             Some(Held { sheet, column, condition })
         })
         .collect();
@@ -104,13 +104,13 @@ fn rename(node: &mut Value, name: &str) {
 }
 
 /// An expression as text.
-fn expression(connection: &duckdb::Connection, expression: Value) -> Option<String> {
+fn expression(connection: &duckdb::Connection, expression: &Value) -> Option<String> {
     let query = json!({
         "type": "SELECT_NODE", "modifiers": [], "cte_map": {"map": []}, "select_list": [expression],
         "from_table": {"type": "EMPTY", "alias": "", "sample": null, "query_location": 0}, "where_clause": null,
         "group_expressions": [], "group_sets": [], "aggregate_handling": "STANDARD_HANDLING", "having": null,
         "sample": null, "qualify": null,
     });
-    let statement = written(connection, query)?;
+    let statement = written(connection, &query)?;
     Some(statement.trim_end_matches(';').strip_prefix("SELECT ")?.to_owned())
 }

@@ -56,7 +56,9 @@ impl Joined {
         relations: &[Relation],
     ) -> Option<Joined> {
         let mut names = Vec::new();
-        relations.iter().for_each(|it| it.name(&mut names));
+        for relation in relations {
+            relation.name(&mut names);
+        }
         if names.len() < 2 || names.len() > MAX_PARTS {
             return None;
         }
@@ -99,7 +101,7 @@ impl Joined {
                     ] {
                         fields.insert(key.to_owned(), value);
                     }
-                    let rows = written(connection, probe)?;
+                    let rows = written(connection, &probe)?;
                     Some(format!(
                         "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM (SELECT * FROM ({rows}) LIMIT {MAX_ROWS}) \
                          WHERE _quire_0 IS NOT NULL GROUP BY {keys})"
@@ -192,7 +194,7 @@ impl Reader<'_> {
             let fields = query.as_object_mut()?;
             fields.insert("from_table".to_owned(), inside);
             fields.get_mut("select_list")?.as_array_mut()?.push(reference(&[&inner, MARK], MARK));
-            return Some((subquery(query, &alias), alias));
+            return Some((subquery(&query, &alias), alias));
         }
         *n += 1;
         if *n - 1 != wanted {
@@ -205,11 +207,11 @@ impl Reader<'_> {
         let fields = query.as_object_mut()?;
         fields.insert("select_list".to_owned(), json!([row_number(), star()]));
         fields.insert("from_table".to_owned(), from.clone());
-        Some((subquery(query, &alias), alias))
+        Some((subquery(&query, &alias), alias))
     }
 }
 
-fn subquery(query: Value, alias: &str) -> Value {
+fn subquery(query: &Value, alias: &str) -> Value {
     json!({
         "type": "SUBQUERY", "alias": alias, "sample": null, "query_location": 0,
         "subquery": {"node": query, "named_param_map": []}, "column_name_alias": [],

@@ -103,7 +103,7 @@ pub(super) fn reference(names: &[&str], alias: &str) -> Value {
 }
 
 /// A query as the text of a statement; none where DuckDB can't write it.
-pub(super) fn written(connection: &Connection, query: Value) -> Option<String> {
+pub(super) fn written(connection: &Connection, query: &Value) -> Option<String> {
     let tree = json!({"error": false, "statements": [{"node": query, "named_param_map": []}]}).to_string();
     connection.query_row("SELECT json_deserialize_sql(?::JSON)", [tree], |row| row.get(0)).ok()
 }
