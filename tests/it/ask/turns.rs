@@ -161,7 +161,7 @@ fn each_finding_goes_back_once() {
         ("select count(*) from sales s where s.region ilike 'west%'", vec!["holds no value like"]),
         (
             "select sum(amount) from sales join goals on sales.region = goals.region",
-            vec!["multiplies rows", "up to 2 rows"],
+            vec!["multiplies rows", "up to 2 times"],
         ),
         ("select count(*) from sales join goals using (region)", vec!["multiplies rows"]),
         ("select sum(s.amount) from sales s, goals g where s.region = g.region", vec!["multiplies rows"]),
