@@ -20,13 +20,13 @@ pub struct ColumnProfile {
     pub n_distinct: Option<u64>,
     pub min: Value,
     pub max: Value,
-    /// Every value, sorted, where there are 20 or fewer; else the first three different ones.
+    /// Every value, sorted, where there are 50 or fewer; else the first three different ones.
     pub values: Vec<Value>,
     pub is_complete: bool,
 }
 
 /// Columns with no more different values than this have all of them listed.
-const FEW: u64 = 20;
+const FEW: u64 = 50;
 /// Columns per statement, so that a wide sheet does not make one huge plan.
 const COLUMNS_AT_ONCE: usize = 40;
 /// Characters of a text value.

@@ -163,7 +163,7 @@ impl Workspace {
 
     /// Profiles of all columns, cached by version.
     pub(super) async fn profiles(&self, sheet: &Sheet, context: &Context<'_>) -> Result<Vec<ColumnProfile>, Fault> {
-        const KIND: &str = "columns";
+        const KIND: &str = "columns-50";
         let version_id = sheet.version.id;
         let cached = self.blocking(move |inner| Ok(inner.house.catalog.profile(version_id, KIND)?)).await?;
         if let Some(profiles) = cached.and_then(|body| serde_json::from_str(&body).ok()) {
