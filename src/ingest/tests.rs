@@ -390,18 +390,58 @@ fn what_is_no_table_is_a_clear_fault() {
     check(b"[x],y\n1,2\n", "csv");
 }
 
-#[test]
-fn raw_leaves_no_record_out() {
+fn as_it_was(bytes: &[u8]) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.csv");
-    fs::write(&file, b"title\n\n a,\"b\nc\"\n007,caf\xE9\n").unwrap();
+    fs::write(&file, bytes).unwrap();
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut take = |row: &[&str]| {
         rows.push(row.iter().map(|cell| (*cell).to_owned()).collect());
         Ok(())
     };
     raw(&file, "x.csv", &Options::default(), &LIMITS, &mut take).unwrap();
-    assert_eq!(rows, [vec!["title"], vec![], vec![" a", "b\nc"], vec!["007", "café"]]);
+    rows
+}
+
+#[test]
+fn raw_leaves_no_row_of_the_main_table_out_and_none_in_that_is_not_of_it() {
+    let table = [vec![" a", "b\nc", ""], vec!["007", "caf\u{e9}"], vec!["total", "12", ""]];
+    assert_eq!(as_it_was(b"title\n\n a,\"b\nc\",\n007,caf\xE9\n\ntotal,12,\n\n"), table);
+    assert_eq!(as_it_was(b""), Vec::<Vec<String>>::new());
+    assert_eq!(as_it_was(b"a,b\n"), [["a", "b"]]);
+}
+
+#[test]
+fn raw_keeps_a_quote_that_opens_nothing() {
+    assert_eq!(as_it_was(b"a,b,c\n1,2,3\n4,\"5,6\n7,8,9\n")[2], ["4", "\"5", "6"]);
+}
+
+#[test]
+fn a_table_that_starts_right_below_another_is_one_of_its_own() {
+    let text = "day,sold\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n\
+                name,price,stock\nnail,1.50,3\nscrew,2.50,4\nbolt,3.25,5\n";
+    let (receipt, _) = written(text.as_bytes(), &Options::default());
+    let found: Vec<_> = receipt.sheets.iter().map(|sheet| (sheet.header_rows.clone(), sheet.n_rows)).collect();
+    assert_eq!(found, [(vec![1], 3), (vec![5], 3)]);
+    let ragged = "day,sold\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7,late\n2024-01-04,8,late\n2024-01-05,9,late\n";
+    assert_eq!(written(ragged.as_bytes(), &Options::default()).0.sheets.len(), 1);
+}
+
+#[test]
+fn blanks_between_cells_are_known_by_the_quotes_beside_them() {
+    let mut text = String::from("day what \"said of it\"\n");
+    for n in 10..30 {
+        let loose = if n % 3 == 0 { "a thing" } else { "thing" };
+        writeln!(text, "2024-01-{n} {loose} \"good, they say, {n}\"").unwrap();
+    }
+    let (receipt, _) = written(text.as_bytes(), &Options::default());
+    assert_eq!(receipt.delimiter.as_deref(), Some(" "));
+}
+
+#[test]
+fn control_characters_are_the_signs_that_windows_has_for_them() {
+    let (receipt, table) = written("a,b\nd\u{92}or,1\nx,2\n".as_bytes(), &Options::default());
+    assert_eq!((table[1][0].as_str(), issues(&receipt)), ("d\u{2019}or", vec!["mixed_encodings 1".to_owned()]));
 }
 
 proptest! {
