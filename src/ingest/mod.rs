@@ -40,6 +40,7 @@ mod tally;
 mod tests;
 mod text;
 mod units;
+mod verbatim;
 mod verdict;
 mod window;
 mod words;
@@ -56,7 +57,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{Code, Fault};
 
-use cell::{Row, Source};
+use cell::Source;
 use fixes::Fixes;
 use format::Format;
 use layout::{Listed, Region};
@@ -193,7 +194,8 @@ pub fn read(
     })
 }
 
-/// Hands every record of the file's largest table to `row`, as the text it was; rows that a workbook leaves out are blank.
+/// Hands every row of the file's main table to `row`, its header first, as the text it was; rows that a workbook leaves
+/// out are blank.
 pub fn raw(
     file: &Path,
     name: &str,
@@ -201,11 +203,14 @@ pub fn raw(
     limits: &Limits,
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), Fault> {
+    if file.metadata().is_ok_and(|found| found.len() == 0) {
+        return Ok(());
+    }
     let format = opened(file, name, limits)?;
     match format {
-        Format::Csv => text::raw(file, name, options, row)?,
+        Format::Csv => text::raw(file, name, options, limits, row)?,
         Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
-            raw_tables(&workbook::tables(file, format, options, limits)?.0, row)?;
+            verbatim::largest(&workbook::tables(file, format, options, limits)?.0, row)?;
         }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
     }
@@ -316,55 +321,6 @@ fn apart(title: &str, taken: &mut HashSet<String>) -> String {
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share for a progress bar")]
 fn within(idx: usize, n_tables: usize, share: f64) -> f64 {
     (idx as f64 + share) / n_tables.max(1) as f64
-}
-
-/// Hands over every record of the largest table, gaps filled with blank ones.
-fn raw_tables(tables: &[Table], row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> Result<(), ReadError> {
-    let mut largest: Option<(usize, &Table)> = None;
-    let mut damage = None;
-    for table in tables {
-        let mut n_cells = 0;
-        if tables.len() > 1 {
-            let read = table::feed(table, &mut |batch| {
-                n_cells += batch.n_filled();
-                Ok(())
-            });
-            match read {
-                Err(ReadError::Damaged(what)) => {
-                    damage = Some(what);
-                    continue;
-                }
-                read => read?,
-            }
-        }
-        if largest.is_none_or(|(most, _)| n_cells > most) {
-            largest = Some((n_cells, table));
-        }
-    }
-    let Some((_, table)) = largest else { return damage.map_or(Ok(()), |what| Err(ReadError::Damaged(what))) };
-    let mut next = 1;
-    table::feed(table, &mut |batch| {
-        for record in batch.rows() {
-            while next < record.number {
-                row(&[])?;
-                next += 1;
-            }
-            next += 1;
-            raw_row(record, row)?;
-        }
-        Ok(())
-    })
-}
-
-fn raw_row(record: Row<'_>, row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> std::io::Result<()> {
-    let mut cells = vec![String::new(); usize::try_from(record.width()).unwrap_or(0)];
-    for (col_idx, cell) in record.cells() {
-        if let Some(text) = usize::try_from(col_idx).ok().and_then(|idx| cells.get_mut(idx)) {
-            *text = show::cell(cell);
-        }
-    }
-    let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-    row(&cells)
 }
 
 /// A file's name without its last extension.
