@@ -1,6 +1,6 @@
 //! One column while it is built: its values, what is doubtful about them, and what blank cells repeat.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use arrow_array::{ArrayRef, builder::StringBuilder};
 
@@ -29,6 +29,9 @@ pub(super) struct Column {
     pub(super) sum: Sum,
     /// Whether a blank cell repeats the one above, which is kept.
     pub(super) fills: bool,
+    /// Whether it does so in all rows.
+    always_fills: bool,
+    pub(super) merged: Option<Merged>,
     kept: Kept,
     verdict: Verdict,
     is_declared: bool,
@@ -42,6 +45,19 @@ pub(super) struct Column {
     raw: Option<StringBuilder>,
 }
 
+/// Cells that are merged downwards in one column, and what became of them.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// First and last rows, rising.
+    rows: Vec<(u64, u64)>,
+    /// Whether numbers name rows here, so that they are repeated as words are.
+    keeps_numbers: bool,
+    next: usize,
+    /// Areas whose cell is repeated in the rows below, and those whose number is not.
+    pub(super) filled: Tally,
+    pub(super) left: Tally,
+}
+
 /// A cell to repeat.
 #[derive(Debug, Default)]
 enum Kept {
@@ -52,10 +68,43 @@ enum Kept {
 }
 
 impl Column {
+    /// Takes in cells that are merged downwards. `keeps_numbers`: whether numbers name rows here.
+    pub(super) fn merge(&mut self, rows: Vec<(u64, u64)>, keeps_numbers: bool) {
+        self.merged = Some(Merged { rows, keeps_numbers, ..Merged::default() });
+    }
+
+    /// Called for each row where cells are merged: whether the row is one of them.
+    pub(super) fn enter(&mut self, row: u64) {
+        let Some(merged) = &mut self.merged else { return };
+        while merged.rows.get(merged.next).is_some_and(|(_, last)| *last < row) {
+            merged.next += 1;
+        }
+        let within = merged.rows.get(merged.next).filter(|(first, _)| *first <= row);
+        if within.is_none_or(|(first, _)| *first == row) {
+            self.kept = if self.always_fills { mem::take(&mut self.kept) } else { Kept::Nothing };
+        }
+        self.fills = within.is_some() || self.always_fills;
+    }
+
+    /// Remembers what is merged downwards: words, and numbers where they name rows.
+    fn keep_merged(&mut self, cell: Cell<'_>) -> bool {
+        let Some(merged) = self.merged.as_mut().filter(|_| self.fills) else { return true };
+        let Some((first, last)) = merged.rows.get(merged.next).copied() else { return true };
+        let is_kept = merged.keeps_numbers || self.always_fills || !matches!(cell, Cell::Number(_) | Cell::Duration(_));
+        let tally = if is_kept { &mut merged.filled } else { &mut merged.left };
+        let (from, to) = (show::address(self.col_idx, first), show::address(self.col_idx, last));
+        tally.add_lost(|| format!("{from}:{to}: {}", show::cell(cell)));
+        is_kept
+    }
+
     /// Remembers a cell that blank ones below repeat; nothing where it is blank itself.
     pub(super) fn keep(&mut self, cell: Cell<'_>) -> Option<()> {
         if cell.is_blank() {
             return None;
+        }
+        if !self.keep_merged(cell) {
+            self.kept = Kept::Nothing;
+            return Some(());
         }
         self.kept = if let Cell::Number(number) = cell { Kept::Number(number) } else { Kept::Text(show::cell(cell)) };
         Some(())
@@ -145,6 +194,8 @@ impl Column {
             settled: false,
             sum: Sum::default(),
             fills,
+            always_fills: fills,
+            merged: None,
             kept: Kept::default(),
             verdict: planned.verdict.clone(),
             is_declared: planned.is_declared,

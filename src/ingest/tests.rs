@@ -48,6 +48,7 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         hidden: false,
         is_bounded: false,
         header_row: None,
+        totals_row: None,
         notes: Vec::new(),
         source: std::sync::Arc::new(Rows(rows)),
     };

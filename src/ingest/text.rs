@@ -52,6 +52,7 @@ pub(super) fn read(
             hidden: false,
             is_bounded: false,
             header_row: None,
+            totals_row: None,
             notes: Vec::new(),
             source: Arc::new(source),
         };
@@ -100,6 +101,7 @@ pub(super) fn raw(
             hidden: false,
             is_bounded: false,
             header_row: None,
+            totals_row: None,
             notes: Vec::new(),
             source: Arc::new(source),
         }],

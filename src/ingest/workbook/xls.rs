@@ -13,6 +13,7 @@ use calamine::{Data, Range, Reader, Xls, XlsError, Xlsx, XlsxError};
 use super::{
     chosen, error_text, guarded, io_error, is_hidden, left_out,
     rows::Rows,
+    seen_by_no_one,
     serial::{self, Shown},
 };
 use crate::ingest::{
@@ -58,7 +59,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             hidden: is_hidden(&sheet),
             is_bounded: false,
             header_row: None,
-            notes: Vec::new(),
+            totals_row: None,
+            notes: seen_by_no_one(&sheet),
             source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
         });
     }
