@@ -116,17 +116,7 @@ impl Build {
             Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let fills = |column: &PlannedColumn| plan.structure.fills.contains(&column.col_idx);
-        let first = plan.columns.iter().map(|column| column.col_idx).min();
-        let mut columns: Vec<Column> = plan.columns.iter().map(|column| Column::new(column, fills(column))).collect();
-        let mut merged = Vec::new();
-        for (idx, column) in columns.iter_mut().enumerate() {
-            let areas = plan.structure.merged(column.col_idx);
-            if !areas.is_empty() {
-                column.merge(areas, first == Some(column.col_idx));
-                merged.push(idx);
-            }
-        }
+        let (columns, merged) = Column::all(&plan);
         Ok(Build {
             plan,
             columns,

@@ -26,8 +26,8 @@ pub(super) enum Cell<'a> {
     Duration(i64),
     /// An error cell, such as `#N/A`.
     Error(&'a str),
-    /// A formula whose value was never stored.
-    Unevaluated,
+    /// A formula whose value was never stored, as `=A1+1`; nothing where its text is not at hand.
+    Unevaluated(&'a str),
 }
 
 /// Rows of one table, in order, with gaps allowed: blank rows and empty cells need not be pushed.
@@ -50,7 +50,7 @@ enum Stored {
     Timestamp(i64),
     Duration(i64),
     Error { start: u32, len: u32 },
-    Unevaluated,
+    Unevaluated { start: u32, len: u32 },
 }
 
 /// A table that can be read from its start any number of times, row by row.
@@ -121,7 +121,10 @@ impl Batch {
             Cell::Timestamp(micros) => Stored::Timestamp(micros),
             Cell::Duration(millis) => Stored::Duration(millis),
             Cell::Error(text) => self.store(text).map_or(Stored::Empty, |(start, len)| Stored::Error { start, len }),
-            Cell::Unevaluated => Stored::Unevaluated,
+            Cell::Unevaluated(text) => {
+                let (start, len) = self.store(text).unwrap_or_default();
+                Stored::Unevaluated { start, len }
+            }
         };
         self.cells.push((col_idx, look, stored));
         if let Some((_, end)) = self.rows.last_mut() {
@@ -253,7 +256,7 @@ impl<'a> Row<'a> {
                 Stored::Timestamp(micros) => Cell::Timestamp(micros),
                 Stored::Duration(millis) => Cell::Duration(millis),
                 Stored::Error { start, len } => span(start, len).map_or(Cell::Empty, Cell::Error),
-                Stored::Unevaluated => Cell::Unevaluated,
+                Stored::Unevaluated { start, len } => Cell::Unevaluated(span(start, len).unwrap_or_default()),
             };
             (col_idx, look, cell)
         })
@@ -278,7 +281,7 @@ impl<'a> Cell<'a> {
             | Cell::Timestamp(_)
             | Cell::Duration(_)
             | Cell::Error(_)
-            | Cell::Unevaluated => None,
+            | Cell::Unevaluated(_) => None,
         }
     }
 

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc};
 use arrow_array::{ArrayRef, builder::StringBuilder};
 
 use super::{
-    build::{Known, PlannedColumn},
+    build::{Known, Plan, PlannedColumn},
     cell::Cell,
     columns::{ColumnBuilder, Outcome},
     evidence::{Evidence, Reading},
@@ -68,8 +68,25 @@ enum Kept {
 }
 
 impl Column {
+    /// Those of a plan, and the places among them of those that have cells merged downwards.
+    pub(super) fn all(plan: &Plan) -> (Vec<Column>, Vec<usize>) {
+        let structure = &plan.structure;
+        let first = plan.columns.iter().map(|column| column.col_idx).min();
+        let mut merged = Vec::new();
+        let columns = plan.columns.iter().enumerate().map(|(idx, planned)| {
+            let mut column = Column::new(planned, structure.fills.contains(&planned.col_idx));
+            let areas = structure.merged(planned.col_idx);
+            if !areas.is_empty() {
+                column.merge(areas, first == Some(planned.col_idx));
+                merged.push(idx);
+            }
+            column
+        });
+        (columns.collect(), merged)
+    }
+
     /// Takes in cells that are merged downwards. `keeps_numbers`: whether numbers name rows here.
-    pub(super) fn merge(&mut self, rows: Vec<(u64, u64)>, keeps_numbers: bool) {
+    fn merge(&mut self, rows: Vec<(u64, u64)>, keeps_numbers: bool) {
         self.merged = Some(Merged { rows, keeps_numbers, ..Merged::default() });
     }
 
@@ -167,7 +184,7 @@ impl Column {
         }
     }
 
-    pub(super) fn new(planned: &PlannedColumn, fills: bool) -> Column {
+    fn new(planned: &PlannedColumn, fills: bool) -> Column {
         let verdict = &planned.verdict;
         let builder = ColumnBuilder::new(verdict.reading, verdict.style.clone(), planned.doubt, planned.is_declared);
         let how = match verdict.reading {

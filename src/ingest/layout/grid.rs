@@ -101,7 +101,7 @@ fn kind(cell: Cell<'_>) -> Kind {
         Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) | Cell::Time(_) | Cell::Timestamp(_) | Cell::Duration(_) => {
             Kind::Value
         }
-        Cell::Error(_) | Cell::Unevaluated => Kind::Missing,
+        Cell::Error(_) | Cell::Unevaluated(_) => Kind::Missing,
         Cell::Empty => Kind::Text,
         Cell::Text(text) => kind_of_text(text.trim()),
     }

@@ -20,6 +20,7 @@ pub(super) fn adjust(mut frame: Frame, lines: &[Line<'_>], markup: Option<&Marku
     let mut seen = Vec::new();
     let apart = set_apart(lines, frame.end);
     if let Some(markup) = markup {
+        without_title(&mut frame, lines, markup);
         by_file(&mut frame, lines, markup, &mut seen);
         by_merges(&mut frame, lines, markup, &mut seen);
     }
@@ -68,15 +69,25 @@ fn by_file(frame: &mut Frame, lines: &[Line<'_>], markup: &Markup, seen: &mut Ve
     for (row, is_certain, words) in said {
         let Some(idx) = row.and_then(|row| line_of(lines, row)) else { continue };
         if frame.header.last() == Some(&idx) {
+            let is_apart = |at: &usize| {
+                lines.get(*at).zip(lines.get(at + 1)).is_some_and(|(one, next)| one.number + 1 < next.number)
+            };
+            if is_certain && let Some(gap) = (0..idx).rev().find(is_apart) {
+                frame.header.retain(|at| *at > gap);
+            }
             seen.push(words);
             return;
         }
         let Some(line) = lines.get(idx).filter(|line| is_of_words(line)) else { continue };
         let is_open = frame.header.is_empty() && idx == frame.first;
         if (is_certain || is_open) && idx + 1 < frame.end && !is_strong(line, &frame.values) {
-            let start = frame.header.first().copied().filter(|start| *start < idx).unwrap_or(idx);
-            let is_whole = (start..idx).all(|at| lines.get(at).is_some_and(|line| line.cells.len() > 1));
-            head(frame, if is_whole { start } else { idx }, idx);
+            let top = frame.header.first().copied().unwrap_or(idx).min(idx);
+            let goes_on = |at: &usize| {
+                let pair = lines.get(*at).zip(lines.get(at + 1));
+                pair.is_some_and(|(one, next)| one.cells.len() > 1 && one.number + 1 == next.number)
+            };
+            let n_above = (top..idx).rev().take_while(goes_on).count();
+            head(frame, idx - n_above, idx);
             seen.push(words);
             return;
         }
@@ -87,6 +98,18 @@ fn head(frame: &mut Frame, start: usize, last: usize) {
     frame.header = (start..=last).collect();
     frame.first = last + 1;
     frame.end = frame.end.max(frame.first);
+}
+
+/// One merged cell above a gap is what the table is called, though it stands over columns.
+fn without_title(frame: &mut Frame, lines: &[Line<'_>], markup: &Markup) {
+    let [first, next, ..] = frame.header.as_slice() else { return };
+    let (Some(line), Some(below)) = (lines.get(*first), lines.get(*next)) else { return };
+    let is_merged = |area: &Area| area.is_wide() && area.has_row(line.number) && Some(area.columns.0) == line.first();
+    let bottom = |area: &Area| area.rows.1;
+    let merge = markup.merges.iter().take_while(|area| area.rows.0 <= line.number).find(|area| is_merged(area));
+    if line.cells.len() == 1 && merge.is_some_and(|area| bottom(area) + 1 < below.number) {
+        frame.header.remove(0);
+    }
 }
 
 /// Cells of the header that are merged downwards end with it; below one that is merged rightwards it goes on.

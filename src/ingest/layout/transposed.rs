@@ -49,7 +49,7 @@ fn field(kind: Kind, cell: Cell<'_>) -> Field {
         Cell::Number(_) | Cell::Duration(_) => Field::Numbers,
         Cell::Date(_) | Cell::Timestamp(_) | Cell::Time(_) => Field::Dates,
         Cell::Boolean(_) => Field::Truths,
-        Cell::Text(_) | Cell::Empty | Cell::Error(_) | Cell::Unevaluated => {
+        Cell::Text(_) | Cell::Empty | Cell::Error(_) | Cell::Unevaluated(_) => {
             if kind == Kind::Value {
                 Field::Numbers
             } else {

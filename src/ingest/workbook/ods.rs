@@ -349,7 +349,7 @@ impl CellXml {
                 Cell::Duration(millis) if (0..MICROS_PER_DAY / 1_000).contains(&millis) => Cell::Time(millis * 1_000),
                 other => other,
             },
-            "" if self.formula && self.text.is_empty() => Cell::Unevaluated,
+            "" if self.formula && self.text.is_empty() => Cell::Unevaluated(""),
             _ => text_cell(text),
         }
     }

@@ -1,7 +1,7 @@
 //! XLSX, XLSM and XLSB: opened once, read cell by cell.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     io::BufReader,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -139,22 +139,36 @@ impl Book {
     }
 }
 
-/// Positions of formulas whose value was never stored.
-fn formulas_without_value(book: &mut Xlsx<BufReader<Inflated>>, name: &str) -> Result<HashSet<(u32, u32)>, ReadError> {
+/// Formulas whose value was never stored, by position. Of more than some, their texts are left out.
+fn formulas_without_value(
+    book: &mut Xlsx<BufReader<Inflated>>,
+    name: &str,
+) -> Result<HashMap<(u32, u32), String>, ReadError> {
     let mut cells = book.worksheet_cells_reader(name)?;
-    let mut positions = HashSet::new();
+    let mut formulas = HashMap::new();
     loop {
-        match cells.next_cell_with_formula_metadata() {
-            Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
-                positions.insert(record.pos);
+        match cells.next_cell_with_formula() {
+            Ok(Some(record)) if record.value == DataRef::Empty => {
+                let Some(formula) = record.formula else { continue };
+                let is_told = formulas.len() < MAX_FORMULAS;
+                let text = if is_told {
+                    format!("={}", formula.chars().take(MAX_FORMULA).collect::<String>())
+                } else {
+                    String::new()
+                };
+                formulas.insert(record.pos, text);
             }
             Ok(Some(_)) => {}
-            Ok(None) => return Ok(positions),
+            Ok(None) => return Ok(formulas),
             Err(error) if is_of_a_cell(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }
 }
+
+/// Formulas whose text is kept, and characters of each.
+const MAX_FORMULAS: usize = 10_000;
+const MAX_FORMULA: usize = 200;
 
 /// Whether the error is one of a single cell: calamine then stands behind its value and can go on.
 fn is_of_a_cell(error: &XlsxError) -> bool {
@@ -263,7 +277,7 @@ impl Worksheet {
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn read_xlsx(&self, book: &mut Xlsx<BufReader<Inflated>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
-        let mut unevaluated: Option<HashSet<(u32, u32)>> = None;
+        let mut unevaluated: Option<HashMap<(u32, u32), String>> = None;
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
         let mut known: Option<VecDeque<Unread>> = None;
         hand_on(&self.limits, push, |rows| {
@@ -286,11 +300,11 @@ impl Worksheet {
             let look = styled.map_or(Look::default(), |styled| styled.look);
             let value = match cell.get_value() {
                 DataRef::Empty if self.watch.lacks_values() => {
-                    let positions = match &mut unevaluated {
-                        Some(positions) => positions,
+                    let formulas = match &mut unevaluated {
+                        Some(formulas) => formulas,
                         None => unevaluated.insert(formulas_without_value(&mut self.again()?, &self.name)?),
                     };
-                    if positions.contains(&position) { Cell::Unevaluated } else { Cell::Empty }
+                    formulas.get(&position).map_or(Cell::Empty, |formula| Cell::Unevaluated(formula))
                 }
                 DataRef::DateTime(value) => {
                     serial::cell(*value, styled.map_or(Shown::Unknown, |styled| styled.shown), is_1904)
