@@ -1,6 +1,6 @@
 //! What number formats show of numbers: units, currencies, zeros in front. By ECMA-376, 18.8.31.
 
-use calamine::{NumberFormat, Style};
+use calamine::Style;
 
 use super::serial::Shown;
 use crate::ingest::look::{Format, Look};
@@ -57,7 +57,7 @@ impl Styled {
         let indent = style.alignment.as_ref().and_then(|alignment| alignment.indent).unwrap_or(0);
         Styled {
             look: Look::new(is_bold, is_filled, indent, format_idx),
-            shown: number_format.map_or(Shown::Unknown, |format: &NumberFormat| Shown::by(format)),
+            shown: number_format.map_or(Shown::Unknown, Shown::by),
             code: code.and_then(Code::parse),
         }
     }
