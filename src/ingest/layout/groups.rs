@@ -104,6 +104,14 @@ pub(super) enum Blanks {
     MayRepeat(u32),
 }
 
+impl Blanks {
+    pub(super) fn column(self) -> u32 {
+        match self {
+            Blanks::Repeat(column) | Blanks::MayRepeat(column) => column,
+        }
+    }
+}
+
 /// Whether the first column leaves out what would only repeat.
 pub(super) fn blanks(data: &[Line<'_>]) -> Option<Blanks> {
     let columns: Vec<u32> = counts(data.iter().take(2_000)).into_keys().collect();

@@ -257,7 +257,9 @@ pub(super) fn structure(
     if structure.groups.is_some() {
         structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
     } else {
-        structure.fill(groups::blanks(data));
+        // Where cells are merged, the workbook says what blank ones hold.
+        let is_open = |blanks: &Blanks| structure.merged(blanks.column()).is_empty();
+        structure.fill(groups::blanks(data).filter(is_open));
     }
     for total in totals::find(data, &frame.values, is_whole) {
         let Some(number) = number(frame.first + total.idx) else { continue };
