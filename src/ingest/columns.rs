@@ -88,7 +88,7 @@ impl ColumnBuilder {
         let outcome = match (cell, cell.text()) {
             (_, Some(text)) => self.append_text(text),
             (Cell::Error(_), None) => Outcome::Error,
-            (Cell::Unevaluated, None) => Outcome::Unevaluated,
+            (Cell::Unevaluated(_), None) => Outcome::Unevaluated,
             (_, None) if self.append_native(cell).is_some() => Outcome::Value,
             (_, None) => Outcome::Misfit,
         };

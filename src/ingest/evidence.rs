@@ -165,7 +165,7 @@ impl Evidence {
     pub(super) fn add(&mut self, cell: Cell<'_>) {
         self.is_filled = self.is_filled || !cell.is_blank();
         match cell {
-            Cell::Empty | Cell::Error(_) | Cell::Unevaluated => {}
+            Cell::Empty | Cell::Error(_) | Cell::Unevaluated(_) => {}
             Cell::Text(text) => self.add_text(text),
             Cell::Number(number) => {
                 let whole = number::integer(number).map(|mantissa| Numeral::Plain { mantissa, scale: 0 });

@@ -20,6 +20,7 @@ mod header;
 mod identifier;
 mod layout;
 mod lines;
+mod look;
 mod mended;
 mod moment;
 mod months;
@@ -31,6 +32,7 @@ mod reason;
 pub mod receipt;
 pub mod reread;
 mod show;
+mod shown;
 mod split;
 mod sums;
 mod survey;
@@ -142,6 +144,8 @@ struct Table {
     is_bounded: bool,
     /// The row that heads it, where the file says it.
     header_row: Option<u64>,
+    /// The row of totals, where the file says it.
+    totals_row: Option<u64>,
     /// What stands outside of it and of its like.
     notes: Vec<String>,
     source: Arc<dyn Source + Send>,
@@ -297,10 +301,11 @@ fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Ve
         (None, 1) => table.title.clone(),
         (None, nth) => format!("{} {nth}", table.title),
     };
-    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, notes }, nth)| Table {
+    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, totals_row, notes }, nth)| Table {
         title: apart(&title(&region, nth), taken),
         header_row,
-        notes,
+        totals_row,
+        notes: table.notes.iter().cloned().chain(notes).collect(),
         worksheet: Some(table.title.clone()),
         hidden: table.hidden,
         is_bounded: false,

@@ -48,6 +48,7 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         hidden: false,
         is_bounded: false,
         header_row: None,
+        totals_row: None,
         notes: Vec::new(),
         source: std::sync::Arc::new(Rows(rows)),
     };
@@ -160,7 +161,7 @@ fn native_cells_keep_their_types() {
             Cell::Text("7"),
             Cell::Text("x"),
         ],
-        &[Cell::Number(-3.0), Cell::Unevaluated],
+        &[Cell::Number(-3.0), Cell::Unevaluated("")],
     ]);
     let expect: &[&[&str]] = &[
         &["n BIGINT", "mix DOUBLE", "long INTERVAL", "day TIMESTAMP", "code VARCHAR", "any VARCHAR"],

@@ -103,6 +103,7 @@ fn table_of(name: &str, source: TextSource) -> Table {
         hidden: false,
         is_bounded: false,
         header_row: None,
+        totals_row: None,
         notes: Vec::new(),
         source: Arc::new(source),
     }

@@ -36,3 +36,5 @@ mod surfaces;
 mod tidy;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod workbooks;

@@ -26,6 +26,8 @@ pub(in crate::ingest) struct Listed {
     pub(in crate::ingest) region: Region,
     /// The row that heads it, where the file says it.
     pub(in crate::ingest) header_row: Option<u64>,
+    /// The row of totals, where the file says it.
+    pub(in crate::ingest) totals_row: Option<u64>,
     /// What stands outside of all tables.
     pub(in crate::ingest) notes: Vec<String>,
 }
@@ -81,7 +83,12 @@ pub(in crate::ingest) fn around(lines: &[Line<'_>], listed: &[Listed]) -> Vec<Li
         let part = within(&outside, &region);
         let columns = (part.iter().filter_map(Line::first).min()?, part.iter().filter_map(Line::last).max()?);
         let rows = (part.first()?.number, part.last()?.number);
-        Some(Listed { region: Region { rows, columns, ..region }, header_row: None, notes: Vec::new() })
+        Some(Listed {
+            region: Region { rows, columns, ..region },
+            header_row: None,
+            totals_row: None,
+            notes: Vec::new(),
+        })
     });
     all.extend(others.collect::<Vec<_>>());
     let in_table = |line: &Line<'_>| all.iter().any(|it| !within(std::slice::from_ref(line), &it.region).is_empty());
