@@ -244,7 +244,7 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> (f64, u32) {
     // A line of prose that happens to have a comma makes no table.
     let is_common = !dialect.delimiter.is_long() && STRONG.contains(&dialect.delimiter.first());
     let is_strong = is_common || stands_beside_quotes(sample, dialect);
-    let is_uneven = usual.is_none() && !is_strong;
+    let is_uneven = !is_strong && usual.is_none_or(|(_, n)| *n * 4 <= n_rows * 3);
     if is_uneven || (is_single && n_alike == Some(1)) {
         return (0.0, 0);
     }
