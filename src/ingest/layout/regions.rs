@@ -123,7 +123,8 @@ fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
     for idx in 1..lines.len() {
         let (Some(above), Some(line)) = (lines.get(idx - 1), lines.get(idx)) else { break };
         let is_apart = line.number > above.number + 1;
-        if if is_apart { starts_table(lines, from, idx) } else { starts_at_once(lines, from, idx) } {
+        let is_start = if is_apart { starts_table(lines, from, idx) } else { starts_at_once(lines, from, idx) };
+        if is_start {
             starts.push(idx);
             from = idx;
         }
