@@ -19,6 +19,8 @@ mod contracts;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
+mod damage;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod harness;
