@@ -7,7 +7,6 @@ use std::{
 };
 
 use rusqlite::{Connection, OpenFlags, types::Value};
-use uuid::Uuid;
 
 use super::{Catalog, CatalogError, now, private, schema};
 
@@ -72,7 +71,13 @@ impl Catalog {
         if !self.check()?.problems.is_empty() {
             return Ok(false);
         }
-        let partial = folder.join(format!("{COPY}.{}.partial", Uuid::new_v4().simple()));
+        // One at a time, so that what a killed process left is replaced by the next.
+        let lock = private::open_or_create(&folder.join(format!("{COPY}.lock")))?;
+        if lock.try_lock().is_err() {
+            return Ok(true);
+        }
+        let partial = folder.join(format!("{COPY}.partial"));
+        let _ = fs::remove_file(&partial);
         drop(private::open_or_create(&partial)?);
         // Not one of ours: what reads may not do it, and what writes would hold up others.
         let source = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_WRITE)?;

@@ -186,6 +186,10 @@ fn fault(error: duckdb::Error) -> Fault {
         return Fault::new(Code::OutOfMemory, "the query needs more memory than it may use")
             .hint("aggregate or filter earlier, sort fewer columns, or add a LIMIT");
     }
+    if message.starts_with("IO Error") && !message.contains("No files found") {
+        return Fault::new(Code::StorageFailed, message)
+            .hint("see that the data folder's disk has free space and can be written to, then try again");
+    }
     if message.starts_with("Binder Error: Referenced column") || message.contains("does not have a column named") {
         return Fault::new(Code::ColumnNotFound, message).hint("`describe_sheet` shows a sheet's columns and values");
     }

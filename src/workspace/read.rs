@@ -58,10 +58,19 @@ impl Workspace {
         context: &Context<'_>,
     ) -> Result<QueryAnswer, Fault> {
         let mentioned = words(sql);
-        let notes = self.refresh(&|name| mentioned.contains(name), context).await;
-        let (id, spill) = self.blocking(Inner::new_spill).await?;
-        let file = SpillFile(spill.file.clone());
-        let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes, &notes), spill: Some(spill) };
+        let mut notes = self.refresh(&|name| mentioned.contains(name), context).await;
+        // Where nothing can be written, what fits a reply can still be read.
+        let (id, spill) = match self.blocking(Inner::new_spill).await {
+            Ok((id, spill)) => (id, Some(spill)),
+            Err(fault) if fault.code == Code::StorageFailed => {
+                notes
+                    .push("rows beyond this reply can't be kept, since the data folder can't be written to".to_owned());
+                (String::new(), None)
+            }
+            Err(fault) => return Err(fault),
+        };
+        let file = SpillFile(spill.as_ref().map(|spill| spill.file.clone()).unwrap_or_default());
+        let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes, &notes), spill };
         let page: Result<Page, Fault> = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await;
         // A file that has changed may be why the SQL no longer fits it.
         let page = match page {
