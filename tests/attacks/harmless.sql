@@ -45,7 +45,7 @@ select
 ;
 $REP(40,()select 1$REP(40,))
 select $REP(200,-)1
-select $REP(500,1+)1
+select $REP(100,1+)1
 select $REP(400,not )true
 select [$REP(500,1,)1]
 $REP(60,select * from ()select 1$REP(60,))

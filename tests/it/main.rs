@@ -13,6 +13,8 @@ mod accounts;
 #[cfg(test)]
 mod ask;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod contracts;
