@@ -63,6 +63,13 @@ impl Catalog {
     pub fn open(folder: &Path) -> Result<Catalog, CatalogError> {
         private::create_folder(folder)?;
         let file = folder.join("catalog.db");
+        // A folder of someone's own, at the first start on it, is left as it is: what comes into it is private.
+        let is_ours = file.is_file();
+        for path in [folder, &folder.join("workspaces"), &file, &folder.join("catalog.db-wal")] {
+            if is_ours && private::keep_private(path)? {
+                tracing::warn!(path = %path.display(), "others could look into it: it is its owner's alone now");
+            }
+        }
         let in_use = salvage::in_use(folder)?;
         let durable = schema::prepare(folder, &file)?;
         let casual = schema::connect(&file)?;

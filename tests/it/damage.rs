@@ -227,3 +227,23 @@ fn a_server_on_a_damaged_catalog_says_what_to_do() {
     assert_eq!(fault["code"], "catalog_unusable");
     assert!(fault["hint"].as_str().unwrap().contains("quire doctor --repair"), "{fault}");
 }
+
+#[test]
+#[cfg(unix)]
+fn a_data_folder_that_others_may_read_is_closed_at_the_next_start() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let bench = Bench::new().file("b.csv", "n\n7\n");
+    bench.serve_files().close();
+    let places = [bench.data_dir(), bench.data_dir().join("workspaces"), bench.data_dir().join("catalog.db")];
+    let mode = |path: &PathBuf| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let before: Vec<u32> = places.iter().map(mode).collect();
+    assert_eq!(before, [0o700, 0o700, 0o600]);
+    for path in &places {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode(path) | 0o055)).unwrap();
+    }
+    let ended = bench.run(&["call", "list_sheets", "{}"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.err.contains("its owner's alone now"), "{}", ended.err);
+    assert_eq!(places.iter().map(mode).collect::<Vec<u32>>(), before);
+}
