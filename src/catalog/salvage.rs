@@ -113,13 +113,10 @@ pub fn salvage(folder: &Path, aside: &Path) -> Result<Salvaged, CatalogError> {
     let mut conn = schema::prepare(folder, &folder.join(FILE))?;
     conn.execute_batch("PRAGMA foreign_keys = OFF")?;
     let mut salvaged = Salvaged::default();
-    let source = match readable(&aside.join(FILE)) {
-        Some(source) => Some(source),
-        None => {
-            salvaged.is_from_copy = true;
-            readable(&folder.join(COPY))
-        }
-    };
+    let source = readable(&aside.join(FILE)).or_else(|| {
+        salvaged.is_from_copy = true;
+        readable(&folder.join(COPY))
+    });
     let tx = conn.transaction()?;
     if let Some(source) = source {
         let tables: Vec<String> = tx

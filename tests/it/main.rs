@@ -35,6 +35,8 @@ mod limits;
 #[cfg(test)]
 mod linked;
 #[cfg(test)]
+mod paging;
+#[cfg(test)]
 mod surfaces;
 #[cfg(test)]
 mod tidy;
