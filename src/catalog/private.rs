@@ -34,10 +34,11 @@ pub(super) fn keep_private(path: &Path) -> io::Result<bool> {
         metadata => metadata?.permissions(),
     };
     let mode = permissions.mode();
-    if mode & 0o077 == 0 {
+    let own = mode & 0o700;
+    if mode & 0o777 == own {
         return Ok(false);
     }
-    permissions.set_mode(mode & 0o700);
+    permissions.set_mode(own);
     fs::set_permissions(path, permissions)?;
     Ok(true)
 }
