@@ -53,10 +53,12 @@ impl Field {
             .replace("$FILES", &self.bench.path("").to_string_lossy());
         while let Some(start) = text.find("$REP(") {
             let (head, rest) = text.split_at(start);
-            let (n, rest) = rest["$REP(".len()..].split_once(',').unwrap();
+            let (n, rest) = rest.strip_prefix("$REP(").unwrap().split_once(',').unwrap();
             // The last closing bracket that still leaves one that opens.
             let end = closing(rest);
-            text = format!("{head}{}{}", rest[..end].repeat(n.parse().unwrap()), &rest[end + 1..]);
+            let (part, tail) = rest.split_at(end);
+            let tail = tail.strip_prefix(')').unwrap();
+            text = format!("{head}{}{tail}", part.repeat(n.parse().unwrap()));
         }
         text
     }
@@ -100,7 +102,11 @@ fn files(bench: &Bench) -> BTreeMap<PathBuf, Vec<u8>> {
             let name = entry.file_name().into_string().unwrap();
             if kind.is_dir() && !["scratch", "results"].contains(&name.as_str()) {
                 folders.push(path);
-            } else if kind.is_file() && !name.starts_with("catalog.db") && !name.ends_with(".lock") && name != "swept" {
+            } else if kind.is_file()
+                && !name.starts_with("catalog.db")
+                && path.extension().is_none_or(|it| it != "lock")
+                && name != "swept"
+            {
                 found.insert(path.clone(), fs::read(path).unwrap_or_default());
             }
         }
