@@ -39,6 +39,7 @@ const N_EXAMPLE_ROWS: usize = 200;
 impl Engine {
     /// Profiles `columns` of a version file, in their order.
     pub fn profile(&self, file: &Path, columns: &[Column]) -> Result<Vec<ColumnProfile>, Fault> {
+        self.sound.check(file)?;
         let table = version(file);
         let mut profiles = Vec::new();
         for columns in columns.chunks(COLUMNS_AT_ONCE) {

@@ -94,11 +94,15 @@ fn is_json(media: &str) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
+pub(super) fn cut_short() -> Fault {
+    Fault::new(Code::InvalidArguments, "the body could not be read to its end").hint("send it again")
+}
+
 fn unread(refused: &BytesRejection) -> Problem {
     let fault = if refused.status() == StatusCode::PAYLOAD_TOO_LARGE {
         Fault::new(Code::LimitExceeded, "the body is larger than this route takes").hint("upload files to `/v1/sheets`")
     } else {
-        Fault::new(Code::InvalidArguments, "the body could not be read to its end").hint("send it again")
+        cut_short()
     };
     fault.into()
 }

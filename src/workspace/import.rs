@@ -18,7 +18,7 @@ use crate::{
         Options,
         receipt::{Issue, Receipt},
     },
-    store::{self, Scratch},
+    store::{self, FileState, Scratch},
     transform::TRANSFORMED,
     worker::{
         pool::CallLimits,
@@ -206,7 +206,11 @@ impl Workspace {
         let (sheets, has_deleted) = self
             .blocking(move |inner| {
                 let (catalog, user) = (&inner.house.catalog, inner.user.id);
-                Ok((catalog.find_source(user, &identity)?, catalog.has_deleted(user, &identity)?))
+                let sheets = catalog.find_source(user, &identity)?;
+                // What was damaged since is read again.
+                let is_sound = |sheet: &Sheet| matches!(inner.dir.state(&sheet.version.file), Ok(FileState::Sound));
+                let sheets = if sheets.iter().all(is_sound) { sheets } else { Vec::new() };
+                Ok((sheets, catalog.has_deleted(user, &identity)?))
             })
             .await?;
         let Some(source) = sheets.first().map(|sheet| &sheet.source) else { return Ok(None) };

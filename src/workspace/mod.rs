@@ -14,6 +14,7 @@ mod read;
 mod refresh;
 pub mod reimport;
 mod remote;
+pub mod repair;
 mod replay;
 mod results;
 pub mod roots;
@@ -147,7 +148,15 @@ impl House {
     /// Drops what is too old, and files that nothing names any more.
     pub async fn sweep(self: &Arc<House>) -> Result<(), Fault> {
         let house = Arc::clone(self);
-        blocking(move || house.store.sweep(&house.catalog, now())).await
+        blocking(move || house.tidy()).await
+    }
+
+    /// Sweeps, and keeps a copy of the catalog. A damaged one may name less than there is: then nothing is removed.
+    fn tidy(&self) -> Result<(), Fault> {
+        self.health()?;
+        self.store.sweep(&self.catalog, now())?;
+        self.catalog.keep_copy(&self.data_dir)?;
+        Ok(())
     }
 
     /// The same for a command that ends soon: only where no process has done it for an hour.
@@ -173,7 +182,9 @@ impl House {
                 Code::CatalogUnusable,
                 format!("{} problems, such as: {problem}", health.problems.len()),
             )
-            .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`")),
+            .hint(
+                "stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a backup",
+            )),
         }
     }
 }

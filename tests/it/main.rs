@@ -13,11 +13,15 @@ mod accounts;
 #[cfg(test)]
 mod ask;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
@@ -30,6 +34,8 @@ mod isolation;
 mod limits;
 #[cfg(test)]
 mod linked;
+#[cfg(test)]
+mod paging;
 #[cfg(test)]
 mod surfaces;
 #[cfg(test)]

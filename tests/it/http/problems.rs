@@ -1,5 +1,10 @@
 //! Health, and failures as problem documents.
 
+use std::{
+    io::{Read, Write},
+    net::Shutdown,
+};
+
 use serde_json::json;
 
 use crate::harness::{Bench, http::Request};
@@ -19,6 +24,27 @@ fn a_tool_answers_as_it_does_elsewhere() {
     site.post("/v1/tools/import_file", &json!({"name": "t.csv", "content": "a\n1\n2\n"})).ok();
     let args = json!({"sql": "select sum(a) s from t"});
     assert_eq!(site.post("/v1/tools/query", &args).ok(), bench.call("query", &args).unwrap());
+}
+
+#[test]
+fn a_body_that_ends_too_early_is_its_senders_fault() {
+    let bench = Bench::new();
+    let site = bench.site();
+    for path in ["/mcp", "/v1/query"] {
+        let request = Request::new("POST", path)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("content-length", "500")
+            .body("{\"jsonrpc\": \"2.0\", ");
+        let mut stream = site.connect();
+        stream.write_all(&request.bytes(&site.address)).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // Or the connection is closed without a word.
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
 }
 
 #[test]
