@@ -44,6 +44,12 @@ TRANSFORMS = [
     ("join with 500 rows", [{"op": "join", "sheet": "customers", "on": "customer"}]),
 ]
 
+SMALL = [
+    ("no table at all", "select 1"),
+    ("one row of 1,000", "select * from {t} where id = 700"),
+    ("group of 1,000 rows", "select region, count(*), sum(price) from {t} group by all order by all"),
+]
+
 
 class Quire:
     """`quire stdio`, driven with as little between us and the pipe as Python allows."""
@@ -143,7 +149,7 @@ def line(what, ours, theirs, ratio, note=""):
 
 
 def milliseconds(value):
-    return f"{value * 1000:.1f} ms"
+    return f"{value * 1000:.2f} ms"
 
 
 def starts(args, scratch):
@@ -217,6 +223,43 @@ def queries(args, scratch, path):
     quire.close()
 
 
+def cost(args, scratch):
+    """What the process boundary, the guard and the sandbox cost a small query whose worker is warm, and a start."""
+    path = scratch / "small.csv"
+    path.write_text("id,region,price\n" + "".join(f"{it},{['north', 'south'][it % 2]},{it}.5\n" for it in range(1_000)))
+    binaries = [args.quire, *([args.beside] if args.beside else [])]
+    servers = [Quire(binary, scratch / f"cost{n}", [args.cache]) for n, binary in enumerate(binaries)]
+    sheets = [server.call("import_file", path=str(path))["sheets"][0]["name"] for server in servers]
+    version = max((scratch / "cost0").rglob("*.parquet"), key=lambda file: file.stat().st_size)
+    raw = duckdb.connect()
+    for name, sql in SMALL:
+        works = [lambda server=server, sql=sql.format(t=sheet): seconds(lambda: server.call("query", sql=sql)) for server, sheet in zip(servers, sheets)]
+        works.append(lambda sql=sql.format(t=f"read_parquet('{version}')"): seconds(lambda: raw.execute(sql).fetchall()))
+        # The server's pipe and JSON, without a worker.
+        works.append(lambda: seconds(lambda: servers[0].request("ping", {})))
+        for work in works * 10:
+            work()
+        our, *beside, their, ping = alternate(args.rounds * 50, *works)
+        note = f"adds {milliseconds(our - their)}, of it the pipe {milliseconds(ping)}"
+        line(f"warm: {name}", milliseconds(our), milliseconds(their), "", note + versus(our, beside))
+    for server in servers:
+        server.close()
+
+    def start(binary):
+        quire = Quire(binary, scratch / "first", [args.cache])
+        quire.call("query", sql="select 1")
+        taken = time.perf_counter() - quire.started
+        quire.close()
+        return taken
+
+    our, *beside = alternate(args.rounds * 5, *(lambda binary=binary: start(binary) for binary in binaries))
+    line("start to first query answered", milliseconds(our), "", "", versus(our, beside).removeprefix("; "))
+
+
+def versus(our, beside):
+    return "".join(f"; the other build {milliseconds(it)}, ratio {our / it:.2f}" for it in beside)
+
+
 def transforms(args, scratch, path):
     quire = Quire(args.quire, scratch / "transforms", [args.cache])
     sheet = quire.call("import_file", path=str(path))["sheets"][0]["name"]
@@ -273,17 +316,20 @@ def main():
     parser.add_argument("--cache", type=pathlib.Path, required=True)
     parser.add_argument("--rounds", type=int, default=3, help="imports of each file; queries run five times as often")
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of the CSV file; the workbook has a tenth")
-    parser.add_argument("only", nargs="*", choices=[[], "start", "query", "summary", "csv", "xlsx", "transform"], help="parts to measure; all without any")
+    parser.add_argument("--beside", type=pathlib.Path, help="another build of quire, measured in turns by `cost`")
+    parser.add_argument("only", nargs="*", choices=[[], "start", "cost", "query", "summary", "csv", "xlsx", "transform"], help="parts to measure; all without any")
     args = parser.parse_args()
     args.quire = args.release / "quire"
     args.cache = args.cache.resolve()
-    wanted = set(args.only) or {"start", "query", "summary", "csv", "xlsx", "transform"}
+    wanted = set(args.only) or {"start", "cost", "query", "summary", "csv", "xlsx", "transform"}
 
     with tempfile.TemporaryDirectory(dir=args.cache) as scratch:
         scratch = pathlib.Path(scratch)
         line("", "Quire", "raw", "ratio")
         if "start" in wanted:
             starts(args, scratch)
+        if "cost" in wanted:
+            cost(args, scratch)
         if wanted & {"query", "summary", "csv", "transform"}:
             table = data.csv_file(args.cache / f"orders-{args.rows}.csv", args.rows)
             if "query" in wanted:

@@ -68,6 +68,8 @@ fn open(dir: &TempDir, settings: Settings) -> Result<Accounts, Fault> {
             queries: queue,
             imports: queue,
             budget: Budget { memory_bytes: 1, threads: 1 },
+            file_bytes: 1,
+            requires_sandbox: false,
             n_idle: 0,
             idle_for: Duration::ZERO,
         },

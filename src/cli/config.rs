@@ -38,6 +38,9 @@ pub struct Settings {
     /// Memory for each worker, such as 512MB or 2GB
     #[arg(long, global = true, value_name = "SIZE", default_value = "1GB", env = "QUIRE_MEMORY")]
     memory: Size,
+    /// The operating system's sandbox around each worker: what there is of it, or none but a whole one
+    #[arg(long, global = true, value_name = "WHICH", default_value = "auto", env = "QUIRE_SANDBOX")]
+    sandbox: Sandbox,
     /// Queries that run at once
     #[arg(long, global = true, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..))]
     workers: u16,
@@ -139,6 +142,9 @@ impl Settings {
                 queries: queue(workers),
                 imports: queue(workers),
                 budget: Budget { memory_bytes: self.memory.0, threads: self.threads.into() },
+                // The largest that anything writes: a version file, or what a transform spills.
+                file_bytes: self.max_file_size.0.saturating_mul(4).max(self.memory.0.saturating_mul(10)),
+                requires_sandbox: self.sandbox == Sandbox::Require,
                 n_idle: workers.saturating_mul(2),
                 idle_for: Duration::from_mins(10),
             },
@@ -150,6 +156,15 @@ impl Settings {
             quotas: Quotas::NONE,
         }
     }
+}
+
+/// Whether workers may run without the sandbox of the operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Sandbox {
+    /// What is missing is said at start and by `quire doctor`
+    Auto,
+    /// Nothing runs without it
+    Require,
 }
 
 /// As many places as there are workers, and as many again for users who run nothing yet.

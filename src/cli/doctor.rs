@@ -55,10 +55,10 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
             // Without ICU, DuckDB can't subtract an interval from a time with a zone.
             let icu = ask(&workspace, "select now() - interval '1 day' < now()").await;
             findings.push(of("time zones (ICU)", icu.map(|_| "there".to_owned())));
+            findings.push(of("sandbox", house.missing_of_sandbox().await.map(|missing| sandbox(&missing))));
         }
         Err(fault) => findings.push(of("catalog", Err(fault))),
     }
-    findings.push(Finding { what: "confinement", ok: true, detail: confinement().to_owned() });
     if settings.json {
         print_json(&findings)?;
     } else {
@@ -188,10 +188,13 @@ async fn ask(workspace: &Workspace, sql: &str) -> Result<String, Fault> {
     Ok(answer.page.rows.first().map(|row| row.get().to_owned()).unwrap_or_default())
 }
 
-fn confinement() -> &'static str {
-    if cfg!(target_os = "linux") {
-        "worker processes with limited memory and an empty environment; no sandbox of the operating system yet"
+fn sandbox(missing: &[String]) -> String {
+    if missing.is_empty() {
+        "whole: each worker reaches the files of its workspace only, no network, no other program".to_owned()
     } else {
-        "worker processes with an empty environment; no sandbox of the operating system yet"
+        format!(
+            "workers are processes with an empty environment, held by the guard; missing here: {}",
+            missing.join("; ")
+        )
     }
 }

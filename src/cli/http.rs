@@ -156,6 +156,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
     let quotas =
         Quotas { storage_bytes: args.user_storage.0, sheets: args.user_sheets, uploads: args.user_uploads.into() };
     let house = settings.remote_house(remote, quotas)?;
+    house.check_sandbox().await?;
     let auth = match args.auth {
         AuthMode::None => Auth::Local(house.local_user()?),
         AuthMode::Accounts => Auth::Accounts(Accounts::open(

@@ -29,6 +29,9 @@ pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault>
     let registry = settings.equipped(tools::registry())?;
     let house = settings.house()?;
     let workspace = house.local()?;
+    if house.requires_sandbox() {
+        house.check_sandbox().await?;
+    }
     // Beside the greeting, not before it.
     tokio::spawn(prepare(house, workspace.clone(), settings.open));
     mcp::serve_stdio(Arc::new(registry), workspace).await
@@ -38,6 +41,10 @@ pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault>
 async fn prepare(house: Arc<House>, workspace: Workspace, open: Vec<PathBuf>) {
     if let Err(fault) = workspace.warm().await {
         tracing::error!(%fault, hint = fault.hint, "no worker could be started");
+    }
+    if !house.requires_sandbox() {
+        // Had it failed, every call would say so.
+        let _ = house.check_sandbox().await;
     }
     for path in open.iter().flat_map(|path| files_below(path)) {
         let context = Context { cancel: CancellationToken::new(), progress: &|_, _| () };

@@ -96,6 +96,11 @@ impl WorkspaceDir {
         self.root.join("versions")
     }
 
+    /// The folder of all scratch folders.
+    pub fn scratch(&self) -> PathBuf {
+        self.root.join("scratch")
+    }
+
     /// The Parquet file of a version, by the SHA-256 of its content.
     pub fn version_path(&self, hash: &str) -> PathBuf {
         self.versions().join(format!("{hash}.parquet"))
@@ -119,7 +124,7 @@ impl WorkspaceDir {
 
     /// A folder of one's own, to make files in.
     pub fn new_scratch(&self) -> Result<Scratch, StoreError> {
-        Scratch::create(&self.root.join("scratch"))
+        Scratch::create(&self.scratch())
     }
 
     /// Puts a sealed version file into place. To be called in the catalog's `publish`.

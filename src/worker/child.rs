@@ -37,10 +37,19 @@ use crate::{
 pub fn main_loop() -> Result<(), Fault> {
     let mut input = io::stdin().lock();
     let Some(confinement) = frame::read::<Confinement>(&mut input).map_err(Fault::internal)? else { return Ok(()) };
+    let missing = match sandbox::confine(&confinement) {
+        Ok(missing) => missing,
+        Err(fault) => {
+            // Whoever asks first is told why.
+            let _ = frame::read::<Order>(&mut input);
+            let _ = frame::write(&mut io::stdout(), &Answer::Failed(fault.clone()));
+            return Err(fault);
+        }
+    };
     drop(input);
-    sandbox::confine(&confinement)?;
     let mut child = Child {
         confinement,
+        missing,
         engine: None,
         interrupts: Interrupts::default(),
         output: Arc::new(Mutex::new(io::stdout())),
@@ -85,6 +94,8 @@ fn listen(tasks: &mpsc::Sender<Box<Task>>, interrupts: &Interrupts, busy: &Arc<A
 
 struct Child {
     confinement: Confinement,
+    /// What of the sandbox this system lacks.
+    missing: Vec<String>,
     engine: Option<Engine>,
     interrupts: Interrupts,
     output: Arc<Mutex<io::Stdout>>,
@@ -120,6 +131,7 @@ impl Child {
 
     fn run(&mut self, task: Task) -> Result<Box<RawValue>, Fault> {
         match task {
+            Task::Sandbox => reply(&self.missing),
             Task::SetManifest(manifest) => reply(&self.engine()?.set_manifest(manifest)?),
             Task::Query { sql, page } => reply(&self.engine()?.query(&sql, &page)?),
             Task::Preview { file, columns, offset, page } => {

@@ -29,6 +29,10 @@ pub struct PoolLimits {
     /// What runs in a worker of its own: imports, transforms, exports.
     pub imports: QueueLimits,
     pub budget: Budget,
+    /// The largest file that a worker may write.
+    pub file_bytes: u64,
+    /// Whether no worker may run without the sandbox of the operating system.
+    pub requires_sandbox: bool,
     /// Query workers that wait for their workspace's next call, and how long one does.
     pub n_idle: usize,
     pub idle_for: Duration,
@@ -44,12 +48,14 @@ pub struct CallLimits {
 }
 
 /// The workspace that a worker belongs to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Home {
     /// Tells workspaces apart.
     pub key: String,
-    /// What the worker's DuckDB may touch: version files to read, scratch to write.
-    pub folders: Vec<PathBuf>,
+    /// What the worker may read: version files, the one file of an import.
+    pub reads: Vec<PathBuf>,
+    /// Scratch folders, where it may also write.
+    pub writes: Vec<PathBuf>,
 }
 
 /// All workers of this process.
@@ -75,7 +81,7 @@ impl Pool {
 
     /// Starts a worker for `home` ahead of its first call.
     pub async fn warm(&self, home: &Home) -> Result<(), Fault> {
-        let process = self.start_query_worker(home).await?;
+        let process = self.start(home.clone(), Kind::Queries).await?;
         self.idle.keep(&home.key, process);
         Ok(())
     }
@@ -93,13 +99,21 @@ impl Pool {
         self.idle.n_kept()
     }
 
-    /// Starts a worker without any files, and has it answer. Also when all slots are taken.
+    /// Starts a worker without any files, and has it open DuckDB. Also when all slots are taken.
     pub async fn answers(&self) -> Result<(), Fault> {
-        let confinement = Confinement { budget: self.limits.budget.clone(), folders: Vec::new(), warm: true };
-        let mut process = Process::start(&self.program, &confinement).await?;
+        self.ping(Kind::Queries, Task::SetManifest(Manifest::new())).await.map(drop)
+    }
+
+    /// What of the sandbox this system lacks, in words; nothing where it is whole. Fails where it is required and lacks
+    /// what it can't do without.
+    pub async fn missing(&self) -> Result<Vec<String>, Fault> {
+        parsed(&self.ping(Kind::OneTask(PING), Task::Sandbox).await?)
+    }
+
+    async fn ping(&self, kind: Kind, task: Task) -> Result<Box<RawValue>, Fault> {
+        let mut process = self.start(Home::default(), kind).await?;
         let call = CallLimits { deadline: PING, too_slow: "", cancel: CancellationToken::new() };
-        process.run(Task::SetManifest(Manifest::new()), &call, &|_| ()).await.map_err(Ended::into_fault)?;
-        Ok(())
+        process.run(task, &call, &|_| ()).await.map_err(Ended::into_fault)
     }
 
     /// Runs a task over the workspace's sheets. `manifest` answers them, and is asked only when the worker has those of
@@ -120,7 +134,7 @@ impl Pool {
         let _place = self.queries.place(&home.key, &call.cancel).await?;
         let mut process = match self.idle.take(&home.key) {
             Some(process) => process,
-            None => self.start_query_worker(home).await?,
+            None => self.start(home.clone(), Kind::Queries).await?,
         };
         if process.generation != Some(generation) {
             process.run(Task::SetManifest(manifest().await?), call, &|_| ()).await.map_err(Ended::into_fault)?;
@@ -142,15 +156,43 @@ impl Pool {
         progress: &(dyn Fn(f64) + Send + Sync),
     ) -> Result<T, Fault> {
         let _place = self.imports.place(&home.key, &call.cancel).await?;
-        let confinement = Confinement { budget: self.limits.budget.clone(), folders: home.folders, warm: false };
-        let mut process = Process::start(&self.program, &confinement).await?;
+        let mut process = self.start(home, Kind::OneTask(call.deadline)).await?;
         let reply = process.run(task, call, progress).await.map_err(Ended::into_fault)?;
         parsed(&reply)
     }
 
-    async fn start_query_worker(&self, home: &Home) -> Result<Process, Fault> {
-        let confinement = Confinement { budget: self.limits.budget.clone(), folders: home.folders.clone(), warm: true };
+    /// Starts a worker that is `home`'s for as long as it lives.
+    async fn start(&self, home: Home, kind: Kind) -> Result<Process, Fault> {
+        // Results of queries are written by us, so DuckDB need not.
+        let written = home.writes.iter().filter(|_| kind != Kind::Queries);
+        let confinement = Confinement {
+            budget: self.limits.budget.clone(),
+            folders: home.reads.iter().chain(written).cloned().collect(),
+            reads: home.reads,
+            writes: home.writes,
+            file_bytes: self.limits.file_bytes,
+            cpu_seconds: kind.cpu_seconds(),
+            requires_sandbox: self.limits.requires_sandbox,
+            warm: kind == Kind::Queries,
+        };
         Process::start(&self.program, &confinement).await
+    }
+}
+
+/// What a worker is started for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Queries,
+    /// A task with this deadline.
+    OneTask(Duration),
+}
+
+impl Kind {
+    /// What all cores can give until the deadline, and a little more: the deadline itself is to come first.
+    fn cpu_seconds(self) -> Option<u64> {
+        let Kind::OneTask(deadline) = self else { return None };
+        let n_cores = std::thread::available_parallelism().map_or(1, |n| u64::try_from(n.get()).unwrap_or(1));
+        Some(deadline.as_secs().saturating_mul(n_cores).saturating_add(30))
     }
 }
 

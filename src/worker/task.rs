@@ -20,8 +20,18 @@ use crate::{
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Confinement {
     pub(super) budget: Budget,
-    /// Folders that DuckDB may read and write; empty for a worker that only parses one file.
+    /// Folders and files that it may read.
+    pub(super) reads: Vec<PathBuf>,
+    /// Folders in which it may also make and change files.
+    pub(super) writes: Vec<PathBuf>,
+    /// Of these, what DuckDB may touch.
     pub(super) folders: Vec<PathBuf>,
+    /// The largest file that it may write.
+    pub(super) file_bytes: u64,
+    /// Processor time for its whole life; none for one that lives through many calls.
+    pub(super) cpu_seconds: Option<u64>,
+    /// Whether it must not run without the sandbox of the operating system.
+    pub(super) requires_sandbox: bool,
     /// Whether to open DuckDB before the first task.
     pub(super) warm: bool,
 }
@@ -49,6 +59,8 @@ pub type Manifest = BTreeMap<SheetName, PathBuf>;
 /// One piece of work; what it answers is said with each.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum Task {
+    /// Answers what the operating system does not hold the worker to: a `Vec<String>`, empty where the sandbox is whole.
+    Sandbox,
     /// Answers nothing. Sent by the pool before a task, when the workspace has changed.
     SetManifest(Manifest),
     /// Answers an `engine::Page`.

@@ -82,7 +82,7 @@ impl Workspace {
             keep_formulas: delivery.keep_formulas,
             max_bytes: target.is_none().then_some(delivery.max_bytes),
         };
-        let folders = vec![self.inner.dir.versions(), scratch.path().to_owned()];
+        let home = self.home_with(vec![self.inner.dir.versions()], vec![scratch.path().to_owned()]);
         let call = CallLimits {
             deadline: self.limits().import_timeout,
             too_slow: "select less with `sql`, filter or aggregate earlier, or start Quire with a higher `--import-timeout`",
@@ -90,8 +90,7 @@ impl Workspace {
         };
         let progress = |share: f64| (context.progress)(share, "writing the file");
         let task = Task::Export { manifest, order };
-        let mut exported: Exported =
-            self.inner.house.pool.import(self.home_with(folders), task, &call, &progress).await?;
+        let mut exported: Exported = self.inner.house.pool.import(home, task, &call, &progress).await?;
         notes.append(&mut exported.notes);
         if let Some(name) = delivery.keep_as {
             let name = format!("{name}.{}", format.name());

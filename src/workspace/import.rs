@@ -240,7 +240,11 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "reading the file");
-        self.inner.house.pool.import(self.home_with(folders), task, &call, &progress).await
+        let reads = match &task {
+            Task::Import(import) | Task::Raw { import, .. } => vec![import.file.clone()],
+            _ => Vec::new(),
+        };
+        self.inner.house.pool.import(self.home_with(reads, folders), task, &call, &progress).await
     }
 
     pub(super) fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {

@@ -173,6 +173,29 @@ impl House {
         [("catalog", catalog), ("store", store), ("worker", self.pool.answers().await)]
     }
 
+    /// What of the sandbox around workers this system lacks, in words. Fails where it is required.
+    pub async fn missing_of_sandbox(&self) -> Result<Vec<String>, Fault> {
+        self.pool.missing().await
+    }
+
+    /// Says once, in the log, what of the sandbox is missing. Fails where it is required.
+    pub async fn check_sandbox(&self) -> Result<(), Fault> {
+        match self.missing_of_sandbox().await {
+            Ok(missing) if missing.is_empty() => {}
+            Ok(missing) => {
+                tracing::warn!(missing = missing.join("; "), "workers run without a whole sandbox; see `quire doctor`");
+            }
+            Err(fault) if self.requires_sandbox() => return Err(fault),
+            Err(fault) => tracing::error!(%fault, hint = fault.hint, "no worker could be started"),
+        }
+        Ok(())
+    }
+
+    /// Whether nothing may run without the sandbox.
+    pub fn requires_sandbox(&self) -> bool {
+        self.limits.pool.requires_sandbox
+    }
+
     /// Checks the catalog; answers in words.
     pub fn health(&self) -> Result<String, Fault> {
         let health = self.catalog.check()?;
@@ -261,12 +284,12 @@ impl Workspace {
     }
 
     fn home(&self) -> Home {
-        self.home_with(vec![self.inner.dir.versions()])
+        self.home_with(vec![self.inner.dir.versions()], vec![self.inner.dir.scratch()])
     }
 
-    /// The home of a worker that may touch these folders and no other.
-    fn home_with(&self, folders: Vec<PathBuf>) -> Home {
-        Home { key: self.inner.user.key.clone(), folders }
+    /// The home of a worker that may read and write there and nowhere else.
+    fn home_with(&self, reads: Vec<PathBuf>, writes: Vec<PathBuf>) -> Home {
+        Home { key: self.inner.user.key.clone(), reads, writes }
     }
 
     fn limits(&self) -> &Limits {

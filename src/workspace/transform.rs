@@ -163,20 +163,16 @@ impl Workspace {
                 Ok((manifest, inner.dir.versions()))
             })
             .await?;
-        let folders = vec![versions, scratch.path().to_owned()];
         let raw_folder = manifest.get(&request.sheet).and_then(|file| file.parent()).map(std::path::Path::to_path_buf);
-        let folders = folders.into_iter().chain(raw_folder).collect();
+        let reads = std::iter::once(versions).chain(raw_folder).collect();
+        let home = self.home_with(reads, vec![scratch.path().to_owned()]);
         let call = CallLimits {
             deadline: self.limits().import_timeout,
             too_slow: "filter earlier, split the steps over several calls, or start Quire with a higher `--import-timeout`",
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "applying the steps");
-        self.inner
-            .house
-            .pool
-            .import(self.home_with(folders), Task::Transform { manifest, request }, &call, &progress)
-            .await
+        self.inner.house.pool.import(home, Task::Transform { manifest, request }, &call, &progress).await
     }
 }
 

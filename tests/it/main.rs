@@ -37,6 +37,8 @@ mod linked;
 #[cfg(test)]
 mod paging;
 #[cfg(test)]
+mod sandbox;
+#[cfg(test)]
 mod surfaces;
 #[cfg(test)]
 mod tidy;
