@@ -141,6 +141,8 @@ codes! {
     /// The language model's server failed, or answered what can't be understood.
     ModelFailed "model_failed" 502 7;
     StorageFailed "storage_failed" 507 74;
+    /// The file that holds the sheet's rows is missing, or is not what was written.
+    SheetDamaged "sheet_damaged" 500 74;
     /// The catalog can't be used: damaged, or written by a newer Quire.
     CatalogUnusable "catalog_unusable" 500 74;
     Internal "internal" 500 70;

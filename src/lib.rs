@@ -7,6 +7,7 @@
 //! | module | is |
 //! |---|---|
 //! | [`fault`] | the one error that crosses a surface, and the table of its codes |
+//! | [`digest`] | SHA-256 sums, by which version files are named |
 //! | [`name`], [`value`] | names of sheets and columns; column types |
 //! | [`context`] | what goes with a call: its cancellation, its progress |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
@@ -52,6 +53,7 @@ pub mod auth;
 pub mod catalog;
 pub mod cli;
 pub mod context;
+pub mod digest;
 pub mod engine;
 pub mod export;
 pub mod fault;

@@ -19,7 +19,7 @@ pub struct Budgets {
     pub prompt: u64,
     /// Tokens of one tool's result: rows go from the end, then texts are cut.
     pub result: u64,
-    /// Tokens of one reply of the model: one that is cut off is asked for again, shorter.
+    /// Tokens of one reply of the model: with what it thinks; one that is cut off is asked for again, shorter, once.
     pub reply: u32,
     /// Failed calls that the model may correct.
     pub repairs: u32,
@@ -33,7 +33,7 @@ impl Default for Budgets {
             tokens: 250_000,
             prompt: 60_000,
             result: 4_000,
-            reply: 2_000,
+            reply: 8_000,
             repairs: 4,
         }
     }

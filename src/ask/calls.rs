@@ -9,7 +9,7 @@ use crate::{
     catalog::Sheet,
     context::Context,
     fault::{Code, Fault},
-    llm::ToolCall,
+    llm::{ToolCall, plain::plain},
     name::nearest,
     stats::review::Review,
     tool::{Effect, Registry, openai},
@@ -25,13 +25,50 @@ const MAX_CHARS: usize = 500;
 /// Bytes of JSON for a token, about.
 const BYTES_PER_TOKEN: u64 = 3;
 
+/// A tool that few questions need, and what the words of those begin with, in some languages.
+const RARE: (&str, &[&str]) = (
+    "test_hypothesis",
+    &[
+        "signific",
+        "signifik",
+        "correl",
+        "korrel",
+        "corrél",
+        "hypothes",
+        "hipótes",
+        "hypothès",
+        "p-value",
+        "p-wert",
+        "chi-sq",
+        "chi2",
+        "anova",
+        "t-test",
+        "regress",
+        "normally",
+        "normalvert",
+        "independ",
+        "unabhäng",
+        "statistic",
+        "statistisch",
+        "associat",
+        "confidence",
+        "konfidenz",
+        "wilcoxon",
+        "mann-whitney",
+        "kruskal",
+        "kolmogorov",
+        "shapiro",
+    ],
+);
+
 /// The offered tools as an OpenAI `tools` array, without what the loop sets itself.
-pub(super) fn offered(registry: &Registry) -> Vec<Value> {
+pub(super) fn offered(registry: &Registry, question: &str) -> Vec<Value> {
+    let is_meant = |name: &str| name != RARE.0 || words::begins_one(question, RARE.1);
     let readers: Vec<&str> = registry
         .contracts()
         .filter(|it| it.effect == Effect::Reads)
         .map(|it| it.name)
-        .filter(|it| OFFERED.contains(it))
+        .filter(|it| OFFERED.contains(it) && is_meant(it))
         .collect();
     let Value::Array(mut tools) = openai::array(registry) else { return Vec::new() };
     tools.retain(|tool| name(tool).is_some_and(|name| readers.contains(&name)));
@@ -177,11 +214,11 @@ pub(super) fn parsed(call: &ToolCall, tool: &Value) -> Result<Map<String, Value>
         Fault::new(Code::InvalidArguments, words.replace("{names}", &names.join(", ")))
     };
     match serde_json::from_str(text) {
-        Ok(Value::Object(args)) => Ok(args),
+        Ok(Value::Object(args)) => Ok(clean::fields(args)),
         // Encoded twice.
-        Ok(Value::String(inner)) => {
-            serde_json::from_str(&inner).map_err(|error: serde_json::Error| malformed(error.to_string()))
-        }
+        Ok(Value::String(inner)) => serde_json::from_str(&inner)
+            .map(clean::fields)
+            .map_err(|error: serde_json::Error| malformed(error.to_string())),
         Ok(Value::Null) => Ok(Map::new()),
         Ok(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
             Err(malformed("they are of another type".to_owned()))
@@ -196,10 +233,20 @@ pub(super) fn of_result(reply: &Value, review: &Review) -> Vec<String> {
     let mut findings = Vec::new();
     let is_null =
         |row: &Value| row.as_array().is_some_and(|cells| !cells.is_empty() && cells.iter().all(Value::is_null));
+    // A count of nothing is 0, and any other aggregate of nothing is null.
+    let is_nothing = |row: &Value| {
+        row.as_array()
+            .is_some_and(|cells| !cells.is_empty() && cells.iter().all(|it| it.is_null() || it.as_u64() == Some(0)))
+    };
     if rows.is_empty() {
         findings.push("the query gave no rows: see that its filters use values as they are stored".to_owned());
     } else if rows.iter().all(is_null) {
         findings.push("every value of the result is null: see that its filters let rows through, and that the columns hold values".to_owned());
+    } else if review.is_total && rows.iter().all(is_nothing) {
+        findings.push(
+            "all aggregates are 0 or null: no row may have reached them; see that the filters let rows through"
+                .to_owned(),
+        );
     }
     let n_total = reply.get("n_total").and_then(Value::as_u64);
     if let Some(limit) =
@@ -212,8 +259,8 @@ pub(super) fn of_result(reply: &Value, review: &Review) -> Vec<String> {
 
 pub(super) fn step(tool: &str, call: &str, outcome: &str, took: Duration) -> Step {
     Step {
-        tool: tool.chars().take(64).collect(),
-        call: call.to_owned(),
+        tool: plain(tool).chars().take(64).collect(),
+        call: plain(call),
         outcome: outcome.to_owned(),
         milliseconds: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
     }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::clean;
 use crate::{
-    catalog::{Note, Sheet},
+    catalog::{Note, Sheet, StoredAnswer},
     llm::tokens::Counter,
     name::SheetName,
     stats::{hints::Hint, joins::Overlap},
@@ -20,7 +20,8 @@ pub(super) struct Told {
     pub(super) others: Vec<Sheet>,
     pub(super) joins: Vec<Overlap>,
     pub(super) hints: Vec<Hint>,
-    pub(super) examples: Vec<Value>,
+    /// Answers that users have marked as right.
+    pub(super) examples: Vec<StoredAnswer>,
 }
 
 /// One sheet.
@@ -37,6 +38,7 @@ pub(super) struct Card {
 /// How much of a sheet is told, most first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Detail {
+    Most,
     Rows,
     Values,
     Ranges,
@@ -45,23 +47,30 @@ enum Detail {
 
 /// Characters of a text that comes from a sheet.
 const MAX_CHARS: usize = 160;
+/// Characters of an example's SQL: it is told whole, or the example is not told.
+const MAX_SQL: usize = 4_000;
+/// Different values that are told of a column; of a text column more, where there is room.
+const FEW: usize = 20;
+/// Notes of a file, of each kind.
+const MAX_NOTES: usize = 8;
 /// Columns of a sheet that is told by its names only.
 const MAX_NAMES: usize = 60;
 /// Sheets without a card that are named.
 const MAX_OTHERS: usize = 200;
 
 impl Told {
-    /// The JSON with all the detail that fits into `budget` tokens: sample rows of all sheets go first; then, sheet by
+    /// The JSON with all the detail that fits into `budget` tokens: long lists of values go first, then sample rows of all sheets; then, sheet by
     /// sheet from the one least like the question, values, ranges, all but names; then what is not about one sheet.
     pub(super) fn within(&self, budget: u64, counter: &Counter) -> String {
-        let mut detail = vec![Detail::Rows; self.cards.len()];
+        let mut detail = vec![Detail::Most; self.cards.len()];
         let mut by_rank: Vec<usize> = (0..self.cards.len()).collect();
         by_rank.sort_by_key(|idx| std::cmp::Reverse(self.cards.get(*idx).map(|card| card.rank)));
+        let lists = by_rank.iter().map(|idx| (*idx, Detail::Rows));
         let rows = by_rank.iter().map(|idx| (*idx, Detail::Values));
         let rest = by_rank.iter().flat_map(|idx| [Detail::Ranges, Detail::Names].map(|detail| (*idx, detail)));
         let mut text = self.json(&detail, true);
         let Some(max_bytes) = counter.max_bytes(&text, budget) else { return text };
-        for (idx, less) in rows.chain(rest) {
+        for (idx, less) in lists.chain(rows).chain(rest) {
             if text.len() <= max_bytes {
                 return text;
             }
@@ -96,9 +105,12 @@ impl Told {
             );
             put("columns_that_join", self.joins.iter().map(join).collect());
             put("values_like_words_of_the_question", self.hints.iter().map(hint).collect());
-            put("verified_examples", Value::from(self.examples.clone()));
         }
         clean::value(&mut told, MAX_CHARS);
+        let examples: Vec<Value> = self.examples.iter().filter(|_| extras).filter_map(example).collect();
+        if let (Some(told), false) = (told.as_object_mut(), examples.is_empty()) {
+            told.insert("verified_examples".to_owned(), Value::from(examples));
+        }
         told.to_string()
     }
 }
@@ -126,11 +138,19 @@ impl Card {
         let columns = (0..sheet.version.columns.len()).map(|col_idx| self.column(col_idx, detail));
         card.insert("columns".to_owned(), columns.collect());
         // Units, formats of dates, totals left out: what the import met.
-        let issues: Vec<&str> = sheet.version.issues.iter().take(8).map(|issue| issue.message.as_str()).collect();
-        if !issues.is_empty() {
-            card.insert("import_notes".to_owned(), json!(issues));
+        let issues = sheet.version.issues.iter().map(|issue| issue.message.as_str());
+        let layout = sheet.version.layout.as_ref();
+        let decisions = layout.into_iter().flat_map(|it| &it.decisions);
+        let decided = decisions.filter(|it| SHAPING.contains(&it.about.as_str())).map(|it| it.decided.as_str());
+        let read: Vec<&str> = issues.take(MAX_NOTES).chain(decided.take(MAX_NOTES)).collect();
+        if !read.is_empty() {
+            card.insert("import_notes".to_owned(), json!(read));
         }
-        if detail == Detail::Rows && !self.rows.is_empty() {
+        let around: Vec<&String> = layout.into_iter().flat_map(|it| &it.notes).take(MAX_NOTES).collect();
+        if !around.is_empty() {
+            card.insert("texts_around_the_table".to_owned(), json!(around));
+        }
+        if detail <= Detail::Rows && !self.rows.is_empty() {
             card.insert("first_rows".to_owned(), Value::from(self.rows.clone()));
         }
         Value::Object(card)
@@ -152,20 +172,60 @@ impl Card {
         if let Some(n_distinct) = profile.n_distinct {
             told.insert("n_distinct".to_owned(), json!(n_distinct));
         }
-        let lists_all = profile.is_complete && detail <= Detail::Values;
+        let may_list = if detail == Detail::Most && column.type_name == "VARCHAR" { usize::MAX } else { FEW };
+        let lists_all = profile.is_complete && detail <= Detail::Values && profile.values.len() <= may_list;
         if !lists_all && !profile.min.is_null() {
             told.insert("min".to_owned(), profile.min.clone());
             told.insert("max".to_owned(), profile.max.clone());
         }
-        if detail <= Detail::Values && !profile.values.is_empty() {
-            let key = if profile.is_complete { "all_values" } else { "examples" };
-            told.insert(key.to_owned(), json!(profile.values));
+        if lists_all && !profile.values.is_empty() {
+            told.insert("all_values".to_owned(), json!(profile.values));
+        } else if detail <= Detail::Values {
+            // What the sample rows show needs no telling again.
+            let shown = |value: &Value| {
+                detail <= Detail::Rows && self.rows.iter().any(|row| row.get(col_idx).is_some_and(|cell| cell == value))
+            };
+            let more: Vec<&Value> = profile.values.iter().filter(|value| !shown(value)).take(3).collect();
+            if !more.is_empty() {
+                told.insert("examples".to_owned(), json!(more));
+            }
+        }
+        let layout = sheet.version.layout.as_ref();
+        let of_file = layout.into_iter().flat_map(|it| &it.column_notes).filter(|it| it.column == column.name);
+        let of_file: Vec<&str> = of_file.map(|it| it.note.as_str()).collect();
+        if !of_file.is_empty() {
+            told.insert("note".to_owned(), json!(of_file.join("; ")));
+        }
+        let is_date = column.type_name == "DATE" || column.type_name.starts_with("TIMESTAMP");
+        let typed = format!("{}: {}", column.name, column.type_name);
+        let read_as =
+            layout.into_iter().flat_map(|it| &it.decisions).find(|it| it.about == "type" && it.decided == typed);
+        if let Some(why) =
+            read_as.filter(|it| is_date && (it.because.contains(';') || it.because.contains(" first day")))
+        {
+            told.insert("read_as".to_owned(), json!(why.because));
         }
         if let Some(note) = self.notes.iter().find(|note| note.column == column.name) {
             put_note(&mut told, note);
         }
         Value::Object(told)
     }
+}
+
+/// What of an import's decisions changes which rows there are.
+const SHAPING: &[&str] = &["totals", "groups", "fill", "shape"];
+
+/// None where its SQL is too long to be told whole.
+fn example(it: &StoredAnswer) -> Option<Value> {
+    if it.sql.chars().count() > MAX_SQL {
+        return None;
+    }
+    let mut words = json!({"question": it.question, "answer": it.answer});
+    clean::value(&mut words, MAX_CHARS);
+    let mut sql = json!(it.sql);
+    clean::value(&mut sql, MAX_SQL);
+    words.as_object_mut()?.insert("sql".to_owned(), sql);
+    Some(words)
 }
 
 fn put_note(told: &mut Map<String, Value>, note: &Note) {

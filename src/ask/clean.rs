@@ -1,24 +1,53 @@
 //! Text from sheets, engines and models, made harmless: what goes to a model has no control characters and no great
 //! length; what goes to a person has no links, images or markup.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
+use unicode_normalization::UnicodeNormalization;
 
-use crate::value::shorten;
+use crate::{llm::plain::plain, value::shorten};
 
-/// Strips control characters from all texts and keys, and cuts texts longer than `max_chars`.
+/// Strips all texts and keys of what is not seen, and cuts texts longer than `max_chars`.
 pub(super) fn value(value: &mut Value, max_chars: usize) {
     strip(value);
     shorten(value, max_chars);
 }
 
+/// The arguments of a call without what is not seen: what runs is what is shown.
+pub(super) fn fields(fields: Map<String, Value>) -> Map<String, Value> {
+    let mut value = Value::Object(fields);
+    strip(&mut value);
+    match value {
+        Value::Object(fields) => fields,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}
+
+/// The same of arguments as text, which may be no JSON.
+pub(super) fn arguments(text: &str) -> String {
+    match serde_json::from_str(text) {
+        Ok(mut value) => {
+            strip(&mut value);
+            value.to_string()
+        }
+        Err(_) => plain(text),
+    }
+}
+
+/// A name on one line.
+pub(super) fn label(name: &str) -> String {
+    plain(name).chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_NAME).collect()
+}
+
+const MAX_NAME: usize = 64;
+
 fn strip(value: &mut Value) {
     match value {
-        Value::String(text) => *text = line(text),
+        Value::String(text) => *text = plain(text),
         Value::Array(items) => items.iter_mut().for_each(strip),
         Value::Object(fields) => {
             let stripped = std::mem::take(fields).into_iter().map(|(key, mut value)| {
                 strip(&mut value);
-                (line(&key), value)
+                (plain(&key), value)
             });
             *fields = stripped.collect();
         }
@@ -26,22 +55,32 @@ fn strip(value: &mut Value) {
     }
 }
 
-/// A text without control characters and without those that change how others are shown.
-fn line(text: &str) -> String {
-    let is_harmful = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
-    };
-    if text.chars().any(is_harmful) { text.chars().filter(|c| !is_harmful(*c)).collect() } else { text.to_owned() }
-}
-
 /// What stands for an address that was taken out.
 const REMOVED: &str = "[link removed]";
 
 /// Prose of a model for a person: Markdown's links and images become their words, addresses and HTML tags go.
 pub(super) fn prose(text: &str) -> String {
-    let text = line(text);
-    let text = without_tags(&without_links(&text));
+    tidy(text).trim().to_owned()
+}
+
+/// The same of a piece of prose. What is left where something was taken out can be a link itself, so it is looked at again
+/// until nothing changes.
+pub(super) fn tidy(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..MAX_ROUNDS {
+        let next = without_addresses(&without_tags(&without_links(&plain(&text))));
+        if next == text {
+            return text;
+        }
+        text = next;
+    }
+    // Nested deeper than anyone writes: without brackets there is nothing left to open.
+    text.chars().filter(|c| !"[]<>".contains(*c)).collect()
+}
+
+const MAX_ROUNDS: usize = 10;
+
+fn without_addresses(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for piece in text.split_inclusive(char::is_whitespace) {
         let word = piece.trim_end();
@@ -52,7 +91,7 @@ pub(super) fn prose(text: &str) -> String {
             out.push_str(piece);
         }
     }
-    out.trim().to_owned()
+    out
 }
 
 /// `[words](address)`, `![words](address)` and `[words][reference]` become `words`.
@@ -120,12 +159,36 @@ fn without_tags(text: &str) -> String {
 }
 
 fn is_address(word: &str) -> bool {
-    let word = word.to_lowercase();
-    let schemes = ["javascript:", "data:text", "data:image", "data:application", "mailto:", "file:", "vbscript:"];
+    // As a browser reads it: other forms of the same letters, backslashes, letters that join.
+    let joins = |c: &char| !matches!(c, '\u{200c}' | '\u{200d}');
+    let word: String = word.nfkc().filter(joins).collect::<String>().to_lowercase().replace('\\', "/");
+    let schemes = [
+        "javascript:",
+        "vbscript:",
+        "data:text",
+        "data:image",
+        "data:application",
+        "mailto:",
+        "file:",
+        "ftp:",
+        "http:",
+        "https:",
+    ];
     word.contains("://")
         || word.contains("www.")
         || word.contains("//") && word.contains('.')
         || schemes.iter().any(|scheme| word.contains(scheme))
+        || sends(&word)
+}
+
+/// Whether a word is an address without its scheme that carries something along: `example.org/p?q=1`.
+fn sends(word: &str) -> bool {
+    let Some((place, query)) = word.split_once('?') else { return false };
+    let host = place.split('/').next().unwrap_or_default();
+    let is_host = host
+        .rsplit_once('.')
+        .is_some_and(|(name, top)| !name.is_empty() && top.len() > 1 && top.chars().all(|c| c.is_ascii_alphanumeric()));
+    is_host && query.contains('=')
 }
 
 #[cfg(test)]
@@ -146,8 +209,19 @@ mod tests {
             ("a < b and 3<5 > 2", "a < b and 3<5 > 2"),
             ("12 <img src=", "12"),
             ("a\u{202e}b\u{0}c\u{200b}d", "abcd"),
+            ("\u{1b}]8;;http://evil.example\u{7}here\u{1b}]8;;\u{7}", "here"),
+            ("[a[b](http://x.example)](http://y.example)", "ab"),
+            ("<<b>img src=x>12", "12"),
+            ("[x<b>](http://evil.example)", "x"),
+            ("[x]<b>(http://evil.example)", "[link removed]"),
+            (
+                "ht\u{200b}tps://evil.example hｔtp：／／evil.example https:\\\\evil.example java\u{200d}script:1",
+                "[link removed] [link removed] [link removed] [link removed]",
+            ),
+            ("evil.example/p?d=30.75 sales.amount/goals.goal why?=", "[link removed] sales.amount/goals.goal why?="),
         ] {
             assert_eq!(prose(text), expect, "{text}");
+            assert_eq!(prose(&prose(text)), prose(text), "{text}");
         }
     }
 }

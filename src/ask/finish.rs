@@ -71,17 +71,27 @@ impl Judge<'_> {
             }
             sql.clone_from(&self.last_sql);
         }
-        let mut is_flagged = false;
+        if sql.is_empty() && !self.has_queried && self.may("no_query") {
+            return Err(refusal("no_query", json!({"error": words::reply("no_query")})));
+        }
+        let mut is_flagged = sql.is_empty();
+        if is_flagged {
+            caveats.push("no query was run: this rests on what descriptions of the sheets say".to_owned());
+        }
         let (mut page, mut review) = (None, None);
         let mut numbers = self.numbers.clone();
         if !sql.is_empty() {
             match self.rows(&sql).await {
                 Ok((rows, seen)) => {
-                    let findings = self.findings(&rows, &seen);
-                    if !findings.is_empty() && self.may("findings") {
-                        let reply = json!({"error": words::reply("findings"), "findings": findings});
-                        return Err(Refusal { findings, ..refusal("findings", reply) });
+                    let findings = findings(&rows, &seen);
+                    let fresh: Vec<String> = findings.iter().filter(|it| !self.told.contains(*it)).cloned().collect();
+                    if !fresh.is_empty() && self.may("findings") {
+                        let reply = json!({"error": words::reply("findings"), "findings": fresh});
+                        return Err(Refusal { findings: fresh, ..refusal("findings", reply) });
                     }
+                    // The model knows of them and lets them stand: so must the user.
+                    is_flagged = is_flagged || !findings.is_empty();
+                    caveats.extend(findings);
                     numbers.add(&json!(rows.rows));
                     numbers.add(&json!([rows.rows.len(), rows.n_total]));
                     (page, review) = (Some(rows), Some(seen));
@@ -115,18 +125,17 @@ impl Judge<'_> {
         self.may_refuse && !self.refused.contains(reason)
     }
 
-    /// Findings on the SQL that the model has not seen.
-    fn findings(&self, page: &Page, review: &Review) -> Vec<String> {
-        let reply = json!({"rows": page.rows, "n_total": page.n_total});
-        let all = review.findings.iter().cloned().chain(of_result(&reply, review));
-        all.filter(|finding| !self.told.contains(finding)).collect()
-    }
-
     async fn rows(&self, sql: &str) -> Result<(Page, Review), Fault> {
         let review = self.caller.workspace.review(sql, self.caller.context).await?;
         let page = rows(self.caller, sql, &review).await?;
         Ok((page, review))
     }
+}
+
+/// What is odd about an answer's SQL and its rows.
+fn findings(page: &Page, review: &Review) -> Vec<String> {
+    let reply = json!({"rows": page.rows, "n_total": page.n_total});
+    review.findings.iter().cloned().chain(of_result(&reply, review)).collect()
 }
 
 /// The rows of an answer's SQL: those that are kept, where it gives the same rows each time.

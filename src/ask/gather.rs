@@ -2,14 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
-
 use super::cards::{Card, Told};
 use crate::{
     catalog::{Note, Sheet, StoredAnswer},
     context::Context,
     fault::Fault,
-    stats::hints::phrases,
+    stats::hints::{is_filler, phrases},
     workspace::Workspace,
 };
 
@@ -78,28 +76,43 @@ pub(super) async fn gather(
     told.cards.sort_by(|a, b| a.profiled.sheet.name.cmp(&b.profiled.sheet.name));
     for (idx, a) in profiled.iter().take(MAX_JOINED).enumerate() {
         for b in profiled.iter().take(MAX_JOINED).skip(idx + 1) {
-            told.joins.extend(workspace.joins(a, b, context).await?.into_iter().take(3));
+            let found = workspace.joins(a, b, context).await?;
+            // A join that repeats rows of both sides misleads, unless there is no other.
+            let has_key = found.iter().any(|it| !it.keys.is_empty());
+            told.joins.extend(found.into_iter().filter(|it| !has_key || !it.keys.is_empty()).take(3));
         }
     }
     told.joins.sort_by(|a, b| (&a.left, &a.right).cmp(&(&b.left, &b.right)));
     told.hints = workspace.hints(phrases(question, MAX_WORDS), &profiled, context).await?;
-    told.examples = examples(&known.verified, &asked);
+    told.examples = examples(&known.verified, question).into_iter().cloned().collect();
     Ok(told)
 }
 
-/// Verified answers whose questions have most words in common with this one.
-fn examples(verified: &[StoredAnswer], asked: &BTreeSet<String>) -> Vec<Value> {
+/// Verified answers to questions like this one, the likest first: those that share two words that say something with it,
+/// or half of them.
+pub(super) fn examples<'a>(verified: &'a [StoredAnswer], question: &str) -> Vec<&'a StoredAnswer> {
+    let (asked, all) = (informative(question), words(question));
     let mut ranked: Vec<(usize, &StoredAnswer)> = verified
         .iter()
-        .map(|it| (words(&it.question).intersection(asked).count(), it))
-        .filter(|(n, _)| *n > 0)
+        .filter_map(|it| {
+            let own = informative(&it.question);
+            let n_shared = own.intersection(&asked).count();
+            // Where none of its words says much, all of them must be there.
+            if own.is_empty() {
+                return words(&it.question).is_subset(&all).then_some((0, it));
+            }
+            let is_like = n_shared >= 2 || n_shared > 0 && n_shared * 2 >= own.len().min(asked.len());
+            is_like.then_some((n_shared, it))
+        })
         .collect();
     ranked.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
-    ranked
-        .into_iter()
-        .take(MAX_EXAMPLES)
-        .map(|(_, it)| json!({"question": it.question, "sql": it.sql, "answer": it.answer}))
-        .collect()
+    ranked.into_iter().take(MAX_EXAMPLES).map(|(_, it)| it).collect()
+}
+
+/// The words of a question but those that any question may have.
+fn informative(question: &str) -> BTreeSet<String> {
+    let kept = question.split(|c: char| !c.is_alphanumeric()).filter(|word| !is_filler(&word.to_lowercase()));
+    kept.flat_map(words).collect()
 }
 
 /// How many of the question's words are in a sheet's names and notes.

@@ -9,18 +9,23 @@ mod cards;
 mod clean;
 mod finish;
 mod gather;
+mod heard;
 mod numbers;
 mod run;
+mod today;
 mod words;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
+use chrono::Utc;
 use serde_json::json;
+use tokio::time::{Instant, timeout_at};
 
 use self::{
     calls::Caller,
     finish::Finished,
-    gather::{Known, gather},
+    gather::{Known, examples, gather},
+    heard::Heard,
     run::{Ended, Run},
 };
 use crate::{
@@ -44,6 +49,10 @@ pub struct Asking {
     pub model: Arc<dyn ChatModel>,
     pub budgets: Budgets,
     pub prices: Option<Prices>,
+    /// The address of the model's server: models of one name differ between servers.
+    pub server: String,
+    /// Whether tokens count as spent: those of a transcript don't.
+    pub is_metered: bool,
     /// Tokens that a user may spend in a day.
     pub daily_tokens: Option<u64>,
     /// Whether the answer to the same question may be given again.
@@ -64,6 +73,13 @@ pub enum Event<'a> {
     Call { n: u32, of: u32, tool: &'a str, arguments: &'a str },
     /// A tool has answered.
     Called(&'a Step),
+}
+
+/// A question on its way to the model.
+struct Asked<'a> {
+    question: &'a str,
+    key: &'a str,
+    deadline: Instant,
 }
 
 /// Characters of a question.
@@ -94,24 +110,28 @@ impl Asking {
         context: &Context<'_>,
     ) -> Result<Answer, Fault> {
         let started = Instant::now();
+        let deadline = started + self.budgets.time;
         let question = question.trim();
         let n_chars = question.chars().count();
         if n_chars == 0 || n_chars > MAX_QUESTION {
             return Err(Fault::new(Code::InvalidArguments, format!("the question has {n_chars} characters"))
                 .hint(format!("ask in 1 to {MAX_QUESTION} characters")));
         }
-        let known = Known::of(workspace, context).await?;
+        let known = timeout_at(deadline, Known::of(workspace, context)).await.map_err(|_| self.late())??;
         if known.sheets.is_empty() {
             return Err(Fault::new(Code::SheetNotFound, "there are no sheets to ask about")
                 .hint("import a file first, with `import_file` or `quire import`"));
         }
-        let tools = calls::offered(registry);
+        let tools = calls::offered(registry, question);
         let max_tokens = self.budgets.result;
         let caller = Caller { workspace, registry, tools: &tools, sheets: &known.sheets, context, max_tokens };
         let key = self.key(question, &known);
-        let mut answer = match self.again(&caller, &key).await? {
-            Some(answer) => answer,
-            None => self.anew(caller, &known, question, &key, listener).await?,
+        let mut answer = if let Some(answer) = self.again(&caller, &key).await? {
+            answer
+        } else {
+            let heard = Heard::new(listener);
+            let asked = Asked { question, key: &key, deadline };
+            self.anew(caller, &known, asked, &|event| heard.event(event)).await?
         };
         answer.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(answer)
@@ -146,20 +166,27 @@ impl Asking {
         &self,
         caller: Caller<'_>,
         known: &Known,
-        question: &str,
-        key: &str,
+        asked: Asked<'_>,
         listener: Listener<'_>,
     ) -> Result<Answer, Fault> {
+        let Asked { question, key, deadline } = asked;
         let (workspace, context) = (caller.workspace, caller.context);
         let max_tokens = self.tokens_left(workspace).await?;
         let counter = Counter::new(self.model.name());
-        let told = gather(workspace, known, question, context).await?;
+        let told =
+            timeout_at(deadline, gather(workspace, known, question, context)).await.map_err(|_| self.late())??;
         // Half of a request is for the work.
         let data = told.within(self.budgets.prompt / 2, &counter);
         let asked = json!(clean_question(question)).to_string();
-        let user = format!("{}\n{data}\n\n{}\n{asked}", words::reply("data"), words::reply("question"));
+        let mut user = format!("{}\n{data}\n\n{}\n{asked}", words::reply("data"), words::reply("question"));
+        let is_of_today = today::is_of_today(question);
+        if is_of_today {
+            let today = Utc::now().format("%A, %Y-%m-%d").to_string();
+            user.extend(["\n\n", &words::reply("today").replace("{today}", &today)]);
+        }
         let messages = vec![Message::System { text: words::system().to_owned() }, Message::User { text: user }];
-        let mut run = Run::new(self, self.model.as_ref(), caller, &counter, listener, context, max_tokens, messages);
+        let mut run =
+            Run::new(self, self.model.as_ref(), caller, &counter, listener, context, max_tokens, deadline, messages);
         run.numbers.add_text(question);
         let ended = run.until_the_end().await?;
         let mut answer = match ended {
@@ -172,7 +199,8 @@ impl Asking {
             Ended::Finished(finished) => {
                 let was_told_to_end = run.was_told_to_end();
                 let account = run.account(if was_told_to_end.is_some() { Status::Partial } else { Status::Answered });
-                let key = (was_told_to_end.is_none() && self.uses_cache).then_some(key);
+                let is_lasting = was_told_to_end.is_none() && !is_of_today && !run.was_volatile();
+                let key = (is_lasting && self.uses_cache).then_some(key);
                 let mut answer = self.finished(&run, account, *finished, question, key).await?;
                 answer.caveats.extend(was_told_to_end);
                 answer
@@ -223,32 +251,45 @@ impl Asking {
         Answer { answer: "There is no answer: no query gave rows.".to_owned(), caveats, ..account }
     }
 
+    fn late(&self) -> Fault {
+        let seconds = self.budgets.time.as_secs();
+        Fault::new(Code::TimedOut, format!("looking at the sheets took all of the question's {seconds} seconds"))
+            .hint("ask again: what was found of the sheets is kept; or raise `--ask-seconds`")
+    }
+
     /// What this question may use of the user's day.
     async fn tokens_left(&self, workspace: &Workspace) -> Result<u64, Fault> {
-        let Some(daily) = self.daily_tokens else { return Ok(self.budgets.tokens) };
+        let Some(daily) = self.daily_tokens.filter(|_| self.is_metered) else { return Ok(self.budgets.tokens) };
         let spent = workspace.tokens_spent().await?;
         if spent >= daily {
-            return Err(Fault::new(Code::QuotaExceeded, format!("{spent} tokens are spent of the day's {daily}"))
-                .hint("ask again tomorrow (UTC), or use `query`, which needs no model"));
+            return Err(crate::workspace::memory::no_tokens(spent, daily));
         }
         Ok(self.budgets.tokens.min(daily - spent))
     }
 
     /// Everything that an answer depends on, but the model's mood.
     fn key(&self, question: &str, known: &Known) -> String {
-        let normal = question.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-        let normal = normal.trim_end_matches(['?', '.', '!', ' ']);
+        let normal = normal_question(question);
         let sheets: Vec<_> = known
             .sheets
             .iter()
             .map(|sheet| json!([sheet.name, sheet.title, sheet.version.file, sheet.version.columns]))
             .collect();
-        let verified: Vec<_> = known.verified.iter().map(|it| json!([it.question, it.sql, it.answer])).collect();
-        let memory = json!([known.notes, verified]);
+        // An answer to this very question changes nothing by being verified.
+        let examples =
+            examples(&known.verified, question).into_iter().filter(|it| normal_question(&it.question) != normal);
+        let examples: Vec<_> = examples.map(|it| json!([it.question, it.sql, it.answer])).collect();
+        let memory = json!([known.notes, examples]);
         let settings = format!("{:?}", self.budgets);
         let (sheets, memory) = (json!(sheets).to_string(), memory.to_string());
-        digest(&[normal, &sheets, &memory, self.model.name(), &words::prose_digest(), &settings])
+        digest(&[&normal, &sheets, &memory, self.model.name(), &self.server, &words::prose_digest(), &settings])
     }
+}
+
+/// A question without what makes no difference to it.
+fn normal_question(question: &str) -> String {
+    let normal = question.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+    normal.trim_end_matches(['?', '.', '!', ' ']).to_owned()
 }
 
 /// Rows as they were, to tell whether they still are.

@@ -12,6 +12,8 @@ struct Written {
     text: String,
     /// What it may mean: `1.234` is one and a bit, or over a thousand.
     readings: Vec<Reading>,
+    /// What it may be instead, such as a date: all of these, each in one of its readings.
+    parts: Vec<Vec<Reading>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,8 +42,9 @@ impl Known {
 
     /// Takes in every number of a text.
     pub(super) fn add_text(&mut self, text: &str) {
-        if text.contains(|c: char| c.is_ascii_digit()) {
-            let readings = scan(text, false).into_iter().flat_map(|written| written.readings);
+        if text.contains(|c: char| c.is_numeric()) {
+            let written = scan(text, false);
+            let readings = written.iter().flat_map(|it| it.readings.iter().chain(it.parts.iter().flatten()));
             self.0.extend(readings.map(|reading| reading.value));
         }
     }
@@ -50,7 +53,9 @@ impl Known {
     pub(super) fn missing(&self, answer: &str) -> Vec<String> {
         let mut missing: Vec<String> = Vec::new();
         for written in scan(answer, true) {
-            if !written.readings.iter().any(|reading| self.holds(*reading)) && !missing.contains(&written.text) {
+            let is_any = |readings: &[Reading]| readings.iter().any(|reading| self.holds(*reading));
+            let are_parts = !written.parts.is_empty() && written.parts.iter().all(|part| is_any(part));
+            if !is_any(&written.readings) && !are_parts && !missing.contains(&written.text) {
                 missing.push(written.text);
             }
         }
@@ -64,11 +69,12 @@ impl Known {
     }
 }
 
-/// The numbers of a text. In prose, the numbers of a list and ordinals count for nothing.
+/// The numbers of a text. In prose, the marks of a list count for nothing, nor do digits in names.
 fn scan(text: &str, is_prose: bool) -> Vec<Written> {
-    let chars: Vec<char> = text.chars().collect();
+    let chars: Vec<char> = text.chars().map(plain).collect();
     let at = |idx: usize| chars.get(idx).copied().unwrap_or(' ');
     let mut found = Vec::new();
+    let mut n_marks = 0_u64;
     let mut idx = 0;
     while idx < chars.len() {
         if !at(idx).is_ascii_digit() {
@@ -77,35 +83,138 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         }
         let start = idx;
         while at(idx).is_ascii_digit()
-            || (matches!(at(idx), '.' | ',' | '\u{a0}' | '\u{202f}' | '\'' | '’' | '_') && at(idx + 1).is_ascii_digit())
+            || (is_separator(at(idx)) && at(idx + 1).is_ascii_digit())
+            || is_gap(&chars, start, idx)
         {
             idx += 1;
         }
-        let before = if start == 0 { ' ' } else { at(start - 1) };
-        let is_part_of_a_name = before.is_alphabetic() || before == '_' || before == '#';
+        let head: String = chars.get(..start).unwrap_or_default().iter().collect();
         let digits: String = chars.get(start..idx).unwrap_or_default().iter().collect();
         let rest: String = chars.get(idx..(idx + 16).min(chars.len())).unwrap_or_default().iter().collect();
-        let begins_line =
-            chars.get(..start).unwrap_or_default().iter().rev().take_while(|c| **c != '\n').all(|c| c.is_whitespace());
-        let is_list_mark =
-            begins_line && rest.starts_with(['.', ')']) && rest.chars().nth(1).is_none_or(char::is_whitespace);
-        let is_ordinal = ["st", "nd", "rd", "th"].iter().any(|ending| is_word(&rest, ending));
-        if is_prose && (is_part_of_a_name || is_list_mark || is_ordinal) {
-            continue;
-        }
-        let (scale, is_percent) = unit(&rest);
-        let exponent = exponent(&rest);
-        let mut readings = Vec::new();
-        for (value, tolerance) in readings_of(&digits) {
-            for factor in [Some(scale), (scale > 1.0).then_some(1.0), is_percent.then_some(0.01)].into_iter().flatten()
-            {
-                let factor = factor * exponent;
-                readings.push(Reading { value: value * factor, tolerance: tolerance * factor });
+        if is_prose {
+            if is_list_mark(&head, &digits, &rest, n_marks + 1) {
+                n_marks += 1;
+                continue;
+            }
+            // Few are counted out to a tenth place without a result that has them.
+            let is_ordinal = ["st", "nd", "rd", "th"].iter().any(|ending| is_word(&rest, ending));
+            if is_in_name(&head) || (is_ordinal && digits.len() == 1) {
+                continue;
             }
         }
-        found.push(Written { text: digits, readings });
+        let about = if is_prose && is_about(&head) { slack(&digits) } else { 0.0 };
+        let (scale, is_percent) = unit(&rest);
+        let exponent = exponent(&rest);
+        let factors = [Some(scale), (scale > 1.0).then_some(1.0), is_percent.then_some(0.01)];
+        let readings = readings_of(&digits).into_iter().flat_map(|(value, tolerance)| {
+            let tolerance = if about > 0.0 { (2.0 * tolerance).max(about) } else { tolerance };
+            let factors = factors.into_iter().flatten();
+            factors.map(move |factor| Reading {
+                value: value * factor * exponent,
+                tolerance: tolerance * factor * exponent,
+            })
+        });
+        let readings: Vec<Reading> = readings.collect();
+        // Lists without blanks, dates with dots, two numbers side by side.
+        let parts: Vec<&str> = digits.split(|c: char| !c.is_ascii_digit()).collect();
+        let is_one = parts.len() < 2 || !(readings.is_empty() || digits.contains(' '));
+        let parts = parts.into_iter().filter(|_| !is_one).filter_map(|part| part.parse::<f64>().ok());
+        let parts = parts.map(|value| vec![Reading { value, tolerance: 0.0 }]).collect();
+        found.push(Written { text: digits, readings, parts });
     }
     found
+}
+
+/// A digit or sign of another width or script as ASCII has it.
+fn plain(c: char) -> char {
+    const ZEROS: &[u32] = &[0xff10, 0x0660, 0x06f0, 0x0966, 0x09e6, 0x0e50];
+    let digit = ZEROS.iter().find_map(|zero| u32::from(c).checked_sub(*zero).filter(|digit| *digit < 10));
+    match (digit.and_then(|digit| char::from_digit(digit, 10)), c) {
+        (Some(digit), _) => digit,
+        (None, '，' | '٬') => ',',
+        (None, '．' | '٫') => '.',
+        (None, '％' | '٪') => '%',
+        (None, c) => c,
+    }
+}
+
+fn is_separator(c: char) -> bool {
+    matches!(c, '.' | ',' | '\u{a0}' | '\u{202f}' | '\u{2009}' | '\'' | '’' | '_')
+}
+
+/// Whether the blank at `idx` is between groups of thousands.
+fn is_gap(chars: &[char], start: usize, idx: usize) -> bool {
+    let at = |idx: usize| chars.get(idx).copied().unwrap_or(' ');
+    let is_group = (1..=3).all(|n| at(idx + n).is_ascii_digit()) && !at(idx + 4).is_ascii_digit();
+    let before = chars.get(start..idx).unwrap_or_default();
+    let first = before.iter().take_while(|c| c.is_ascii_digit()).count();
+    at(idx) == ' ' && is_group && first <= 3 && before.iter().all(|c| c.is_ascii_digit() || *c == ' ')
+}
+
+/// Whether a number is the mark of a list's next item: they count from 1, and words follow.
+fn is_list_mark(head: &str, digits: &str, rest: &str, next: u64) -> bool {
+    let begins_line = head.chars().rev().take_while(|c| *c != '\n').all(char::is_whitespace);
+    let text = rest.strip_prefix(['.', ')']).filter(|text| text.starts_with(' ') && !text.trim().is_empty());
+    begins_line && text.is_some() && digits.parse() == Ok(next)
+}
+
+/// Whether what stands before a number makes it a part of a name, such as `Q4`. A currency does not, nor does a script
+/// without blanks between words.
+fn is_in_name(head: &str) -> bool {
+    const CURRENCIES: &[&str] = &[
+        "US", "USD", "EUR", "GBP", "CHF", "JPY", "CNY", "RMB", "INR", "RS", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK",
+        "KR", "PLN", "CZK", "HUF", "BRL", "MXN", "ZAR", "RUB", "TRY", "KRW", "SGD", "HKD",
+    ];
+    let is_joined = |c: &char| c.is_alphanumeric() || *c == '_';
+    let mut word: Vec<char> = head.chars().rev().take_while(is_joined).collect();
+    word.reverse();
+    let word: String = word.into_iter().collect();
+    let is_spaced = |c: char| u32::from(c) < 0x0e00;
+    head.ends_with(['_', '#'])
+        || word.ends_with(|c: char| c.is_alphabetic() && is_spaced(c))
+            && !CURRENCIES.contains(&word.to_uppercase().as_str())
+}
+
+/// Whether a number is said to be rounded.
+fn is_about(head: &str) -> bool {
+    const ABOUT: &[&str] = &[
+        "about",
+        "around",
+        "roughly",
+        "approximately",
+        "approx",
+        "nearly",
+        "almost",
+        "over",
+        "under",
+        "than",
+        "some",
+        "circa",
+        "ca",
+        "rund",
+        "etwa",
+        "ungefähr",
+        "fast",
+        "knapp",
+        "gut",
+        "über",
+        "environ",
+        "presque",
+        "unos",
+        "unas",
+        "casi",
+        "aproximadamente",
+    ];
+    let head = head.trim_end_matches(|c: char| c.is_whitespace() || !(c.is_alphanumeric() || matches!(c, '~' | '≈')));
+    let word = head.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
+    head.ends_with(['~', '≈']) || ABOUT.contains(&word.as_str())
+}
+
+/// Half of the place of the last digit that is not 0, of a whole number.
+fn slack(digits: &str) -> f64 {
+    let digits: String = digits.chars().filter(char::is_ascii_digit).collect();
+    let n_zeros = digits.len() - digits.trim_end_matches('0').len();
+    if n_zeros == 0 { 0.5 } else { 0.5 * 10_f64.powi(i32::try_from(n_zeros).unwrap_or_default()) }
 }
 
 /// A number's meanings: separators of thousands and of decimals differ between countries.
@@ -113,24 +222,25 @@ fn readings_of(digits: &str) -> Vec<(f64, f64)> {
     let plain: String = digits.chars().filter(|c| c.is_ascii_digit() || matches!(c, '.' | ',')).collect();
     let mut readings = Vec::new();
     for (thousands, decimal) in [(',', '.'), ('.', ',')] {
-        let text: String = plain.chars().filter(|c| *c != thousands).collect();
-        let groups: Vec<&str> = plain.split([thousands, decimal]).skip(1).collect();
-        let n_thousands = plain.matches(thousands).count();
-        // Groups of thousands have three digits.
-        let is_grouped = groups.iter().take(n_thousands).all(|group| group.len() == 3);
-        if text.matches(decimal).count() > 1 || (n_thousands > 0 && !is_grouped) {
+        let (whole, decimals) = plain.split_once(decimal).unwrap_or((plain.as_str(), ""));
+        let groups: Vec<&str> = whole.split(thousands).collect();
+        // Groups have three digits; in India all but the last have two.
+        let is_grouped = match groups.as_slice() {
+            [_] => true,
+            [first, middle @ .., last] => {
+                let n_digits = if middle.iter().all(|it| it.len() == 3) { 3 } else { 2 };
+                last.len() == 3 && (1..=n_digits).contains(&first.len()) && middle.iter().all(|it| it.len() == n_digits)
+            }
+            [] => false,
+        };
+        if !is_grouped || decimals.contains([thousands, decimal]) {
             continue;
         }
-        let text = text.replace(decimal, ".");
-        let n_decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
+        let text = format!("{}.{decimals}", whole.replace(thousands, ""));
         if let Ok(value) = text.parse::<f64>() {
-            let places = i32::try_from(n_decimals).unwrap_or(i32::MAX);
+            let places = i32::try_from(decimals.len()).unwrap_or(i32::MAX);
             readings.push((value, 0.5 * 10_f64.powi(-places)));
         }
-    }
-    if readings.is_empty() {
-        // A list without blanks, a date with dots: each part by itself.
-        readings.extend(plain.split(['.', ',']).filter_map(|part| Some((part.parse::<f64>().ok()?, 0.0))));
     }
     readings
 }
@@ -204,6 +314,16 @@ mod tests {
             "#5",
             "none at all",
             "1.2346e6",
+            "1 234 568 rows",
+            "12,34,568 in all",
+            "about 1,200,000",
+            "over 1.2 million",
+            "45.7 %",
+            "東京は17人、合計1,234,568円",
+            "１７ rows",
+            "05.03.2024",
+            "1. North, 17\n2. South\n3. East",
+            "USD17",
         ] {
             assert_eq!(known.missing(answer), Vec::<String>::new(), "{answer}");
         }
@@ -213,6 +333,17 @@ mod tests {
             ("46.5%", "46.5"),
             ("on 2023-03-05", "2023"),
             ("1,234,560", "1,234,560"),
+            ("99.", "99"),
+            ("North:\n7. South", "7"),
+            ("共42人", "42"),
+            ("４２ rows", "42"),
+            ("US$42", "42"),
+            ("USD42", "42"),
+            ("06.07.2024", "06.07.2024"),
+            ("1 234 999", "1 234 999"),
+            ("12,34,999", "12,34,999"),
+            ("the 57th", "57"),
+            ("about 1,100,000", "1,100,000"),
         ] {
             assert_eq!(known.missing(answer), [expect], "{answer}");
         }

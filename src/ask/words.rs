@@ -31,6 +31,13 @@ pub(super) fn reply(name: &str) -> &'static str {
     section.unwrap_or_default().trim()
 }
 
+/// Whether a word of `text` begins with one of these, which are in lower case.
+pub(super) fn begins_one(text: &str, beginnings: &[&str]) -> bool {
+    let text = text.to_lowercase();
+    let mut words = text.split(|c: char| !c.is_alphanumeric() && c != '-');
+    words.any(|word| beginnings.iter().any(|it| word.starts_with(it)))
+}
+
 /// `final_answer` and `clarify`.
 pub(super) fn tools() -> Vec<Value> {
     serde_json::from_str(TOOLS).unwrap_or_default()
@@ -48,6 +55,7 @@ mod tests {
         for name in [
             "data",
             "question",
+            "today",
             "empty",
             "text",
             "cut",
@@ -57,6 +65,7 @@ mod tests {
             "numbers",
             "findings",
             "no_sql",
+            "no_query",
             "arguments",
             "dropped",
         ] {

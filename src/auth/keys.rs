@@ -171,7 +171,9 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
 /// Replaces the file in one step.
 fn write(folder: &Path, file: &KeyFile) -> Result<(), Fault> {
     let text = serde_json::to_vec_pretty(file).map_err(Fault::internal)?;
-    let fresh = folder.join(format!(".signing-keys-{}.tmp", Uuid::new_v4().simple()));
+    // The lock is held, so one that is there was left by a process that was killed.
+    let fresh = folder.join(".signing-keys.tmp");
+    let _ = fs::remove_file(&fresh);
     let mut options = OpenOptions::new();
     options.create_new(true).write(true);
     #[cfg(unix)]

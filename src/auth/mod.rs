@@ -31,7 +31,7 @@ pub use self::{
     login::TokenPair,
     personal::{NewPersonalToken, PersonalToken},
 };
-pub use crate::catalog::{Scope, Token};
+pub use crate::catalog::{Credential, Scope, Token};
 
 /// Who may make an account of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,15 +81,6 @@ pub struct Caller {
     pub email: String,
     pub scope: Scope,
     pub credential: Credential,
-}
-
-/// What a caller showed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Credential {
-    /// An access token of the session with this id.
-    Session(String),
-    /// The personal access token with this id.
-    Personal(String),
 }
 
 /// The accounts of one data folder; cheap to clone.
@@ -142,7 +133,7 @@ impl Accounts {
 
     /// The caller's own sheets, read-only where the token is.
     pub fn workspace(&self, caller: &Caller) -> Result<Workspace, Fault> {
-        let workspace = self.inner.house.workspace(caller.user.clone())?;
+        let workspace = self.inner.house.workspace_by(caller.user.clone(), Some(caller.credential.clone()))?;
         Ok(match caller.scope {
             Scope::Read => workspace.read_only(),
             Scope::ReadWrite => workspace,

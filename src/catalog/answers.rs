@@ -189,12 +189,32 @@ impl Catalog {
         Ok(found.unwrap_or_default())
     }
 
-    /// Adds to a day's tokens.
-    pub fn spend_tokens(&self, user: UserId, day: &str, n_tokens: u64) -> Result<(), CatalogError> {
-        self.casual().execute(
+    /// Adds up to `wanted` to a day's tokens, no more than are left of `limit`; answers how many, and how many were spent
+    /// before.
+    pub fn reserve_tokens(&self, user: UserId, day: &str, wanted: u64, limit: u64) -> Result<(u64, u64), CatalogError> {
+        let mut conn = self.casual();
+        let tx = immediate(&mut conn)?;
+        let spent: Option<u64> = tx
+            .query_row("SELECT n_tokens FROM tokens_spent WHERE user_id = ?1 AND day = ?2", (user.0, day), |row| {
+                row.get(0)
+            })
+            .optional()?;
+        let spent = spent.unwrap_or_default();
+        let granted = wanted.min(limit.saturating_sub(spent));
+        tx.execute(
             "INSERT INTO tokens_spent VALUES (?1, ?2, ?3)
              ON CONFLICT DO UPDATE SET n_tokens = n_tokens + excluded.n_tokens",
-            (user.0, day, n_tokens),
+            (user.0, day, granted),
+        )?;
+        tx.commit()?;
+        Ok((granted, spent))
+    }
+
+    /// Puts what was spent in the place of what was reserved.
+    pub fn settle_tokens(&self, user: UserId, day: &str, reserved: u64, spent: u64) -> Result<(), CatalogError> {
+        self.casual().execute(
+            "UPDATE tokens_spent SET n_tokens = max(0, n_tokens - ?3 + ?4) WHERE user_id = ?1 AND day = ?2",
+            (user.0, day, reserved, spent),
         )?;
         Ok(())
     }

@@ -15,6 +15,8 @@ pub enum CatalogError {
     Newer { found: i64, known: i64 },
     #[error("the catalog file is damaged: {0}")]
     Damaged(rusqlite::Error),
+    #[error("another Quire uses this data folder")]
+    InUse,
     #[error("another process holds the catalog")]
     Busy(rusqlite::Error),
     #[error("can't store in the data folder: {0}")]
@@ -31,6 +33,8 @@ pub enum CatalogError {
     NothingBefore { sheet: SheetName, number: u64, deleted: Option<String> },
     #[error("the sheet `{sheet}` has no version {number}")]
     VersionNotFound { sheet: SheetName, number: u64 },
+    #[error("the rows of version {number} of the sheet `{sheet}` are lost: their file is missing or damaged")]
+    VersionDamaged { sheet: SheetName, number: u64 },
     #[error("there is a sheet named `{0}` already")]
     NameTaken(SheetName),
     #[error("there is no result `{0}`, or it has expired")]
@@ -77,8 +81,15 @@ impl From<CatalogError> for Fault {
             CatalogError::Newer { .. } => {
                 Fault::new(Code::CatalogUnusable, message).hint("update Quire, or use another `--data-dir`")
             }
-            CatalogError::Damaged(_) | CatalogError::Text(_) => Fault::new(Code::CatalogUnusable, message)
-                .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`"),
+            CatalogError::Damaged(_) | CatalogError::Text(_) => Fault::new(Code::CatalogUnusable, message).hint(
+                "stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a backup",
+            ),
+            CatalogError::InUse => {
+                Fault::new(Code::Busy, message).hint("stop the other processes first, then try again")
+            }
+            CatalogError::VersionDamaged { .. } => {
+                Fault::new(Code::SheetDamaged, message).hint("`sheet_history` lists the others; nothing was changed")
+            }
             CatalogError::Busy(_) => Fault::new(Code::Busy, message).hint("try again in a few seconds"),
             CatalogError::Io(source) => storage_fault(message, &source),
             CatalogError::Unwritable(_) => Fault::new(Code::StorageFailed, message)

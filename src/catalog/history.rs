@@ -57,6 +57,21 @@ impl Catalog {
         Ok(dropped)
     }
 
+    /// Drops the user's oldest results until `n_bytes` are free; none, where all of them together are not enough. Answers
+    /// as `put_result` does.
+    pub fn drop_results(&self, user: UserId, n_bytes: u64) -> Result<Vec<String>, CatalogError> {
+        let conn = self.casual();
+        let mut statement = conn.prepare_cached(
+            "DELETE FROM results WHERE (SELECT sum(n_bytes) FROM results WHERE user_id = ?1) >= ?2 AND id IN (
+                 SELECT id FROM (
+                     SELECT id, n_bytes, sum(n_bytes) OVER (ORDER BY created_at, rowid) AS n_bytes_so_far
+                     FROM results WHERE user_id = ?1)
+                 WHERE n_bytes_so_far - n_bytes < ?2) RETURNING id",
+        )?;
+        let dropped = statement.query_map((user.0, i64::try_from(n_bytes).unwrap_or(i64::MAX)), |row| row.get(0))?;
+        Ok(dropped.collect::<Result<_, _>>()?)
+    }
+
     /// A result that has not expired at the time `at`.
     pub fn result(&self, user: UserId, id: &str, at: i64) -> Result<StoredResult, CatalogError> {
         let found = self

@@ -11,6 +11,8 @@ mod imports;
 mod model;
 mod private;
 mod purge;
+pub mod repair;
+pub mod salvage;
 mod schema;
 mod sheets;
 mod sweep;
@@ -37,7 +39,7 @@ pub(crate) use error::storage_fault;
 pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;
-pub use tokens::{NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
+pub use tokens::{Credential, NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
 pub use usage::Usage;
 
 /// Puts an import's files into place; runs inside the transaction that commits them.
@@ -52,6 +54,8 @@ pub struct Catalog {
     casual: Mutex<Connection>,
     /// Never waits for a writer.
     reads: Mutex<Connection>,
+    /// Tells `salvage` that the file is in use.
+    _in_use: std::fs::File,
 }
 
 impl Catalog {
@@ -59,12 +63,25 @@ impl Catalog {
     pub fn open(folder: &Path) -> Result<Catalog, CatalogError> {
         private::create_folder(folder)?;
         let file = folder.join("catalog.db");
+        // A folder of someone's own, at the first start on it, is left as it is: what comes into it is private.
+        let is_ours = file.is_file();
+        for path in [folder, &folder.join("workspaces"), &file, &folder.join("catalog.db-wal")] {
+            if is_ours && private::keep_private(path)? {
+                tracing::warn!(path = %path.display(), "others could look into it: it is its owner's alone now");
+            }
+        }
+        let in_use = salvage::in_use(folder)?;
         let durable = schema::prepare(folder, &file)?;
         let casual = schema::connect(&file)?;
         casual.execute_batch("PRAGMA synchronous = NORMAL")?;
         let reads = schema::connect(&file)?;
         reads.execute_batch("PRAGMA query_only = ON")?;
-        Ok(Catalog { durable: Mutex::new(durable), casual: Mutex::new(casual), reads: Mutex::new(reads) })
+        Ok(Catalog {
+            durable: Mutex::new(durable),
+            casual: Mutex::new(casual),
+            reads: Mutex::new(reads),
+            _in_use: in_use,
+        })
     }
 
     /// Whether it can be read at all.

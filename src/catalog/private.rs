@@ -23,3 +23,29 @@ pub(super) fn open_or_create(file: &Path) -> io::Result<File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(file)
 }
+
+/// Takes what others may do with a file or a folder of ours away from them; answers whether they could do anything.
+#[cfg(unix)]
+pub(super) fn keep_private(path: &Path) -> io::Result<bool> {
+    use std::{fs, os::unix::fs::PermissionsExt};
+
+    let mut permissions = match fs::metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        metadata => metadata?.permissions(),
+    };
+    let mode = permissions.mode();
+    let own = mode & 0o700;
+    if mode & 0o777 == own {
+        return Ok(false);
+    }
+    permissions.set_mode(own);
+    fs::set_permissions(path, permissions)?;
+    Ok(true)
+}
+
+/// Elsewhere the folder of the user's profile keeps others out.
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
+pub(super) fn keep_private(_path: &Path) -> io::Result<bool> {
+    Ok(false)
+}

@@ -56,6 +56,15 @@ impl Scope {
     }
 }
 
+/// What a user showed to be let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credential {
+    /// An access token of the session with this id.
+    Session(String),
+    /// The personal access token with this id.
+    Personal(String),
+}
+
 /// A personal access token to be kept.
 #[derive(Debug, Clone, Copy)]
 pub struct NewToken<'a> {
@@ -162,6 +171,18 @@ impl Catalog {
             ))?
             .query_row((session, at), account_of)
             .optional()?)
+    }
+
+    /// Whether a user may still be let in by what was shown before.
+    pub fn admits(&self, user: UserId, credential: &Credential, at: i64) -> Result<bool, CatalogError> {
+        let (find, id) = match credential {
+            Credential::Session(id) => {
+                ("SELECT 1 FROM sessions c JOIN users u ON u.id = c.user_id WHERE c.id = ?1", id)
+            }
+            Credential::Personal(id) => ("SELECT 1 FROM tokens c JOIN users u ON u.id = c.user_id WHERE c.id = ?1", id),
+        };
+        let find = format!("{find} AND u.id = ?2 AND coalesce(c.expires_at > ?3, 1) AND u.disabled_at IS NULL");
+        Ok(self.reads().prepare_cached(&find)?.exists((id, user.0, at))?)
     }
 
     /// Ends a session: its access tokens and refresh tokens are worth nothing any more.

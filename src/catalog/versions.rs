@@ -87,8 +87,15 @@ impl Catalog {
     /// Makes the rows of version `number` the current ones again, as a new version; a deleted sheet lives again first.
     ///
     /// Without a number: the version before the current one, or a deleted sheet as it was. Where another sheet has come
-    /// from the deleted one's file since, that one stays linked to it.
-    pub fn restore(&self, user: UserId, handle: &str, number: Option<u64>) -> Result<Restored, CatalogError> {
+    /// from the deleted one's file since, that one stays linked to it. `is_sound` says whether a version's file, by its
+    /// hash, can still be read.
+    pub fn restore(
+        &self,
+        user: UserId,
+        handle: &str,
+        number: Option<u64>,
+        is_sound: &dyn Fn(&str) -> bool,
+    ) -> Result<Restored, CatalogError> {
         let mut conn = self.durable();
         let tx = immediate(&mut conn)?;
         let sheet = sheets::find(&tx, user, handle)?;
@@ -117,16 +124,10 @@ impl Catalog {
                 .ok_or_else(|| CatalogError::VersionNotFound { sheet: sheet.name.clone(), number })?;
             let (reading, steps) = (Some(old.reading), old.steps.clone());
             let lineage = Lineage { based_on: Some(current.number), reading, steps };
-            let again = NewVersion {
-                n_rows: old.n_rows,
-                columns: old.columns,
-                issues: old.issues,
-                layout: old.layout,
-                file: old.file,
-                n_bytes: old.n_bytes,
-                made_by: json!({"tool": "restore_version", "version": number}),
-                steps: Vec::new(),
-            };
+            if !is_sound(&old.file) {
+                return Err(CatalogError::VersionDamaged { sheet: sheet.name.clone(), number });
+            }
+            let again = NewVersion::again(old, json!({"tool": "restore_version", "version": number}));
             let id = insert(&tx, sheet.id, &again, &lineage)?;
             make_current(&tx, sheet.id, id)?;
         }
@@ -134,6 +135,22 @@ impl Catalog {
         let sheet = sheets::by_id(&tx, user, sheet.id)?;
         tx.commit()?;
         Ok(Restored { sheet, number, is_change, is_parted: has_successor })
+    }
+}
+
+impl NewVersion {
+    /// The rows of an old version once more.
+    pub(super) fn again(old: Version, made_by: Json) -> NewVersion {
+        NewVersion {
+            n_rows: old.n_rows,
+            columns: old.columns,
+            issues: old.issues,
+            layout: old.layout,
+            file: old.file,
+            n_bytes: old.n_bytes,
+            made_by,
+            steps: Vec::new(),
+        }
     }
 }
 

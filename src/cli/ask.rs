@@ -15,7 +15,10 @@ use crate::{
     context::Context,
     fault::{Code, Fault},
     ingest::Options,
-    llm::transcript::{Recorder, Replay, Transcript},
+    llm::{
+        plain::plain,
+        transcript::{Recorder, Replay, Transcript},
+    },
     tools,
 };
 
@@ -85,13 +88,11 @@ fn show(event: Event<'_>) {
     // A standard error that is closed is no reason to stop.
     let _ = match event {
         Event::Turn { .. } => Ok(()),
-        Event::Text(text) => {
-            write!(err, "{}", text.chars().filter(|c| !c.is_control() || *c == '\n').collect::<String>())
-        }
+        Event::Text(text) => write!(err, "{text}"),
         Event::Call { tool, .. } => writeln!(err, "> {tool}"),
         Event::Called(step) => {
             let call = step.call.split_whitespace().collect::<Vec<_>>().join(" ");
-            let call: String = call.chars().filter(|c| !c.is_control()).take(400).collect();
+            let call: String = call.chars().take(400).collect();
             writeln!(err, "  {call}  [{}, {} ms]", step.outcome, step.milliseconds)
         }
     };
@@ -103,7 +104,7 @@ fn print(answer: &Answer) -> Result<(), Fault> {
     if answer.status == Status::Clarify {
         out.push_str(&answer.question);
         answer.options.iter().for_each(|option| out.extend(["\n- ", option]));
-        return print_line(&out);
+        return print_line(&plain(&out));
     }
     out.push_str(&answer.answer);
     if let Some(table) = answer.table.as_ref().filter(|table| table.n_rows > 0) {
@@ -117,7 +118,8 @@ fn print(answer: &Answer) -> Result<(), Fault> {
         out.extend(["\nSheets: ", &versions.join(", ")]);
     }
     answer.caveats.iter().for_each(|caveat| out.extend(["\nNote: ", caveat]));
-    print_line(&out)?;
+    // Names of columns and sheets among it, which no one has cleaned.
+    print_line(&plain(&out))?;
     let mut err = std::io::stderr().lock();
     let source = if answer.cached {
         "remembered".to_owned()
@@ -140,6 +142,7 @@ fn text(table: &Table) -> String {
     let max_cell = if std::io::stdout().is_terminal() { MAX_CELL } else { usize::MAX };
     let cell = |value: &serde_json::Value| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let text = plain(&text);
         text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max_cell).collect::<String>()
     };
     let head: Vec<String> = table.columns.iter().map(|column| cell(&column.name.as_str().into())).collect();

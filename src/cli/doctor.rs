@@ -1,6 +1,6 @@
 //! `quire doctor`: is everything here that Quire needs?
 
-use std::time::Instant;
+use std::{path::Path, time::Instant};
 
 use serde::Serialize;
 
@@ -9,12 +9,22 @@ use super::{
     terminal::{context, print_json, print_line},
 };
 use crate::{
+    catalog::repair::Mended,
     fault::{Code, Fault},
-    workspace::Workspace,
+    store::FileState,
+    workspace::{
+        House, Workspace,
+        repair::{aside, catalog_problems, salvage_catalog},
+    },
 };
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct Args {
+    /// Mend what is damaged, and say everything that is done: sheets go back to their newest good version, a damaged
+    /// catalog is made anew of what can be read, and what is damaged is moved to `aside/` in the data folder
+    #[arg(long)]
+    repair: bool,
+}
 
 #[derive(Debug, Serialize)]
 struct Finding {
@@ -23,7 +33,7 @@ struct Finding {
     detail: String,
 }
 
-pub(super) async fn run(settings: Settings, _args: Args) -> Result<(), Fault> {
+pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let mut findings = vec![Finding {
         what: "quire",
         ok: true,
@@ -33,9 +43,13 @@ pub(super) async fn run(settings: Settings, _args: Args) -> Result<(), Fault> {
         Ok(folder) => findings.push(Finding { what: "data folder", ok: true, detail: folder.display().to_string() }),
         Err(fault) => findings.push(of("data folder", Err(fault))),
     }
+    if args.repair {
+        repair_catalog(&settings, &mut findings)?;
+    }
     match settings.house().and_then(|house| Ok((house.local()?, house))) {
         Ok((workspace, house)) => {
-            findings.push(of("catalog", house.health()));
+            findings.push(of("catalog", catalog(&house)));
+            findings.extend(version_files(&house, args.repair));
             findings.push(of("worker", first_answer(&workspace).await));
             findings.push(of("DuckDB", ask(&workspace, "select version()").await));
             // Without ICU, DuckDB can't subtract an interval from a time with a zone.
@@ -55,6 +69,105 @@ pub(super) async fn run(settings: Settings, _args: Args) -> Result<(), Fault> {
     }
     let n_failed = findings.iter().filter(|finding| !finding.ok).count();
     if n_failed == 0 { Ok(()) } else { Err(Fault::new(Code::Internal, format!("{n_failed} checks failed"))) }
+}
+
+/// Every index and row, where `House::health` looks at the structure alone.
+fn catalog(house: &House) -> Result<String, Fault> {
+    let problems = catalog_problems(house.data_dir());
+    match problems.first() {
+        None => house.health(),
+        Some(problem) => Err(Fault::new(
+            Code::CatalogUnusable,
+            format!("{} problems, such as: {}", problems.len(), problem.replace('\n', " ")),
+        )
+        .hint("stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a backup")),
+    }
+}
+
+fn repair_catalog(settings: &Settings, findings: &mut Vec<Finding>) -> Result<(), Fault> {
+    let folder = settings.folder()?;
+    if catalog_problems(&folder).is_empty() {
+        return Ok(());
+    }
+    let aside = aside(&folder);
+    let done = salvage_catalog(&folder, &aside).map(|saved| {
+        let source = if saved.is_from_copy { "the copy of the last sweep" } else { "what could be read of it" };
+        let cut =
+            if saved.cut.is_empty() { String::new() } else { format!("; rows lost from: {}", saved.cut.join(", ")) };
+        let (n_sheets, n_versions) = (saved.n_sheets, saved.n_versions);
+        format!(
+            "made anew from {source}: {n_sheets} sheets with {n_versions} versions{cut}; the damaged one is in `{}`",
+            aside.display()
+        )
+    });
+    let is_done = done.is_ok();
+    findings.push(of("catalog repaired", done));
+    if !is_done {
+        return Ok(());
+    }
+    let moved = settings.house().and_then(|house| house.set_unnamed_aside(&aside));
+    match moved {
+        Ok(0) => {}
+        Ok(n_moved) => findings.push(Finding {
+            what: "version files without a sheet",
+            ok: true,
+            detail: format!(
+                "{n_moved} moved to `{}`: `quire import` makes a sheet of each Parquet file there",
+                aside.display()
+            ),
+        }),
+        Err(fault) => findings.push(of("version files without a sheet", Err(fault))),
+    }
+    Ok(())
+}
+
+/// One finding for all that are sound, and one for each that is not.
+fn version_files(house: &House, repair: bool) -> Vec<Finding> {
+    let damage = match house.damage() {
+        Ok(damage) => damage,
+        Err(fault) => return vec![of("version files", Err(fault))],
+    };
+    let n_sound = damage.n_files - damage.bad.len();
+    let all = if damage.bad.is_empty() { "all" } else { "the others" };
+    let mut findings =
+        vec![Finding { what: "version files", ok: true, detail: format!("{all} {n_sound} are what was written") }];
+    findings.extend(damage.bad.iter().map(|(path, state, versions)| {
+        let of: Vec<String> = versions
+            .iter()
+            .map(|it| format!("`{}` version {}{}", it.sheet, it.number, if it.is_current { " (current)" } else { "" }))
+            .collect();
+        let state = if *state == FileState::Missing { "missing" } else { "damaged" };
+        let hint = if repair { "" } else { "; `quire doctor --repair` goes back to the newest good version" };
+        Finding {
+            what: "version file",
+            ok: repair,
+            detail: format!("`{}` is {state}: {}{hint}", path.display(), of.join(", ")),
+        }
+    }));
+    if repair && !damage.bad.is_empty() {
+        let aside = aside(house.data_dir());
+        match house.mend(&damage, &aside) {
+            Ok(mended) => findings.extend(mended.iter().map(|it| repaired(it, &aside))),
+            Err(fault) => findings.push(of("repair", Err(fault))),
+        }
+    }
+    findings
+}
+
+fn repaired(mended: &Mended, aside: &Path) -> Finding {
+    let mut done = Vec::new();
+    if let Some(number) = mended.back_to {
+        done.push(format!("has the rows of version {number} again"));
+    }
+    if !mended.dropped.is_empty() {
+        let numbers: Vec<String> = mended.dropped.iter().map(u64::to_string).collect();
+        done.push(format!("lost version {}", numbers.join(", ")));
+    }
+    if mended.is_lost {
+        done.push("has no good version left: import its file again, or delete it".to_owned());
+    }
+    let detail = format!("`{}` {}; what was damaged is in `{}`", mended.sheet, done.join("; "), aside.display());
+    Finding { what: "sheet repaired", ok: !mended.is_lost, detail }
 }
 
 fn of(what: &'static str, outcome: Result<String, Fault>) -> Finding {

@@ -25,6 +25,7 @@ use crate::{
     http::{self, App, Auth, Jobs, Metrics, Readiness},
     mcp::remote::RemoteLimits,
     tools,
+    worker::heap,
     workspace::{House, Quotas, Remote, SWEPT_EVERY},
 };
 
@@ -57,6 +58,9 @@ pub(super) struct Args {
     /// Seconds that the head of a request may take, and that a connection may idle
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
     head_timeout: u16,
+    /// Seconds that the body of a request may pause
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u16).range(1..))]
+    body_timeout: u16,
     /// Seconds that calls under way may still take when the server is told to stop
     #[arg(long, value_name = "SECONDS", default_value = "20")]
     grace: u16,
@@ -76,7 +80,7 @@ pub(super) struct Args {
 
 /// Longer content is to be uploaded; the time to come back is longer than the delay that clients are told to take.
 const MCP: RemoteLimits = RemoteLimits {
-    message_bytes: 16 << 20,
+    message_bytes: http::MAX_MESSAGE,
     n_per_user: 256,
     n_in_all: 2_048,
     idle_for: Duration::from_mins(30),
@@ -137,6 +141,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             "use `--auth accounts`; or listen on 127.0.0.1, with no `--trusted-proxy` and no `--public-url` elsewhere",
         ));
     }
+    heap::share_arenas();
     let metrics = Metrics::start(args.metrics_token_file.as_deref().map(read_token).transpose()?)?;
     let listener = TcpListener::bind(args.listen).await.map_err(|error| {
         Fault::new(Code::InvalidArguments, format!("can't listen on `{}`: {error}", args.listen))
@@ -173,6 +178,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
             trusted_proxies: args.trusted_proxy,
             max_connections: args.max_connections.into(),
             head_timeout: Duration::from_secs(args.head_timeout.into()),
+            body_timeout: Duration::from_secs(args.body_timeout.into()),
             grace: Duration::from_secs(args.grace.into()),
         },
         stopping,
@@ -232,6 +238,7 @@ async fn tidy(app: Arc<App>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(10));
     loop {
         seconds.tick().await;
+        heap::give_back();
         app.metrics.tidy();
         app.jobs.tidy();
         if let Some(remote) = app.house.remote() {

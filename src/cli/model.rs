@@ -69,8 +69,8 @@ pub struct ModelArgs {
     /// Tokens of one tool's result
     #[arg(long, global = true, value_name = "N", default_value = "4000", env = "QUIRE_ASK_RESULT_TOKENS")]
     ask_result_tokens: u64,
-    /// Tokens of one reply of the model
-    #[arg(long, global = true, value_name = "N", default_value = "2000", env = "QUIRE_ASK_REPLY_TOKENS")]
+    /// Tokens of one reply of the model, with what it thinks before
+    #[arg(long, global = true, value_name = "N", default_value = "8000", env = "QUIRE_ASK_REPLY_TOKENS")]
     ask_reply_tokens: u32,
     /// Failed calls that the model may correct
     #[arg(long, global = true, value_name = "N", default_value = "4", env = "QUIRE_ASK_REPAIRS")]
@@ -87,10 +87,10 @@ impl ModelArgs {
     /// What `ask` needs; none where no model is configured.
     pub fn asking(&self) -> Result<Option<Asking>, Fault> {
         let Some(settings) = self.settings()? else { return Ok(None) };
-        Ok(Some(self.with_model(Arc::new(OpenAi::new(settings)))))
+        Ok(Some(Asking { is_metered: true, ..self.with_model(Arc::new(OpenAi::new(settings))) }))
     }
 
-    /// The budgets of the settings with a model of the caller's.
+    /// The budgets of the settings with a model of the caller's, whose tokens cost nothing.
     pub fn with_model(&self, model: Arc<dyn ChatModel>) -> Asking {
         let budgets = Budgets {
             steps: self.ask_steps,
@@ -102,7 +102,8 @@ impl ModelArgs {
             repairs: self.ask_repairs,
         };
         let (prices, daily_tokens) = (self.llm_prices, self.ask_daily_tokens);
-        Asking { model, budgets, prices, daily_tokens, uses_cache: !self.ask_no_cache }
+        let server = self.llm_base_url.to_string();
+        Asking { model, budgets, prices, server, is_metered: false, daily_tokens, uses_cache: !self.ask_no_cache }
     }
 
     fn settings(&self) -> Result<Option<ModelSettings>, Fault> {

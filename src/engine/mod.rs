@@ -13,6 +13,7 @@ pub mod outline;
 pub mod profile;
 mod query;
 pub mod rows;
+pub mod sound;
 pub mod transform;
 pub mod types;
 
@@ -48,6 +49,7 @@ pub struct Engine {
     manifest: BTreeMap<SheetName, PathBuf>,
     /// Sheets that have a view, and the file that it reads.
     views: BTreeMap<SheetName, PathBuf>,
+    sound: sound::Sound,
     interrupts: Interrupts,
     memory_bytes: u64,
 }
@@ -63,7 +65,8 @@ impl Engine {
     ) -> Result<Engine, Fault> {
         let keeper = open_locked(budget, folders, spill)?;
         let memory_bytes = budget.memory_bytes;
-        Ok(Engine { keeper, manifest: BTreeMap::new(), views: BTreeMap::new(), interrupts, memory_bytes })
+        let (manifest, views, sound) = (BTreeMap::new(), BTreeMap::new(), sound::Sound::default());
+        Ok(Engine { keeper, manifest, views, sound, interrupts, memory_bytes })
     }
 
     /// What DuckDB may use.
@@ -92,14 +95,15 @@ impl Engine {
         self.keeper.try_clone().map_err(fault)
     }
 
-    /// Makes sure that `name` can be read.
+    /// Makes sure that `name` can be read, and that its file is what was written.
     fn view(&mut self, name: &SheetName) -> Result<(), Fault> {
-        if self.views.contains_key(name) {
-            return Ok(());
-        }
         let Some(file) = self.manifest.get(name) else {
             return Err(Fault::internal(format!("sheet `{name}` is not in the manifest")));
         };
+        self.sound.check(file).map_err(|fault| sound::of_sheet(fault, name.as_str()))?;
+        if self.views.contains_key(name) {
+            return Ok(());
+        }
         let sql = format!("CREATE OR REPLACE VIEW {} AS SELECT * FROM {}", name.quoted(), version(file));
         self.keeper.execute_batch(&sql).map_err(fault)?;
         self.views.insert(name.clone(), file.clone());
@@ -181,6 +185,10 @@ fn fault(error: duckdb::Error) -> Fault {
     {
         return Fault::new(Code::OutOfMemory, "the query needs more memory than it may use")
             .hint("aggregate or filter earlier, sort fewer columns, or add a LIMIT");
+    }
+    if message.starts_with("IO Error") && !message.contains("No files found") {
+        return Fault::new(Code::StorageFailed, message)
+            .hint("see that the data folder's disk has free space and can be written to, then try again");
     }
     if message.starts_with("Binder Error: Referenced column") || message.contains("does not have a column named") {
         return Fault::new(Code::ColumnNotFound, message).hint("`describe_sheet` shows a sheet's columns and values");

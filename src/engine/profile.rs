@@ -20,13 +20,13 @@ pub struct ColumnProfile {
     pub n_distinct: Option<u64>,
     pub min: Value,
     pub max: Value,
-    /// Every value, sorted, where there are 20 or fewer; else the first three different ones.
+    /// Every value, sorted, where there are 50 or fewer; else the first three different ones.
     pub values: Vec<Value>,
     pub is_complete: bool,
 }
 
 /// Columns with no more different values than this have all of them listed.
-const FEW: u64 = 20;
+const FEW: u64 = 50;
 /// Columns per statement, so that a wide sheet does not make one huge plan.
 const COLUMNS_AT_ONCE: usize = 40;
 /// Characters of a text value.
@@ -39,6 +39,7 @@ const N_EXAMPLE_ROWS: usize = 200;
 impl Engine {
     /// Profiles `columns` of a version file, in their order.
     pub fn profile(&self, file: &Path, columns: &[Column]) -> Result<Vec<ColumnProfile>, Fault> {
+        self.sound.check(file)?;
         let table = version(file);
         let mut profiles = Vec::new();
         for columns in columns.chunks(COLUMNS_AT_ONCE) {

@@ -79,6 +79,7 @@ impl Engine {
 
     /// A page of a version file's rows in their own order, from `offset`; all columns where `columns` is empty.
     pub fn preview(&self, file: &Path, columns: &[String], offset: u64, request: &PageRequest) -> Result<Page, Fault> {
+        self.sound.check(file)?;
         let quoted: Vec<String> = columns.iter().map(|column| ColumnName(column).quoted()).collect();
         let list = if quoted.is_empty() { "*".to_owned() } else { quoted.join(", ") };
         let sql = format!("SELECT {list} FROM {} LIMIT {} OFFSET {offset}", version(file), request.max_rows);

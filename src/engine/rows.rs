@@ -132,7 +132,10 @@ impl Engine {
                 }
                 Ok(allowed.sql)
             }
-            Source::File(file) => Ok(format!("SELECT * FROM {}", version(file))),
+            Source::File(file) => {
+                self.sound.check(file)?;
+                Ok(format!("SELECT * FROM {}", version(file)))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Json,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    extract::JsonBody,
+    extract::{JsonBody, Named},
     origin::Client,
     problem::{FieldError, FieldErrors, Problem},
     visitor::Known,
@@ -334,7 +334,7 @@ async fn create_token(
 async fn revoke_token(
     State(app): State<Arc<App>>,
     Known(caller): Known,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<StatusCode, Refused> {
     app.auth.accounts()?.revoke_token(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)

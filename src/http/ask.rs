@@ -4,7 +4,7 @@ use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    extract::{JsonBody, Params},
+    extract::{JsonBody, Named, Params, page_size},
     problem::Problem,
     visitor::Visitor,
 };
@@ -142,7 +142,7 @@ struct Listed {
     verified: bool,
     /// Answers to return, newest first; 50 if absent
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    limit: Option<u64>,
 }
 
 /// Answers that are kept
@@ -151,7 +151,7 @@ struct Listed {
     responses((status = 200, description = "Answers, newest first", body = Value))
 )]
 async fn answers(visitor: Visitor, Params(wanted): Params<Listed>) -> Result<Json<Value>, Problem> {
-    let limit = wanted.limit.unwrap_or(50).clamp(1, 500);
+    let limit = u32::try_from(page_size("limit", wanted.limit, 500, 50)?).unwrap_or(500);
     Ok(Json(json!({"answers": visitor.workspace.answers(wanted.verified, limit).await?})))
 }
 
@@ -171,7 +171,7 @@ struct Verdict {
 )]
 async fn verify(
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
     JsonBody(verdict): JsonBody<Verdict>,
 ) -> Result<StatusCode, Problem> {
     visitor.workspace.verify_answer(&id, verdict.verified).await?;
@@ -184,7 +184,7 @@ async fn verify(
     params(("id" = String, Path, description = "The answer's id")),
     responses((status = 204, description = "Done"))
 )]
-async fn forget(visitor: Visitor, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+async fn forget(visitor: Visitor, Named(id): Named) -> Result<StatusCode, Problem> {
     visitor.workspace.delete_answer(&id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,27 +4,30 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
 };
 use serde_json::Value;
 use tower_http::limit::RequestBodyLimitLayer;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use super::{App, extract::JsonBody, problem::Problem, visitor::Visitor};
+use super::{
+    App,
+    body::MAX_MESSAGE,
+    extract::{JsonBody, Named},
+    problem::Problem,
+    visitor::Visitor,
+};
 use crate::{
     context::{Context, Progress},
     fault::{Code, Fault},
 };
 
-/// Bytes of a tool's arguments: longer content is to be uploaded.
-const MAX_BODY: usize = 16 << 20;
-
 pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     // The first looks at the length that is announced, the second counts.
     OpenApiRouter::new()
         .routes(routes!(call))
-        .layer(RequestBodyLimitLayer::new(MAX_BODY))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .layer(RequestBodyLimitLayer::new(MAX_MESSAGE))
+        .layer(DefaultBodyLimit::max(MAX_MESSAGE))
 }
 
 /// Call a tool
@@ -37,7 +40,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
 async fn call(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(tool): Path<String>,
+    Named(tool): Named,
     JsonBody(args): JsonBody<Value>,
 ) -> Result<Json<Value>, Problem> {
     Ok(Json(app.call(&visitor, &tool, args, &|_, _| ()).await?))

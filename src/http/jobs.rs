@@ -11,20 +11,21 @@ use std::{
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::State,
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::{Stream, StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use super::{
     App,
+    extract::Named,
     problem::{Document, Problem},
     request_id::RequestId,
     visitor::Visitor,
@@ -183,7 +184,12 @@ impl Job {
         tokio::time::timeout(patience, ended).await.is_ok()
     }
 
-    pub(super) fn cancel(&self) {
+    /// Cancels it when this is dropped, unless it is disarmed.
+    pub(super) fn ends_with_its_request(&self) -> DropGuard {
+        self.cancel.clone().drop_guard()
+    }
+
+    fn cancel(&self) {
         self.cancel.cancel();
     }
 
@@ -276,7 +282,7 @@ fn overall(n_done: usize, share: f64, n_files: usize) -> f64 {
     get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = 200, description = "The job", body = Shown))
 )]
-async fn show(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
+async fn show(State(app): State<Arc<App>>, visitor: Visitor, Named(id): Named) -> Result<Json<Shown>, Problem> {
     Ok(Json(app.jobs.find(&visitor, &id)?.shown()))
 }
 
@@ -287,7 +293,7 @@ async fn show(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<Stri
     delete, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id")),
     responses((status = 200, description = "The job, once it has ended", body = Shown))
 )]
-async fn cancel(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<String>) -> Result<Json<Shown>, Problem> {
+async fn cancel(State(app): State<Arc<App>>, visitor: Visitor, Named(id): Named) -> Result<Json<Shown>, Problem> {
     visitor.workspace.check_writable()?;
     let job = app.jobs.find(&visitor, &id)?;
     if job.is_running() {
@@ -308,7 +314,7 @@ async fn cancel(State(app): State<Arc<App>>, visitor: Visitor, Path(id): Path<St
 async fn follow(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(id): Path<String>,
+    Named(id): Named,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let job = app.jobs.find(&visitor, &id)?;
     let changes = job.progress.subscribe();

@@ -19,7 +19,7 @@ use tower_http::{
     timeout::TimeoutLayer,
 };
 
-use super::{App, observe, origin, problem, request_id};
+use super::{App, body, observe, origin, problem, request_id};
 
 /// For a whole answer to begin; calls have closer limits of their own.
 const LONGEST: Duration = Duration::from_mins(30);
@@ -33,7 +33,7 @@ pub(super) fn layered(routes: Router<Arc<App>>, app: &Arc<App>) -> Router<Arc<Ap
             .and(NotForContentType::const_new("application/vnd."))
             .and(NotForContentType::const_new("application/octet-stream")),
     );
-    let mut routes = routes.layer(compression);
+    let mut routes = routes.layer(from_fn_with_state(Arc::clone(app), body::in_time)).layer(compression);
     let origins: Vec<HeaderValue> =
         app.settings.allowed_origins.iter().filter_map(|it| it.trim_end_matches('/').parse().ok()).collect();
     if !origins.is_empty() {

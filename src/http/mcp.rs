@@ -17,11 +17,15 @@ use futures::StreamExt;
 use http_body_util::BodyExt;
 use serde::Deserialize;
 
-use super::{App, extract::Params, problem::Problem, request_id::RequestId, visitor::Visitor};
+use super::{
+    App,
+    body::MAX_MESSAGE,
+    extract::{Params, cut_short},
+    problem::Problem,
+    request_id::RequestId,
+    visitor::Visitor,
+};
 use crate::mcp::remote::Sender;
-
-/// Bytes of one message.
-pub(super) const MAX_MESSAGE: usize = 16 << 20;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -33,8 +37,18 @@ pub(super) fn routes() -> Router<Arc<App>> {
 
 async fn streamable(State(app): State<Arc<App>>, visitor: Visitor, request: Request) -> Result<Response, Problem> {
     let sender = visitor.sender(request.extensions().get());
-    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+    let (parts, body) = request.into_parts();
+    // One that ends too early is its sender's fault, and would be told as ours further in.
+    let (cut, seen) = tokio::sync::watch::channel(false);
+    let body = body.map_err(move |error| {
+        let _ = cut.send(true);
+        axum::BoxError::from(error)
+    });
+    let request = Request::from_parts(parts, body.boxed_unsync());
     let answer = app.mcp.answer(sender, request).await?;
+    if *seen.borrow() {
+        return Err(cut_short().into());
+    }
     Ok(answer.map(Body::new))
 }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod ask;
+mod body;
 mod calls;
 mod docs;
 #[expect(clippy::indexing_slicing, reason = "of JSON objects that are made here: a member that is missing is added")]
@@ -31,7 +32,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{context::Stopping, fault::Fault, mcp::Remote, tool::Registry, workspace::House};
 
-pub use self::{health::Readiness, jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
+pub use self::{body::MAX_MESSAGE, health::Readiness, jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
 
 /// What every route works with.
 pub struct App {
@@ -63,6 +64,8 @@ pub struct Settings {
     pub max_connections: usize,
     /// For the whole head of a request, and between two requests of a connection.
     pub head_timeout: Duration,
+    /// How long a request's body may pause.
+    pub body_timeout: Duration,
     /// How long calls under way may still take once the server is told to stop.
     pub grace: Duration,
 }

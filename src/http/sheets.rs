@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use axum::{
     Json,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, State},
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    extract::{JsonBody, Params},
+    extract::{JsonBody, Named, Params, page_size},
     problem::Problem,
     transfers,
     visitor::Visitor,
@@ -68,7 +68,8 @@ async fn list(
     visitor: Visitor,
     Params(search): Params<Search>,
 ) -> Result<Json<Value>, Problem> {
-    let args = json!({"search": search.q, "cursor": search.cursor, "limit": search.limit});
+    let limit = page_size("limit", search.limit, 500, 100)?;
+    let args = json!({"search": search.q, "cursor": search.cursor, "limit": limit});
     Ok(Json(app.call(&visitor, "list_sheets", args, &|_, _| ()).await?))
 }
 
@@ -91,7 +92,7 @@ struct Columns {
 async fn describe(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(name): Path<String>,
+    Named(name): Named,
     Params(wanted): Params<Columns>,
 ) -> Result<Json<Value>, Problem> {
     let args = json!({"sheet": name, "columns": wanted.columns});
@@ -122,10 +123,11 @@ struct Page {
 async fn preview(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(name): Path<String>,
+    Named(name): Named,
     Params(page): Params<Page>,
 ) -> Result<Json<Value>, Problem> {
-    let args = json!({"sheet": name, "n_rows": page.n_rows, "offset": page.offset, "columns": page.columns});
+    let n_rows = page_size("n_rows", page.n_rows, 1_000, 20)?;
+    let args = json!({"sheet": name, "n_rows": n_rows, "offset": page.offset, "columns": page.columns});
     Ok(Json(app.call(&visitor, "preview_rows", args, &|_, _| ()).await?))
 }
 
@@ -150,7 +152,7 @@ struct Wish {
 async fn summary(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(name): Path<String>,
+    Named(name): Named,
     Params(wish): Params<Wish>,
 ) -> Result<Json<Value>, Problem> {
     let args = json!({"sheet": name, "columns": wish.columns, "detail": wish.detail});
@@ -164,11 +166,7 @@ async fn summary(
     responses((status = 200, description = "What `sheet_history` replies", body = Value)),
     extensions(("x-quire-tool" = json!("sheet_history")))
 )]
-async fn history(
-    State(app): State<Arc<App>>,
-    visitor: Visitor,
-    Path(name): Path<String>,
-) -> Result<Json<Value>, Problem> {
+async fn history(State(app): State<Arc<App>>, visitor: Visitor, Named(name): Named) -> Result<Json<Value>, Problem> {
     Ok(Json(app.call(&visitor, "sheet_history", json!({"sheet": name, "sql": true}), &|_, _| ()).await?))
 }
 
@@ -190,7 +188,7 @@ struct Removal {
 async fn delete(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(name): Path<String>,
+    Named(name): Named,
     Params(removal): Params<Removal>,
 ) -> Result<Json<Value>, Problem> {
     if !removal.purge {
@@ -230,7 +228,7 @@ struct Exporting {
 async fn export(
     State(app): State<Arc<App>>,
     visitor: Visitor,
-    Path(name): Path<String>,
+    Named(name): Named,
     Params(wish): Params<Exporting>,
 ) -> Result<Response, Problem> {
     let wanted = wish.format.unwrap_or_else(|| "csv".to_owned()).to_lowercase();
@@ -281,7 +279,7 @@ struct Past {
     cursor: Option<i64>,
     /// Calls to return; 50 if absent
     #[param(minimum = 1, maximum = 500)]
-    limit: Option<u32>,
+    limit: Option<u64>,
 }
 
 /// Calls of your tools, newest first.
@@ -319,9 +317,9 @@ struct Logged {
     responses((status = 200, description = "A page of calls", body = Log))
 )]
 async fn queries(visitor: Visitor, Params(past): Params<Past>) -> Result<Json<Log>, Problem> {
-    let limit = past.limit.unwrap_or(50).clamp(1, 500);
-    let calls = visitor.workspace.calls(past.cursor, limit).await?;
-    let is_last = calls.len() < usize::try_from(limit).unwrap_or(usize::MAX);
+    let limit = page_size("limit", past.limit, 500, 50)?;
+    let calls = visitor.workspace.calls(past.cursor, u32::try_from(limit).unwrap_or(500)).await?;
+    let is_last = u64::try_from(calls.len()).is_ok_and(|n_calls| n_calls < limit);
     let next_cursor = calls.last().map(|(id, _)| *id).filter(|_| !is_last);
     let queries = calls.into_iter().map(|(id, call)| Logged {
         id,

@@ -3,23 +3,21 @@
 use std::{fmt::Write as _, sync::Arc};
 
 use axum::{
-    Extension, Json,
+    Json,
     body::Body,
-    extract::{DefaultBodyLimit, Path, Request, State},
+    extract::{DefaultBodyLimit, Request, State},
     http::{HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
-use tokio::time::timeout;
 use tokio_util::io::ReaderStream;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    extract::{SLOWEST, too_slow},
+    extract::Named,
     jobs,
     problem::Problem,
-    request_id::RequestId,
     uploads::{Form, read_form},
 };
 use crate::{
@@ -49,19 +47,19 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
     responses((status = 201, description = "What `import_file` replies", body = Value)),
     extensions(("x-quire-tool" = json!("import_file")))
 )]
-async fn put(State(app): State<Arc<App>>, Path(token): Path<String>, request: Request) -> Result<Response, Problem> {
-    let ticket = remote(&app)?.take_upload(&token)?;
-    let mut slot = ticket.workspace.begin_upload().await?;
+async fn put(State(app): State<Arc<App>>, Named(token): Named, request: Request) -> Result<Response, Problem> {
+    let ticket = remote(&app)?.take_upload(&token).await?;
+    let slot = ticket.workspace.begin_upload().await?;
     let mut staging = ticket.workspace.stage(&slot, &ticket.name).await?;
     let mut body = request.into_body().into_data_stream();
-    while let Some(piece) = timeout(SLOWEST, body.next()).await.map_err(|_| too_slow())? {
+    while let Some(piece) = body.next().await {
         let piece = piece.map_err(|_| {
             Fault::new(Code::InvalidArguments, "the file broke off")
                 .hint("ask for another address with `request_upload`")
         })?;
         staging.write(&piece).await?;
     }
-    let staged = staging.finish(&mut slot).await?;
+    let staged = staging.finish().await?;
     imported(&app, ticket, slot, staged, Options::default()).await
 }
 
@@ -73,10 +71,10 @@ async fn put(State(app): State<Arc<App>>, Path(token): Path<String>, request: Re
     responses((status = 201, description = "What `import_file` replies", body = Value)),
     extensions(("x-quire-tool" = json!("import_file")))
 )]
-async fn post(State(app): State<Arc<App>>, Path(token): Path<String>, request: Request) -> Result<Response, Problem> {
-    let ticket = remote(&app)?.take_upload(&token)?;
-    let mut slot = ticket.workspace.begin_upload().await?;
-    let Form { mut files, options } = read_form(&ticket.workspace, &mut slot, request, &app).await?;
+async fn post(State(app): State<Arc<App>>, Named(token): Named, request: Request) -> Result<Response, Problem> {
+    let ticket = remote(&app)?.take_upload(&token).await?;
+    let slot = ticket.workspace.begin_upload().await?;
+    let Form { mut files, options } = read_form(&ticket.workspace, &slot, request, &app).await?;
     let (Some(staged), true) = (files.pop(), files.is_empty()) else {
         return Err(Fault::new(Code::InvalidArguments, "an upload address takes one file")
             .hint("ask for another with `request_upload`, and send one file to each")
@@ -106,16 +104,11 @@ async fn imported(
     params(("token" = String, Path, description = "From `export_sheet`")),
     responses((status = 200, description = "The file", body = String, content_type = "application/octet-stream"))
 )]
-async fn download(
-    State(app): State<Arc<App>>,
-    Extension(_request_id): Extension<RequestId>,
-    method: Method,
-    Path(token): Path<String>,
-) -> Result<Response, Problem> {
+async fn download(State(app): State<Arc<App>>, method: Method, Named(token): Named) -> Result<Response, Problem> {
     if method == Method::HEAD {
         return Err(Fault::new(Code::MethodNotAllowed, "a download address has no HEAD: it is good for one GET").into());
     }
-    send(remote(&app)?.take_download(&token)?).await
+    send(remote(&app)?.take_download(&token).await?).await
 }
 
 /// The file in pieces, under its name. It is removed when the last was sent, or nobody takes them any more.

@@ -12,13 +12,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    extract::{SLOWEST, too_slow},
     jobs::{FileOutcome, Order},
     problem::Problem,
     request_id::RequestId,
@@ -96,8 +94,8 @@ async fn upload(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Response, Problem> {
-    let mut slot = visitor.workspace.begin_upload().await?;
-    let form = read_form(&visitor.workspace, &mut slot, request, &app).await?;
+    let slot = visitor.workspace.begin_upload().await?;
+    let form = read_form(&visitor.workspace, &slot, request, &app).await?;
     let Form { files, options } = form;
     if files.is_empty() {
         return Err(Fault::new(Code::InvalidArguments, "the form has no file")
@@ -107,11 +105,10 @@ async fn upload(
     }
     let job = app.jobs.start(&app, Order { workspace: visitor.workspace, slot, files, options, request_id });
     // Until the answer says otherwise, the import is this request's, and ends with it.
-    let ends = job.clone();
-    let guard = scopeguard(move || ends.cancel());
+    let ends = job.ends_with_its_request();
     let (patience, is_async) = preferred(&headers);
     if is_async || !job.ends_within(patience).await {
-        guard.disarm();
+        ends.disarm();
         let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)).map_err(Fault::internal)?;
         let mut response = (StatusCode::ACCEPTED, Json(Accepted { job: job.id.clone() })).into_response();
         response.headers_mut().insert(header::LOCATION, location);
@@ -121,7 +118,7 @@ async fn upload(
         }
         return Ok(response);
     }
-    guard.disarm();
+    ends.disarm();
     let mut files = job.files();
     let has_any = files.iter().any(|file| file.fault.is_none());
     match files.iter_mut().find_map(|file| file.fault.take()) {
@@ -154,7 +151,7 @@ pub(super) struct Form {
 /// Reads a form; what has come so far is removed when it fails or is dropped.
 pub(super) async fn read_form(
     workspace: &Workspace,
-    slot: &mut UploadSlot,
+    slot: &UploadSlot,
     request: Request,
     app: &Arc<App>,
 ) -> Result<Form, Fault> {
@@ -163,9 +160,7 @@ pub(super) async fn read_form(
             .hint("send `multipart/form-data`, such as `curl -F file=@sales.csv …` does")
     })?;
     let (mut files, mut options) = (Vec::new(), Options::default());
-    while let Some(part) =
-        timeout(SLOWEST, parts.next_field()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
-    {
+    while let Some(part) = parts.next_field().await.map_err(|error| broken(&error))? {
         let name = part.name().unwrap_or_default().to_owned();
         let Some(file_name) = part.file_name().map(str::to_owned) else {
             set(&mut options, &name, text(part).await?)?;
@@ -177,12 +172,10 @@ pub(super) async fn read_form(
         }
         let mut staging = workspace.stage(slot, &file_name).await?;
         let mut part = part;
-        while let Some(bytes) =
-            timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
-        {
+        while let Some(bytes) = part.chunk().await.map_err(|error| broken(&error))? {
             staging.write(&bytes).await?;
         }
-        files.push(staging.finish(slot).await?);
+        files.push(staging.finish().await?);
     }
     Ok(Form { files, options })
 }
@@ -190,9 +183,7 @@ pub(super) async fn read_form(
 async fn text(mut part: Field<'_>) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     let name = part.name().unwrap_or_default().to_owned();
-    while let Some(more) =
-        timeout(SLOWEST, part.chunk()).await.map_err(|_| too_slow())?.map_err(|error| broken(&error))?
-    {
+    while let Some(more) = part.chunk().await.map_err(|error| broken(&error))? {
         bytes.extend_from_slice(&more);
         if bytes.len() > MAX_FIELD {
             return Err(Fault::new(Code::LimitExceeded, format!("the field `{name}` has more than {MAX_FIELD} bytes"))
@@ -232,25 +223,4 @@ fn broken(error: &MultipartError) -> Fault {
         return Fault::new(Code::LimitExceeded, "the form is too large");
     }
     Fault::new(Code::InvalidArguments, "the form broke off or is malformed").hint("send it again")
-}
-
-/// Does something when it goes, unless it was disarmed.
-struct Guard<F: FnMut()>(Option<F>);
-
-fn scopeguard<F: FnMut()>(end: F) -> Guard<F> {
-    Guard(Some(end))
-}
-
-impl<F: FnMut()> Guard<F> {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl<F: FnMut()> Drop for Guard<F> {
-    fn drop(&mut self) {
-        if let Some(mut end) = self.0.take() {
-            end();
-        }
-    }
 }

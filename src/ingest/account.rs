@@ -1,7 +1,11 @@
 //! What a table's reading decided, for the receipt: where things are, why, and what else it could have been.
 
+use chrono::{NaiveDate, NaiveDateTime};
+use serde_json::{Value, json};
+
 use super::{
     build::{Built, GROUP, Plan, PlannedColumn},
+    column::Merged,
     evidence::Reading,
     layout::{Claim, LeftOut, Structure},
     receipt::{ColumnNote, Decision},
@@ -36,7 +40,22 @@ pub(super) fn told(plan: &Plan, built: &Built) -> Told {
         let note = format!("unit: {}", column.unit()?);
         Some(ColumnNote { column: column.name.clone(), note })
     });
+    let is_told_here = |column: &PlannedColumn| column.unit().is_some() || is_told(column.col_idx);
+    let shown = plan.columns.iter().filter(|column| !is_told_here(column)).filter_map(|column| {
+        let is_number = matches!(column.verdict.reading, Reading::Integer | Reading::Decimal { .. } | Reading::Double);
+        let note = column.format.as_ref().filter(|_| is_number)?.note.clone()?;
+        Some(ColumnNote { column: column.name.clone(), note })
+    });
+    let hidden = plan.columns.iter().filter(|column| {
+        structure.markup.as_ref().is_some_and(|markup| column.col_idx != GROUP && markup.hides_column(column.col_idx))
+    });
+    let hidden = hidden.map(|column| ColumnNote {
+        column: column.name.clone(),
+        note: "the column is hidden in the workbook".to_owned(),
+    });
     let mut decisions = vec![region(plan, built), header(structure)];
+    let named = |col_idx: u32| name(col_idx).unwrap_or_default();
+    decisions.extend(built.merges.iter().flat_map(|(col_idx, merged)| merges(*col_idx, &named(*col_idx), merged)));
     decisions.extend(totals(structure));
     decisions.extend(structure.groups.map(|column| Decision {
         about: "groups".to_owned(),
@@ -45,12 +64,17 @@ pub(super) fn told(plan: &Plan, built: &Built) -> Told {
         confidence: 80,
         alternatives: Vec::new(),
     }));
-    decisions.extend(structure.decisions.iter().cloned());
+    decisions.extend(structure.decisions.iter().cloned().map(|mut decision| {
+        if let Some(name) = structure.may_repeat.and_then(name).filter(|_| decision.about == "fill") {
+            decision.alternatives = vec![format!("filled from above: {}", offer(&[filled_forward(&name)]))];
+        }
+        decision
+    }));
     decisions.extend(built.types.iter().cloned());
-    decisions.extend(cross_table(&plan.columns));
+    decisions.extend(if structure.is_transposed { transposed(&plan.columns) } else { cross_table(&plan.columns) });
     Told {
         notes: built.notes.iter().map(|(row, text)| format!("row {row}: {text}")).collect(),
-        column_notes: column_notes.chain(units).collect(),
+        column_notes: column_notes.chain(units).chain(shown).chain(hidden).collect(),
         decisions,
     }
 }
@@ -96,7 +120,44 @@ fn header(structure: &Structure) -> Decision {
         [_] => vec!["no row".to_owned()],
         [first, .., last] => vec![format!("row {last} alone"), format!("row {first} alone")],
     };
-    Decision { about: "header".to_owned(), decided, because: because.to_owned(), confidence, alternatives }
+    let confidence = if structure.seen.is_empty() || structure.is_fixed { confidence } else { confidence.max(95) };
+    let because = if structure.is_listed { "the workbook's own table says it" } else { because };
+    let because = [because].into_iter().chain(structure.seen.iter().copied().filter(|_| !structure.is_fixed));
+    let because = because.collect::<Vec<_>>().join("; ");
+    Decision { about: "header".to_owned(), decided, because, confidence, alternatives }
+}
+
+/// What became of cells that are merged downwards.
+fn merges(col_idx: u32, name: &str, merged: &Merged) -> impl Iterator<Item = Decision> + use<> {
+    let decision = |decided: String, because: &str, confidence, other: String| Decision {
+        about: "fill".to_owned(),
+        decided,
+        because: because.to_owned(),
+        confidence,
+        alternatives: vec![other],
+    };
+    let column = show::letters(col_idx);
+    let filled = (merged.filled.count > 0).then(|| {
+        let decided =
+            format!("merged cells of column {column} hold their value in each of their rows: {}", merged.filled.told());
+        decision(decided, "the workbook says that they are one cell", 95, "null below the first row".to_owned())
+    });
+    let left = (merged.left.count > 0).then(|| {
+        let decided =
+            format!("numbers in merged cells of column {column} stand in their first row only: {}", merged.left.told());
+        let other = format!("the same number in each row: {}", offer(&[filled_forward(name)]));
+        decision(decided, "each of them repeated would be counted more than once", 80, other)
+    });
+    filled.into_iter().chain(left)
+}
+
+/// Steps as `transform_sheet` takes them.
+fn offer(steps: &[Value]) -> String {
+    format!("transform_sheet with the steps {}", Value::from(steps))
+}
+
+fn filled_forward(name: &str) -> Value {
+    json!({"op": "fill", "columns": [name], "method": "forward"})
 }
 
 fn totals(structure: &Structure) -> impl Iterator<Item = Decision> {
@@ -123,6 +184,29 @@ fn totals(structure: &Structure) -> impl Iterator<Item = Decision> {
     })
 }
 
+/// Fields down and records across: each column holds one of everything.
+fn transposed(columns: &[PlannedColumn]) -> Option<Decision> {
+    let [fields, records @ ..] = columns else { return None };
+    let names: Vec<&str> = records.iter().map(|column| column.name.as_str()).collect();
+    let is_taken = |it: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(it));
+    let free = |wanted: &str| if is_taken(wanted) { format!("{wanted}_") } else { wanted.to_owned() };
+    let (record, value) = (free("record"), free("value"));
+    let steps = [
+        json!({"op": "unpivot", "columns": names, "name": record, "value": value}),
+        json!({"op": "pivot", "by": [record], "column": fields.name, "values": value, "aggregate": "any_value"}),
+    ];
+    Some(Decision {
+        about: "shape".to_owned(),
+        decided: format!("kept as it is: fields go down column `{}`, and each other column is one record", fields.name),
+        because: "every row is of one kind, and the rows are of several".to_owned(),
+        confidence: 70,
+        alternatives: vec![
+            format!("one row for each record: {}", offer(&steps)),
+            format!("one row for each value: {}", offer(steps.get(..1).unwrap_or_default())),
+        ],
+    })
+}
+
 /// Least columns that make a table one of years or months across.
 const ACROSS: usize = 3;
 
@@ -141,13 +225,15 @@ fn cross_table(columns: &[PlannedColumn]) -> Option<Decision> {
         return None;
     }
     let (first, last) = (names.first()?, names.last()?);
-    let step = serde_json::json!({"op": "unpivot", "columns": names, "name": name, "value": "value"});
+    let is_taken = |it: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(it));
+    let free = |wanted: &str| if is_taken(wanted) { format!("{wanted}_") } else { wanted.to_owned() };
+    let step = json!({"op": "unpivot", "columns": names, "name": free(name), "value": free("value")});
     Some(Decision {
         about: "shape".to_owned(),
         decided: format!("kept as it is: columns `{first}` to `{last}` are one {name} each"),
         because: format!("{} columns of numbers are headed by it", names.len()),
         confidence: 60,
-        alternatives: vec![format!("one row for each {name}: transform_sheet with {step}")],
+        alternatives: vec![format!("one row for each {name}: {}", offer(&[step]))],
     })
 }
 
@@ -174,6 +260,21 @@ fn period(name: &str) -> Option<&'static str> {
         return Some("year");
     }
     let word = name.split(|c: char| !c.is_alphabetic()).next().unwrap_or_default();
+    if NaiveDate::parse_from_str(&name, "%Y-%m-%d").is_ok()
+        || NaiveDateTime::parse_from_str(&name, "%Y-%m-%d %H:%M:%S").is_ok()
+    {
+        return Some("date");
+    }
+    let fiscal = name.strip_prefix("fy").map(|rest| rest.trim_start_matches(['-', ' ', '/']));
+    if fiscal.is_some_and(|rest| is_year(rest) || (rest.len() == 2 && rest.parse::<u8>().is_ok())) {
+        return Some("year");
+    }
+    if name
+        .split_once('-')
+        .is_some_and(|(year, month)| is_year(year) && month.len() == 2 && month.parse::<u8>().is_ok_and(|it| it < 13))
+    {
+        return Some("month");
+    }
     let is_month =
         word == "sept" || MONTHS.iter().any(|month| *month == word || (word.len() == 3 && month.starts_with(word)));
     let is_quarter = name.starts_with('q') && name.chars().nth(1).is_some_and(|c| ('1'..='4').contains(&c));
@@ -186,8 +287,21 @@ mod tests {
 
     #[test]
     fn periods_are_known_by_their_names() {
-        let found = ["1999", "2001.0", "Jan", "September", "Q3 2024", "mark", "amount", "May 2024"].map(period);
-        let expect = ["year", "year", "month", "month", "quarter", "", "", "month"];
+        let found = [
+            "1999",
+            "2001.0",
+            "Jan",
+            "September",
+            "Q3 2024",
+            "mark",
+            "amount",
+            "May 2024",
+            "2024-01-31",
+            "FY 2024",
+            "2024-02",
+        ]
+        .map(period);
+        let expect = ["year", "year", "month", "month", "quarter", "", "", "month", "date", "year", "month"];
         assert_eq!(found.map(Option::unwrap_or_default), expect);
     }
 }

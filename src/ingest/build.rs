@@ -8,13 +8,14 @@ use arrow_schema::{Schema, SchemaRef};
 use super::{
     ReadError,
     cell::{Cell, Row},
-    column::Column,
+    column::{Column, Merged},
     columns::{Doubt, Outcome, field},
     evidence::{Evidence, Reading},
     layout::{Claim, GroupPath, LeftOut, Structure, group_label},
     parquet::Writer,
     receipt::Decision,
     show,
+    shown::Shown,
     tally::{Tallies, Tally},
     verdict::{Setting, Verdict},
 };
@@ -51,6 +52,8 @@ pub(super) struct PlannedColumn {
     /// Whether the file itself says the reading.
     pub(super) is_declared: bool,
     pub(super) doubt: Option<Doubt>,
+    /// What the number formats of its cells say.
+    pub(super) format: Option<Shown>,
     /// The name of the column that keeps its text as it was, where one was asked for.
     pub(super) raw: Option<String>,
 }
@@ -65,6 +68,8 @@ pub(super) struct Built {
     pub(super) tallies: Tallies,
     /// Why each column is of its type.
     pub(super) types: Vec<Decision>,
+    /// What became of cells that are merged downwards, by column.
+    pub(super) merges: Vec<(u32, Merged)>,
     /// What stands above and below the data: cell and text, no more than some.
     pub(super) notes: Vec<(u64, String)>,
 }
@@ -80,6 +85,8 @@ pub(super) struct Build {
     built: Built,
     known: Known,
     group: GroupPath,
+    /// Columns with cells that are merged downwards, by their places here.
+    merged: Vec<usize>,
     failure: Option<ReadError>,
 }
 
@@ -109,8 +116,7 @@ impl Build {
             Some(path) if !plan.columns.is_empty() => Some(Writer::create(path, schema.clone())?),
             Some(_) | None => None,
         };
-        let fills = |column: &PlannedColumn| plan.structure.fills.contains(&column.col_idx);
-        let columns = plan.columns.iter().map(|column| Column::new(column, fills(column))).collect();
+        let (columns, merged) = Column::all(&plan);
         Ok(Build {
             plan,
             columns,
@@ -121,6 +127,7 @@ impl Build {
             built: Built::default(),
             known: Known::AsPlanned,
             group: GroupPath::default(),
+            merged,
             failure: None,
         })
     }
@@ -142,8 +149,14 @@ impl Build {
             self.skip(row);
             return true;
         }
+        for idx in &self.merged {
+            self.columns.get_mut(*idx).into_iter().for_each(|column| column.enter(row.number));
+        }
         let Some(width) = self.append(row, evidence) else { return false };
         self.note_width(row, width);
+        if self.plan.structure.markup.as_ref().is_some_and(|markup| markup.hides_row(row.number)) {
+            self.built.tallies.hidden_rows.add(|| format!("row {}", row.number));
+        }
         if self.built.first_data_row == 0 {
             self.built.first_data_row = row.number;
         }
@@ -238,9 +251,9 @@ impl Build {
         let why = structure.why_left_out(row);
         let is_note = why.is_none();
         if why == Some(LeftOut::Group)
-            && let Some(label) = structure.groups.and_then(|stub| group_label(row, stub))
+            && let Some((label, indent)) = structure.groups.and_then(|stub| group_label(row, stub))
         {
-            self.group.enter(label);
+            self.group.enter(label, indent);
         }
         let tally = if row.is_blank() {
             // Blank rows behind the table are nobody's.
@@ -308,14 +321,25 @@ impl Build {
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
             let is_doubtful = column.doubtful.count > 0 && (planned.doubt == Some(Doubt::Order) || !column.settled);
-            self.built.types.push(planned.decision(column.n_values, column.n_strays, is_doubtful));
+            let mut decision = planned.decision(column.n_values, column.n_strays, is_doubtful);
+            if let Some(format) = &planned.format {
+                decision.because = format!("{}; {}", decision.because, format.words);
+            }
+            self.built.types.push(decision);
+            if self.plan.structure.markup.as_ref().is_some_and(|markup| markup.hides_column(planned.col_idx)) {
+                tallies.hidden_columns.add(|| format!("{}: {}", show::letters(planned.col_idx), planned.name));
+            }
+            self.built.merges.extend(column.merged.map(|merged| (planned.col_idx, merged)));
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
                 Some(Doubt::Comma) | None => {}
             }
         }
-        for run in self.plan.left_out.chunk_by(|one, next| one + 1 == *next) {
+        // A table that does not start in the first column leaves none out there.
+        let first = self.plan.columns.first().map_or(0, |column| column.col_idx);
+        let left_out: Vec<u32> = self.plan.left_out.iter().copied().filter(|col_idx| *col_idx > first).collect();
+        for run in left_out.chunk_by(|one, next| one + 1 == *next) {
             tallies.empty_columns.append(Tally::of_columns(run));
         }
         Ok((self.plan, self.built))

@@ -1,8 +1,13 @@
 //! Cells and batches of rows on their way from a file's reader to the typed columns.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
-use super::{ReadError, declared::Declared, layout::Listed};
+use super::{
+    ReadError,
+    declared::Declared,
+    layout::Listed,
+    look::{Format, Look, Markup},
+};
 
 /// One cell as the file holds it. A reader does not guess: text stays text, numbers keep their number format's kind.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,15 +26,15 @@ pub(super) enum Cell<'a> {
     Duration(i64),
     /// An error cell, such as `#N/A`.
     Error(&'a str),
-    /// A formula whose value was never stored.
-    Unevaluated,
+    /// A formula whose value was never stored, as `=A1+1`; nothing where its text is not at hand.
+    Unevaluated(&'a str),
 }
 
 /// Rows of one table, in order, with gaps allowed: blank rows and empty cells need not be pushed.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     text: String,
-    cells: Vec<(u32, Stored)>,
+    cells: Vec<(u32, Look, Stored)>,
     /// Per row: its number, counted from 1 over all the file's records, and where its cells end.
     rows: Vec<(u64, usize)>,
 }
@@ -45,7 +50,7 @@ enum Stored {
     Timestamp(i64),
     Duration(i64),
     Error { start: u32, len: u32 },
-    Unevaluated,
+    Unevaluated { start: u32, len: u32 },
 }
 
 /// A table that can be read from its start any number of times, row by row.
@@ -66,6 +71,16 @@ pub(super) trait Source: Sync {
     /// Tables that the file itself says there are.
     fn listed(&self) -> &[Listed] {
         &[]
+    }
+
+    /// The number formats that its cells' looks point to.
+    fn formats(&self) -> &[Format] {
+        &[]
+    }
+
+    /// What the file says of the cells besides what they hold; nothing where it says nothing.
+    fn markup(&self) -> Option<&Arc<Markup>> {
+        None
     }
 
     /// Whether the file holds nothing but text and a comma does not end a cell of it.
@@ -91,6 +106,11 @@ impl Batch {
 
     /// Adds a cell to the open row; columns count from 0 and come in rising order.
     pub(super) fn push(&mut self, col_idx: u32, cell: Cell<'_>) {
+        self.push_as(col_idx, Look::default(), cell);
+    }
+
+    /// Adds a cell as `push` does, with its look.
+    pub(super) fn push_as(&mut self, col_idx: u32, look: Look, cell: Cell<'_>) {
         let stored = match cell {
             Cell::Empty => Stored::Empty,
             Cell::Text(text) => self.store(text).map_or(Stored::Empty, |(start, len)| Stored::Text { start, len }),
@@ -101,20 +121,23 @@ impl Batch {
             Cell::Timestamp(micros) => Stored::Timestamp(micros),
             Cell::Duration(millis) => Stored::Duration(millis),
             Cell::Error(text) => self.store(text).map_or(Stored::Empty, |(start, len)| Stored::Error { start, len }),
-            Cell::Unevaluated => Stored::Unevaluated,
+            Cell::Unevaluated(text) => {
+                let (start, len) = self.store(text).unwrap_or_default();
+                Stored::Unevaluated { start, len }
+            }
         };
-        self.cells.push((col_idx, stored));
+        self.cells.push((col_idx, look, stored));
         if let Some((_, end)) = self.rows.last_mut() {
             *end = self.cells.len();
         }
     }
 
     /// Adds a cell to the open row that comes left of others already there; false if its column is taken.
-    pub(super) fn insert(&mut self, col_idx: u32, cell: Cell<'_>) -> bool {
+    pub(super) fn insert(&mut self, col_idx: u32, look: Look, cell: Cell<'_>) -> bool {
         let start = self.rows.len().checked_sub(2).and_then(|idx| self.rows.get(idx)).map_or(0, |(_, end)| *end);
         let row = self.cells.get(start..).unwrap_or_default();
-        let Err(at) = row.binary_search_by_key(&col_idx, |(col_idx, _)| *col_idx) else { return false };
-        self.push(col_idx, cell);
+        let Err(at) = row.binary_search_by_key(&col_idx, |(col_idx, ..)| *col_idx) else { return false };
+        self.push_as(col_idx, look, cell);
         if let Some(moved) = self.cells.get_mut(start + at..) {
             moved.rotate_right(1);
         }
@@ -129,7 +152,7 @@ impl Batch {
     /// Adds a text cell that lies in this batch's own text; one without length is an empty cell.
     pub(super) fn push_span(&mut self, col_idx: u32, start: u32, len: u32) {
         let stored = if len == 0 { Stored::Empty } else { Stored::Text { start, len } };
-        self.cells.push((col_idx, stored));
+        self.cells.push((col_idx, Look::default(), stored));
     }
 
     /// Closes the open row; only needed after `push_span`.
@@ -171,7 +194,7 @@ impl Batch {
 
     /// Cells that hold something.
     pub(super) fn n_filled(&self) -> usize {
-        self.cells.iter().filter(|(_, stored)| !matches!(stored, Stored::Empty)).count()
+        self.cells.iter().filter(|(.., stored)| !matches!(stored, Stored::Empty)).count()
     }
 
     /// Every row's number and cells.
@@ -200,24 +223,29 @@ impl Batch {
 pub(super) struct Row<'a> {
     /// Counted from 1 over all the file's records.
     pub(super) number: u64,
-    cells: &'a [(u32, Stored)],
+    cells: &'a [(u32, Look, Stored)],
     text: &'a str,
 }
 
 impl<'a> Row<'a> {
     /// Columns up to the last cell pushed, empty ones included.
     pub(super) fn width(&self) -> u32 {
-        self.cells.last().map_or(0, |(col_idx, _)| col_idx + 1)
+        self.cells.last().map_or(0, |(col_idx, ..)| col_idx + 1)
     }
 
     /// The cells that were pushed, with their columns, from left to right.
-    pub(super) fn cells(&self) -> impl Iterator<Item = (u32, Cell<'a>)> {
+    pub(super) fn cells(&self) -> impl Iterator<Item = (u32, Cell<'a>)> + use<'a> {
+        self.looked().map(|(col_idx, _, cell)| (col_idx, cell))
+    }
+
+    /// The cells that were pushed, with their columns and looks, from left to right.
+    pub(super) fn looked(&self) -> impl Iterator<Item = (u32, Look, Cell<'a>)> + use<'a> {
         let text = self.text;
         let span = move |start: u32, len: u32| {
             let start = usize::try_from(start).ok()?;
             text.get(start..start.checked_add(usize::try_from(len).ok()?)?)
         };
-        self.cells.iter().map(move |&(col_idx, stored)| {
+        self.cells.iter().map(move |&(col_idx, look, stored)| {
             let cell = match stored {
                 Stored::Empty => Cell::Empty,
                 Stored::Text { start, len } => span(start, len).map_or(Cell::Empty, Cell::Text),
@@ -228,9 +256,9 @@ impl<'a> Row<'a> {
                 Stored::Timestamp(micros) => Cell::Timestamp(micros),
                 Stored::Duration(millis) => Cell::Duration(millis),
                 Stored::Error { start, len } => span(start, len).map_or(Cell::Empty, Cell::Error),
-                Stored::Unevaluated => Cell::Unevaluated,
+                Stored::Unevaluated { start, len } => Cell::Unevaluated(span(start, len).unwrap_or_default()),
             };
-            (col_idx, cell)
+            (col_idx, look, cell)
         })
     }
 
@@ -253,7 +281,7 @@ impl<'a> Cell<'a> {
             | Cell::Timestamp(_)
             | Cell::Duration(_)
             | Cell::Error(_)
-            | Cell::Unevaluated => None,
+            | Cell::Unevaluated(_) => None,
         }
     }
 

@@ -57,14 +57,30 @@ pub(super) fn military(text: &[u8]) -> Option<(i64, Option<i64>, &[u8])> {
     Some((time, None, rest))
 }
 
-/// `1:02:33`, `36:15:00`, `1h 30m`, `2 days 04:00:00`, `PT1H30M`: milliseconds.
+/// `1:02:33`, `36:15:00`, `3:45.2`, `1h 30m`, `2 days 04:00:00`, `PT1H30M`: milliseconds.
 pub(super) fn duration(text: &str) -> Option<i64> {
     if text.len() > 40 || !text.bytes().any(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let (is_below, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let millis = colons(rest).or_else(|| parts(rest))?;
+    let millis = colons(rest).or_else(|| minutes(rest)).or_else(|| parts(rest))?;
     Some(if is_below { -millis } else { millis })
+}
+
+/// `3:45` and `72:10`: what they are, the column must say.
+pub(super) fn two_parts(text: &str) -> Option<(u32, u32)> {
+    let (first, 1..=3, [b':', rest @ ..]) = digits(text.as_bytes(), 3)? else { return None };
+    let (second, 2, []) = digits(rest, 2)? else { return None };
+    (second < 60).then_some((first, second))
+}
+
+/// `3:45.2`: minutes, and seconds with a fraction.
+fn minutes(text: &str) -> Option<i64> {
+    let (pair, fraction) = text.split_once('.')?;
+    let (minutes, seconds) = two_parts(pair)?;
+    let is_plain = (1..=3).contains(&fraction.len()) && fraction.bytes().all(|byte| byte.is_ascii_digit());
+    let millis: i64 = is_plain.then(|| format!("{fraction:0<3}").parse().ok()).flatten()?;
+    Some((i64::from(minutes) * 60 + i64::from(seconds)) * 1_000 + millis)
 }
 
 /// `1:02:33` and `36:15:00.5`: hours, minutes and seconds. Two numbers may be anything.

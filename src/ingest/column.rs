@@ -1,11 +1,11 @@
 //! One column while it is built: its values, what is doubtful about them, and what blank cells repeat.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use arrow_array::{ArrayRef, builder::StringBuilder};
 
 use super::{
-    build::{Known, PlannedColumn},
+    build::{Known, Plan, PlannedColumn},
     cell::Cell,
     columns::{ColumnBuilder, Outcome},
     evidence::{Evidence, Reading},
@@ -29,6 +29,9 @@ pub(super) struct Column {
     pub(super) sum: Sum,
     /// Whether a blank cell repeats the one above, which is kept.
     pub(super) fills: bool,
+    /// Whether it does so in all rows.
+    always_fills: bool,
+    pub(super) merged: Option<Merged>,
     kept: Kept,
     verdict: Verdict,
     is_declared: bool,
@@ -42,6 +45,19 @@ pub(super) struct Column {
     raw: Option<StringBuilder>,
 }
 
+/// Cells that are merged downwards in one column, and what became of them.
+#[derive(Debug, Default)]
+pub(super) struct Merged {
+    /// First and last rows, rising.
+    rows: Vec<(u64, u64)>,
+    /// Whether numbers name rows here, so that they are repeated as words are.
+    keeps_numbers: bool,
+    next: usize,
+    /// Areas whose cell is repeated in the rows below, and those whose number is not.
+    pub(super) filled: Tally,
+    pub(super) left: Tally,
+}
+
 /// A cell to repeat.
 #[derive(Debug, Default)]
 enum Kept {
@@ -52,10 +68,60 @@ enum Kept {
 }
 
 impl Column {
+    /// Those of a plan, and the places among them of those that have cells merged downwards.
+    pub(super) fn all(plan: &Plan) -> (Vec<Column>, Vec<usize>) {
+        let structure = &plan.structure;
+        let first = plan.columns.iter().map(|column| column.col_idx).min();
+        let mut merged = Vec::new();
+        let columns = plan.columns.iter().enumerate().map(|(idx, planned)| {
+            let mut column = Column::new(planned, structure.fills.contains(&planned.col_idx));
+            let areas = structure.merged(planned.col_idx);
+            if !areas.is_empty() {
+                column.merge(areas, first == Some(planned.col_idx));
+                merged.push(idx);
+            }
+            column
+        });
+        (columns.collect(), merged)
+    }
+
+    /// Takes in cells that are merged downwards. `keeps_numbers`: whether numbers name rows here.
+    fn merge(&mut self, rows: Vec<(u64, u64)>, keeps_numbers: bool) {
+        self.merged = Some(Merged { rows, keeps_numbers, ..Merged::default() });
+    }
+
+    /// Called for each row where cells are merged: whether the row is one of them.
+    pub(super) fn enter(&mut self, row: u64) {
+        let Some(merged) = &mut self.merged else { return };
+        while merged.rows.get(merged.next).is_some_and(|(_, last)| *last < row) {
+            merged.next += 1;
+        }
+        let within = merged.rows.get(merged.next).filter(|(first, _)| *first <= row);
+        if within.is_none_or(|(first, _)| *first == row) {
+            self.kept = if self.always_fills { mem::take(&mut self.kept) } else { Kept::Nothing };
+        }
+        self.fills = within.is_some() || self.always_fills;
+    }
+
+    /// Remembers what is merged downwards: words, and numbers where they name rows.
+    fn keep_merged(&mut self, cell: Cell<'_>) -> bool {
+        let Some(merged) = self.merged.as_mut().filter(|_| self.fills) else { return true };
+        let Some((first, last)) = merged.rows.get(merged.next).copied() else { return true };
+        let is_kept = merged.keeps_numbers || self.always_fills || !matches!(cell, Cell::Number(_) | Cell::Duration(_));
+        let tally = if is_kept { &mut merged.filled } else { &mut merged.left };
+        let (from, to) = (show::address(self.col_idx, first), show::address(self.col_idx, last));
+        tally.add_lost(|| format!("{from}:{to}: {}", show::cell(cell)));
+        is_kept
+    }
+
     /// Remembers a cell that blank ones below repeat; nothing where it is blank itself.
     pub(super) fn keep(&mut self, cell: Cell<'_>) -> Option<()> {
         if cell.is_blank() {
             return None;
+        }
+        if !self.keep_merged(cell) {
+            self.kept = Kept::Nothing;
+            return Some(());
         }
         self.kept = if let Cell::Number(number) = cell { Kept::Number(number) } else { Kept::Text(show::cell(cell)) };
         Some(())
@@ -118,7 +184,7 @@ impl Column {
         }
     }
 
-    pub(super) fn new(planned: &PlannedColumn, fills: bool) -> Column {
+    fn new(planned: &PlannedColumn, fills: bool) -> Column {
         let verdict = &planned.verdict;
         let builder = ColumnBuilder::new(verdict.reading, verdict.style.clone(), planned.doubt, planned.is_declared);
         let how = match verdict.reading {
@@ -145,6 +211,8 @@ impl Column {
             settled: false,
             sum: Sum::default(),
             fills,
+            always_fills: fills,
+            merged: None,
             kept: Kept::default(),
             verdict: planned.verdict.clone(),
             is_declared: planned.is_declared,

@@ -14,9 +14,10 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 
 use super::{
     cell::Cell,
-    clock::duration,
+    clock::{duration, two_parts},
     evidence::{Reading, compact},
-    moment::{DAY, Day, Moment, moment},
+    identifier::Pair,
+    moment::{DAY, Day, Moment, SECOND, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, quantity},
     show, units,
@@ -87,7 +88,7 @@ impl ColumnBuilder {
         let outcome = match (cell, cell.text()) {
             (_, Some(text)) => self.append_text(text),
             (Cell::Error(_), None) => Outcome::Error,
-            (Cell::Unevaluated, None) => Outcome::Unevaluated,
+            (Cell::Unevaluated(_), None) => Outcome::Unevaluated,
             (_, None) if self.append_native(cell).is_some() => Outcome::Value,
             (_, None) => Outcome::Misfit,
         };
@@ -172,12 +173,15 @@ impl ColumnBuilder {
                 }
             }
             (Values::Time(values), _) => {
-                let moment = moment(bytes).filter(|moment| moment.day.is_none())?;
-                values.append_value(moment.time?);
+                let clock = || two_parts(text).filter(|(hours, _)| *hours < 24);
+                let plain = moment(bytes).filter(|moment| moment.day.is_none()).and_then(|moment| moment.time);
+                let short = || clock().map(|(hours, minutes)| i64::from(hours * 60 + minutes) * 60 * SECOND);
+                values.append_value(plain.or_else(short)?);
             }
             (Values::Interval(values), _) => {
                 let time = || moment(bytes).filter(|moment| moment.day.is_none()).and_then(|moment| moment.time);
-                let millis = time().map(|micros| micros / 1_000).or_else(|| duration(text))?;
+                let pair = two_parts(text).map(|pair| lasting(pair, self.style.pair));
+                let millis = pair.or_else(|| time().map(|micros| micros / 1_000)).or_else(|| duration(text))?;
                 values.append_value(interval(millis)?);
             }
             (Values::Timestamp(values), Reading::Timestamp(order)) => {
@@ -258,6 +262,15 @@ fn written(text: &str, style: &Style, is_declared: bool) -> Option<(Numeral, boo
     }
     let found = quantity(text, style.notation)?;
     (found.unit.is_empty() || units::same(found.unit, &style.unit)).then_some((found.numeral, found.manner.is_marked))
+}
+
+/// Milliseconds of `3:45`.
+fn lasting((first, second): (u32, u32), pair: Pair) -> i64 {
+    let units = i64::from(first) * 60 + i64::from(second);
+    match pair {
+        Pair::HoursAndMinutes => units * 60_000,
+        Pair::MinutesAndSeconds => units * 1_000,
+    }
 }
 
 fn interval(millis: i64) -> Option<IntervalDayTime> {

@@ -51,6 +51,9 @@ const STRONG: [u8; 5] = [b',', b'\t', b';', b'|', 0x01];
 /// The pattern score of a row with a single cell, against 1/2 of one with two.
 const SINGLE: f64 = 1e-3;
 
+/// From so many quotes on, what stands beside them is more than chance.
+const MANY_QUOTES: u32 = 8;
+
 impl Delimiter {
     pub(super) const fn of(byte: u8) -> Delimiter {
         Delimiter { bytes: [byte, 0, 0, 0], len: 1, runs: false }
@@ -193,7 +196,9 @@ fn quotings(sample: &str, delimiter: u8) -> Vec<(Option<u8>, Option<u8>)> {
             })
     };
     let mut quotings = Vec::new();
-    for quote in [b'"', b'\''] {
+    // Of two that do as well, the one that there is.
+    let quotes = if bytes.contains(&b'"') { [b'"', b'\''] } else { [b'\'', b'"'] };
+    for quote in quotes {
         // Before the plain one, so that it wins where the escape makes no difference to the table.
         if opens(quote) && bytes.windows(2).any(|pair| pair == [b'\\', quote]) {
             quotings.push((Some(quote), Some(b'\\')));
@@ -237,8 +242,9 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> (f64, u32) {
     let n_alike = n_by_width.iter().filter(|(width, _)| **width > 1).map(|(_, n)| *n).max();
     let is_single = usual.is_some_and(|(width, _)| *width == 1);
     // A line of prose that happens to have a comma makes no table.
-    let is_strong = !dialect.delimiter.is_long() && STRONG.contains(&dialect.delimiter.first());
-    let is_uneven = usual.is_none() && !is_strong;
+    let is_common = !dialect.delimiter.is_long() && STRONG.contains(&dialect.delimiter.first());
+    let is_strong = is_common || stands_beside_quotes(sample, dialect);
+    let is_uneven = !is_strong && usual.is_none_or(|(_, n)| *n * 4 <= n_rows * 3);
     if is_uneven || (is_single && n_alike == Some(1)) {
         return (0.0, 0);
     }
@@ -253,6 +259,21 @@ fn score(sample: &str, is_whole: bool, dialect: Dialect) -> (f64, u32) {
     let n_patterns = u32::try_from(n_by_width.len()).map_or(f64::INFINITY, f64::from);
     let share = f64::max(f64::from(n_typed) / f64::from(n_cells), 1e-10);
     (pattern / n_patterns * share, usual_width)
+}
+
+/// Whether there are quotes, and nearly each of them has the delimiter or a line end beside it.
+fn stands_beside_quotes(sample: &str, dialect: Dialect) -> bool {
+    let Some(quote) = dialect.quote else { return false };
+    let bytes = sample.as_bytes();
+    let is_border =
+        |byte: Option<&u8>| byte.is_none_or(|it| matches!(it, b'\n' | b'\r') || *it == dialect.delimiter.first());
+    let (mut n_quotes, mut n_beside) = (0_u32, 0_u32);
+    for at in memchr::memchr_iter(quote, bytes) {
+        let before = at.checked_sub(1).and_then(|at| bytes.get(at));
+        n_quotes += 1;
+        n_beside += u32::from(is_border(before) || is_border(bytes.get(at + 1)));
+    }
+    n_quotes >= MANY_QUOTES && n_beside * 20 >= n_quotes * 19
 }
 
 /// Whether a cell is something by itself, and not the debris of a wrong split.

@@ -161,6 +161,7 @@ impl Decoder {
                     TextEncoding::Mixed => self.mixed(&rest, n_read == 0),
                     TextEncoding::CheckedUtf8 | TextEncoding::Fixed(_) => self.checked(rest, n_read == 0)?,
                 };
+                let text = self.without_controls(text);
                 Ok((text, n_read))
             }
             TextEncoding::Fixed(_) => {
@@ -192,6 +193,26 @@ impl Decoder {
         }
         text.push_str(str::from_utf8(left).unwrap_or_default());
         text
+    }
+
+    /// No text has U+0080 to U+009F: they are bytes of Windows-1252 that someone took for Latin-1.
+    fn without_controls(&mut self, text: String) -> String {
+        let bytes = text.as_bytes();
+        let is_control = |at: usize| matches!(bytes.get(at + 1), Some(0x80..=0x9F));
+        if !memchr::memchr_iter(0xC2, bytes).any(is_control) {
+            return text;
+        }
+        let mut mended = String::with_capacity(text.len() + 16);
+        for c in text.chars() {
+            match u8::try_from(c).ok().filter(|byte| (0x80..=0x9F).contains(byte)) {
+                Some(byte) => {
+                    mended.push_str(&WINDOWS_1252.decode_without_bom_handling(&[byte]).0);
+                    self.n_undecodable += 1;
+                }
+                None => mended.push(c),
+            }
+        }
+        mended
     }
 
     fn checked(&mut self, bytes: Vec<u8>, at_end: bool) -> Result<String, ReadError> {

@@ -2,7 +2,7 @@
 
 use super::{
     cell::Cell,
-    clock::duration,
+    clock::{duration, two_parts},
     grains::Grains,
     moment::{self, Day, Grain, Moment, Order, moment},
     number::{self, Numeral, numeral},
@@ -50,6 +50,9 @@ pub(super) struct Numbers {
     pub(super) max_whole_digits: u8,
 }
 
+/// Digits from which on whole numbers of one length name something: articles, cards, accounts.
+const LONG: u8 = 12;
+
 /// Counts over the cells of one column that were seen.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Evidence {
@@ -78,6 +81,9 @@ pub(super) struct Evidence {
     pub(super) n_timestamp: u64,
     pub(super) n_timestamp_tz: u64,
     pub(super) n_duration: u64,
+    /// `3:45` and `72:10`, which are no plain times of day, and those that are none at all.
+    pub(super) n_pair: u64,
+    pub(super) n_long_pair: u64,
     pub(super) by_grain: Grains,
     pub(super) n_season: u64,
     pub(super) n_short_year: u64,
@@ -85,6 +91,11 @@ pub(super) struct Evidence {
     pub(super) n_code: u64,
     /// Of these, what is longer than two characters.
     pub(super) n_long_codes: u64,
+    /// Whole numbers without a sign or a separator that are long, their digits, and whether all have as many.
+    n_long: u64,
+    long: (u8, bool),
+    /// Of these, those that may be milliseconds since 1970.
+    n_epoch: u64,
     pub(super) n_counted: u64,
     last_counted: u64,
     pub(super) n_text: u64,
@@ -154,7 +165,7 @@ impl Evidence {
     pub(super) fn add(&mut self, cell: Cell<'_>) {
         self.is_filled = self.is_filled || !cell.is_blank();
         match cell {
-            Cell::Empty | Cell::Error(_) | Cell::Unevaluated => {}
+            Cell::Empty | Cell::Error(_) | Cell::Unevaluated(_) => {}
             Cell::Text(text) => self.add_text(text),
             Cell::Number(number) => {
                 let whole = number::integer(number).map(|mantissa| Numeral::Plain { mantissa, scale: 0 });
@@ -221,6 +232,7 @@ impl Evidence {
             }
             Numeral::Plain { mantissa, scale: 0 } if !text.contains(',') => {
                 self.n_compact += u64::from(text.len() == 8 && compact(mantissa).is_some());
+                self.add_long(text);
                 self.add_in_both(numeral);
             }
             Numeral::Plain { .. } | Numeral::Float(_) => {
@@ -234,6 +246,22 @@ impl Evidence {
                 }
             }
         }
+    }
+
+    fn add_long(&mut self, text: &str) {
+        let n_digits = u8::try_from(text.len()).unwrap_or(u8::MAX);
+        if n_digits < LONG || !text.starts_with(|c: char| c.is_ascii_digit()) {
+            return;
+        }
+        self.long = (n_digits, self.n_long == 0 || self.long == (n_digits, true));
+        self.n_long += 1;
+        self.n_epoch += u64::from(n_digits == 13 && text.starts_with('1'));
+    }
+
+    /// Whether all values are long, and either as long as each other or longer than a spreadsheet's numbers are exact.
+    pub(super) fn is_of_long_digits(&self) -> bool {
+        let (n_digits, is_even) = self.long;
+        self.n_long == self.n_values() && self.n_long > 1 && (is_even || n_digits > 15) && self.n_epoch < self.n_long
     }
 
     /// Whether the text is a number with something around it.
@@ -273,6 +301,9 @@ impl Evidence {
             self.other_pairs |= !truth.pairs;
         } else if duration(text).is_some() {
             self.n_duration += 1;
+        } else if let Some((first, _)) = two_parts(text) {
+            self.n_pair += 1;
+            self.n_long_pair += u64::from(first > 23);
         } else {
             self.n_text += 1;
             let has_digits = text.contains(|c: char| c.is_ascii_digit());
@@ -348,6 +379,7 @@ impl Evidence {
             + self.n_timestamp
             + self.n_timestamp_tz
             + self.n_duration
+            + self.n_pair
             + self.n_code
             + self.n_text
     }

@@ -140,7 +140,9 @@ fn part(archive: &mut zip::ZipArchive<File>, name: &str) -> String {
 /// A compound file is an old workbook, an encrypted new one, or another old document: its streams' names tell.
 fn compound(mut reader: File) -> Result<Format, ReadError> {
     let wide = |name: &str| name.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
-    let (encrypted, workbook, book) = (wide("EncryptedPackage"), wide("Workbook\0"), wide("Book\0"));
+    let encrypted = wide("EncryptedPackage");
+    // Some programs write the names in capitals.
+    let books = ["Workbook\0", "Book\0", "WORKBOOK\0", "BOOK\0"].map(wide);
     let mut window = Vec::new();
     let mut is_book = false;
     loop {
@@ -151,7 +153,7 @@ fn compound(mut reader: File) -> Result<Format, ReadError> {
         if holds(&encrypted) {
             return Err(ReadError::Encrypted);
         }
-        is_book |= holds(&workbook) || holds(&book);
+        is_book |= books.iter().any(|name| holds(name));
         if n_read == 0 {
             break;
         }

@@ -35,7 +35,11 @@ pub(super) fn is_data<'a>(first: Row<'a>, below: impl Iterator<Item = Row<'a>>, 
             cell.is_blank() || !matches!(reading_of(cell, is_text_file), Reading::Text | Reading::TextAsTyped)
         });
     }
-    let heads = series.len() == n_alike && (is_series(&series) || (are_years(&series) && !next.is_some_and(has_years)));
+    // Where the next row is such a series too, they are values that grow to the right.
+    let goes_on =
+        next.is_some_and(|row| is_series(&row.cells().filter_map(|(_, cell)| whole(cell)).collect::<Vec<_>>()));
+    let heads = series.len() == n_alike
+        && ((is_series(&series) && !goes_on) || (are_years(&series) && !next.is_some_and(has_years)));
     n_alike > 0 && !heads
 }
 

@@ -43,10 +43,85 @@ const CODES: [&str; 35] = [
 const COUNTERS: [&str; 14] =
     ["#", "no", "no.", "num", "nr", "nr.", "n°", "nº", "№", "rank", "place", "pos", "draw", "row"];
 
+/// Words of a name that say: two numbers with a colon are minutes and seconds.
+const LENGTHS: [&str; 22] = [
+    "duration",
+    "length",
+    "runtime",
+    "running",
+    "lap",
+    "laps",
+    "split",
+    "pace",
+    "elapsed",
+    "min",
+    "mins",
+    "minutes",
+    "ss",
+    "dauer",
+    "länge",
+    "laufzeit",
+    "durée",
+    "duración",
+    "durata",
+    "duração",
+    "duur",
+    "spieldauer",
+];
+
+/// Words of a name that say: they are hours and minutes.
+const HOURS: [&str; 9] = ["hours", "hrs", "hh", "h", "stunden", "std", "heures", "horas", "ore"];
+
+/// Words of a name that say: they are a time of day.
+const TIMES: [&str; 16] = [
+    "time",
+    "departure",
+    "arrival",
+    "start",
+    "end",
+    "opens",
+    "closes",
+    "kickoff",
+    "uhrzeit",
+    "uhr",
+    "zeit",
+    "heure",
+    "hora",
+    "ora",
+    "tijd",
+    "depart",
+];
+
+/// What two numbers with a colon between them are, where a column's name says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Pair {
+    /// As of a clock, or a number of them.
+    #[default]
+    HoursAndMinutes,
+    MinutesAndSeconds,
+}
+
+/// What the pairs of a column of this name last, if it says that they last.
+pub(super) fn names_a_duration(name: &str) -> Option<Pair> {
+    if has_word(name, &HOURS) {
+        return Some(Pair::HoursAndMinutes);
+    }
+    has_word(name, &LENGTHS).then_some(Pair::MinutesAndSeconds)
+}
+
+/// Whether a column of this name holds times of day.
+pub(super) fn names_a_time(name: &str) -> bool {
+    has_word(name, &TIMES)
+}
+
+fn has_word(name: &str, words: &[&str]) -> bool {
+    let lower = name.to_lowercase();
+    lower.split(|c: char| !c.is_alphanumeric()).any(|word| words.contains(&word))
+}
+
 /// Whether a column of this name holds codes.
 pub(super) fn names_codes(name: &str) -> bool {
-    let lower = name.to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).any(|word| CODES.contains(&word))
+    has_word(name, &CODES)
 }
 
 /// Whether a column of this name numbers the rows.

@@ -20,6 +20,7 @@ mod header;
 mod identifier;
 mod layout;
 mod lines;
+mod look;
 mod mended;
 mod moment;
 mod months;
@@ -31,6 +32,7 @@ mod reason;
 pub mod receipt;
 pub mod reread;
 mod show;
+mod shown;
 mod split;
 mod sums;
 mod survey;
@@ -40,6 +42,7 @@ mod tally;
 mod tests;
 mod text;
 mod units;
+mod verbatim;
 mod verdict;
 mod window;
 mod words;
@@ -56,7 +59,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{Code, Fault};
 
-use cell::{Row, Source};
+use cell::Source;
 use fixes::Fixes;
 use format::Format;
 use layout::{Listed, Region};
@@ -141,6 +144,8 @@ struct Table {
     is_bounded: bool,
     /// The row that heads it, where the file says it.
     header_row: Option<u64>,
+    /// The row of totals, where the file says it.
+    totals_row: Option<u64>,
     /// What stands outside of it and of its like.
     notes: Vec<String>,
     source: Arc<dyn Source + Send>,
@@ -193,7 +198,8 @@ pub fn read(
     })
 }
 
-/// Hands every record of the file's largest table to `row`, as the text it was; rows that a workbook leaves out are blank.
+/// Hands every row of the file's main table to `row`, its header first, as the text it was; rows that a workbook leaves
+/// out are blank.
 pub fn raw(
     file: &Path,
     name: &str,
@@ -201,11 +207,14 @@ pub fn raw(
     limits: &Limits,
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), Fault> {
+    if file.metadata().is_ok_and(|found| found.len() == 0) {
+        return Ok(());
+    }
     let format = opened(file, name, limits)?;
     match format {
-        Format::Csv => text::raw(file, name, options, row)?,
+        Format::Csv => text::raw(file, name, options, limits, row)?,
         Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {
-            raw_tables(&workbook::tables(file, format, options, limits)?.0, row)?;
+            verbatim::largest(&workbook::tables(file, format, options, limits)?.0, row)?;
         }
         Format::Parquet | Format::Json | Format::Ndjson => return Err(elsewhere(format)),
     }
@@ -292,10 +301,11 @@ fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Ve
         (None, 1) => table.title.clone(),
         (None, nth) => format!("{} {nth}", table.title),
     };
-    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, notes }, nth)| Table {
+    let parts = regions.into_iter().zip(1_u64..).map(|(Listed { region, header_row, totals_row, notes }, nth)| Table {
         title: apart(&title(&region, nth), taken),
         header_row,
-        notes,
+        totals_row,
+        notes: table.notes.iter().cloned().chain(notes).collect(),
         worksheet: Some(table.title.clone()),
         hidden: table.hidden,
         is_bounded: false,
@@ -316,55 +326,6 @@ fn apart(title: &str, taken: &mut HashSet<String>) -> String {
 #[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "a share for a progress bar")]
 fn within(idx: usize, n_tables: usize, share: f64) -> f64 {
     (idx as f64 + share) / n_tables.max(1) as f64
-}
-
-/// Hands over every record of the largest table, gaps filled with blank ones.
-fn raw_tables(tables: &[Table], row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> Result<(), ReadError> {
-    let mut largest: Option<(usize, &Table)> = None;
-    let mut damage = None;
-    for table in tables {
-        let mut n_cells = 0;
-        if tables.len() > 1 {
-            let read = table::feed(table, &mut |batch| {
-                n_cells += batch.n_filled();
-                Ok(())
-            });
-            match read {
-                Err(ReadError::Damaged(what)) => {
-                    damage = Some(what);
-                    continue;
-                }
-                read => read?,
-            }
-        }
-        if largest.is_none_or(|(most, _)| n_cells > most) {
-            largest = Some((n_cells, table));
-        }
-    }
-    let Some((_, table)) = largest else { return damage.map_or(Ok(()), |what| Err(ReadError::Damaged(what))) };
-    let mut next = 1;
-    table::feed(table, &mut |batch| {
-        for record in batch.rows() {
-            while next < record.number {
-                row(&[])?;
-                next += 1;
-            }
-            next += 1;
-            raw_row(record, row)?;
-        }
-        Ok(())
-    })
-}
-
-fn raw_row(record: Row<'_>, row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>) -> std::io::Result<()> {
-    let mut cells = vec![String::new(); usize::try_from(record.width()).unwrap_or(0)];
-    for (col_idx, cell) in record.cells() {
-        if let Some(text) = usize::try_from(col_idx).ok().and_then(|idx| cells.get_mut(idx)) {
-            *text = show::cell(cell);
-        }
-    }
-    let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
-    row(&cells)
 }
 
 /// A file's name without its last extension.

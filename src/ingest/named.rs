@@ -102,10 +102,23 @@ fn split_while(text: &str, holds: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at_checked(end).unwrap_or((text, ""))
 }
 
-/// `2024-03`, `03/2024`, `2024-Q1`, `Q1 2024`, `2024-W05`, `2024-W05-3`, `KW 5 2024`: the first day.
+/// `2024-03`, `03/2024`, `Mar-24`, `2024-Q1`, `Q1 2024`, `2024-W05`, `2024-W05-3`, `KW 5 2024`: the first day.
 pub(super) fn period(text: &[u8]) -> Option<(Moment, &[u8])> {
+    if let Some(date) = short_month(text) {
+        let moment =
+            Moment { grain: Grain::Month, is_short_year: true, ..Moment::of(Some(Day::Known(since_1970(date)))) };
+        return Some((moment, &[]));
+    }
     let (grain, date) = month_of_year(text).or_else(|| year_first(text)).or_else(|| year_last(text))?;
     Some((Moment { grain, ..Moment::of(Some(Day::Known(since_1970(date)))) }, &[]))
+}
+
+/// `Mar-24` and `Mar '98`: spreadsheets write months so, and days as `24-Mar`, which has no year.
+fn short_month(text: &[u8]) -> Option<NaiveDate> {
+    let (word, rest) = split_while(str::from_utf8(text).ok()?, char::is_alphabetic);
+    let rest = [". '", " '", "-'", "'", " ’", "’", "-"].iter().find_map(|sign| rest.strip_prefix(sign))?;
+    let (year, 2, []) = digits(rest.as_bytes(), 2)? else { return None };
+    NaiveDate::from_ymd_opt(i32::try_from(century(year)).ok()?, month(word)?, 1)
 }
 
 fn month_of_year(text: &[u8]) -> Option<(Grain, NaiveDate)> {
@@ -114,7 +127,7 @@ fn month_of_year(text: &[u8]) -> Option<(Grain, NaiveDate)> {
     let (second, n_second, []) = digits(rest, 4)? else { return None };
     let (year, month) = match (n_first, sign, n_second) {
         (4, b'-' | b'/', 2) => (first, second),
-        (2, b'/' | b'-' | b'.', 4) => (second, first),
+        (2, b'/' | b'-' | b'.', 4) | (1, b'/', 4) => (second, first),
         _ => return None,
     };
     if !(1_800..2_200).contains(&year) {

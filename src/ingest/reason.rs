@@ -4,6 +4,7 @@ use super::{
     build::PlannedColumn,
     columns::Doubt,
     evidence::Reading,
+    identifier::Pair,
     moment::{Grain, Order, PIVOT},
     quantity::Notation,
     receipt::Decision,
@@ -43,7 +44,9 @@ impl PlannedColumn {
             Ground::Words => "its values are words".to_owned(),
             Ground::Other => "no number, date, time or truth value is among them".to_owned(),
             Ground::Mixed => "its values are of several kinds, none of them nine tenths of all".to_owned(),
-            Ground::Codes => "digits that name something: zeros in front, phone numbers, 19 digits and more".to_owned(),
+            Ground::Codes => {
+                "digits that name something: zeros in front, phone numbers, twelve digits each and more".to_owned()
+            }
             Ground::Named => "its name says that it holds codes".to_owned(),
             Ground::AsTyped => "the workbook has them as text".to_owned(),
             Ground::Values => {
@@ -92,6 +95,12 @@ impl PlannedColumn {
                 Order::MonthFirst => manner.push("month before day".to_owned()),
                 Order::Unasked => {}
             }
+        }
+        if self.verdict.reading == Reading::Interval {
+            manner.push(match style.pair {
+                Pair::HoursAndMinutes => "two numbers are hours and minutes".to_owned(),
+                Pair::MinutesAndSeconds => "two numbers are minutes and seconds".to_owned(),
+            });
         }
         if self.verdict.has_short_years {
             manner.push(format!("years of two digits from {PIVOT} on are of the last century"));

@@ -7,8 +7,8 @@ use super::cell::Cell;
 /// The cell's text: `12` rather than `12.0`, dates ISO 8601; nothing where it is empty or has no value.
 pub(super) fn cell(cell: Cell<'_>) -> String {
     match cell {
-        Cell::Empty | Cell::Unevaluated => String::new(),
-        Cell::Text(text) | Cell::Error(text) => text.to_owned(),
+        Cell::Empty => String::new(),
+        Cell::Text(text) | Cell::Error(text) | Cell::Unevaluated(text) => text.to_owned(),
         Cell::Number(number) => number_text(number),
         Cell::Boolean(boolean) => boolean.to_string(),
         Cell::Date(days) => date(days),

@@ -13,6 +13,8 @@ pub(super) struct Splitter {
     dialect: Dialect,
     /// Whether a record of the usual width was there.
     is_inside: bool,
+    /// Whether a quote that opens no cell is a part of its cell.
+    keeps_strays: bool,
     pub(super) n_records: u64,
     pub(super) mended: Mended,
 }
@@ -29,6 +31,7 @@ struct Way {
     dialect: Dialect,
     /// A quote that opens no cell.
     stray: Option<usize>,
+    keeps_stray: bool,
     /// Whether a doubled quote at the end of a cell closes it.
     closes_doubled: bool,
 }
@@ -63,7 +66,17 @@ struct Field {
 
 impl Splitter {
     pub(super) fn new(dialect: Dialect) -> Splitter {
-        Splitter { dialect, is_inside: false, n_records: 0, mended: Mended::default() }
+        Splitter { dialect, is_inside: false, keeps_strays: false, n_records: 0, mended: Mended::default() }
+    }
+
+    /// Leaves no character out.
+    pub(super) fn keeping_strays(dialect: Dialect) -> Splitter {
+        Splitter { keeps_strays: true, ..Splitter::new(dialect) }
+    }
+
+    /// The plain way to read a record.
+    fn own_way(&self) -> Way {
+        Way { dialect: self.dialect, stray: None, keeps_stray: self.keeps_strays, closes_doubled: false }
     }
 
     /// Adds the records of the batch's own text to it; the last one only if it is whole or the text ends here.
@@ -90,7 +103,7 @@ impl Splitter {
         batch: &mut Batch,
         unescaped: &mut String,
     ) -> Option<usize> {
-        let way = Way { dialect: self.dialect, stray: None, closes_doubled: false };
+        let way = self.own_way();
         let usual = self.dialect.usual_width;
         batch.start_row(self.n_records + 1);
         let n_unescaped = unescaped.len();
@@ -147,7 +160,7 @@ impl Splitter {
     /// Another way to read a line by which it has the usual width: with a quote that opens nothing or a doubled one that
     /// closes, with the other quote, or with another delimiter.
     fn mend(&self, line: &str, record: Option<Record>) -> Option<Way> {
-        let own = Way { dialect: self.dialect, stray: None, closes_doubled: false };
+        let own = self.own_way();
         let usual = self.dialect.usual_width;
         let fits = |way: &Way| way.width(line) == Some(usual);
         if let Some(quote) = self.dialect.quote {
@@ -166,13 +179,16 @@ impl Splitter {
         }
         // A note below the table is one cell, too, and may have such signs.
         let n_least = if record.is_some_and(|record| record.width == 1) { 3 } else { 5 };
-        if !self.is_inside || usual < n_least {
+        // Above the table, a title in so many words is no header; one with cells in quotes is.
+        let is_header =
+            || self.dialect.quote.is_some_and(|quote| line.bytes().filter(|byte| *byte == quote).count() > 1);
+        if usual < n_least || !(self.is_inside || is_header()) {
             return None;
         }
         let has_values = || line.split(' ').filter(|word| word.contains(|c: char| c.is_ascii_digit())).count() > 2;
         [b',', b';', b'\t', b'|', b' ']
             .into_iter()
-            .filter(|byte| *byte != b' ' || (usual > 5 && has_values()))
+            .filter(|byte| *byte != b' ' || (usual > 5 && (!self.is_inside || has_values())))
             .map(|byte| Way { dialect: Dialect { delimiter: Delimiter::of(byte), ..self.dialect }, ..own })
             .find(|way| way.dialect.delimiter != self.dialect.delimiter && fits(way))
     }
@@ -253,7 +269,7 @@ impl Way {
                 if self.stray != Some(start + n_blanks) {
                     return self.quoted(text, n_text, start + n_blanks + 1, quote, at_end, unescaped);
                 }
-                start += n_blanks + 1;
+                start += n_blanks + usize::from(!self.keeps_stray);
             }
         }
         let mut end = match delimiter.next(bytes, start) {
@@ -322,7 +338,7 @@ impl Way {
             }
             let closing = if next == Some(quote) { hit + 1 } else { hit };
             match self.behind_quote(bytes, closing + 1, quote, at_end)? {
-                Behind::End(end) => break (hit, end),
+                Behind::End(end) => break (closing, end),
                 Behind::More => {
                     is_odd = true;
                     at = hit + 1;
@@ -460,6 +476,8 @@ mod tests {
         check(usual, "a,b,c\n1,2,\"3\n4,5,6\n", rows);
         check(usual, "a,b,c\n\"1,2,\"3\"\n4,5,\"6\"\n", rows);
         check(usual, "a,b,c\n1;2;3\n4,5,6\n", rows);
+        let inches: &[(u64, &[&str])] = &[(1, &["a", "12\"", "c"]), (2, &["1", "2", "3"])];
+        check(usual, "a,\"12\"\",c\n1,2,3\n", inches);
         check(usual, "a,b,c\n# note, more\n4,5,6\n", &[(1, &["a", "b", "c"]), (3, &["4", "5", "6"])]);
         let kept: &[(u64, &[&str])] = &[(1, &["a, b, c"]), (2, &["x", "y\nz", "1"]), (3, &["2", "3"])];
         check(usual, "\"a, b, c\"\nx,\"y\nz\",1\n2,3\n", kept);

@@ -12,8 +12,10 @@ use super::{
     fixes::{SheetFix, canonical},
     header,
     layout::{self, Fixed, Listed, Structure},
+    look::Format,
     moment::Order,
     quantity::Notation,
+    shown::Counted,
     verdict::{Ground, Setting, Style, Verdict},
 };
 
@@ -23,7 +25,10 @@ pub(super) const HELD_ROWS: usize = 256;
 /// All that is known of a table so far.
 #[derive(Debug)]
 pub(super) struct Survey {
-    fixed: Fixed,
+    pub(super) fixed: Fixed,
+    /// The workbook's number formats, and those of the first rows' cells.
+    formats: Vec<Format>,
+    counted: Counted,
     types: HashMap<String, Reading>,
     day_first: Option<bool>,
     pub(super) may_split: bool,
@@ -55,7 +60,12 @@ impl Survey {
             fixed: Fixed {
                 header_rows: fix.header_rows.clone().or(header_row),
                 keeps_totals: fix.totals.unwrap_or(options.totals) == Totals::Keep,
+                is_listed: false,
+                totals_row: None,
+                markup: source.markup().cloned(),
             },
+            formats: source.formats().to_vec(),
+            counted: Counted::default(),
             types: types.collect(),
             day_first: fix.day_first,
             may_split: false,
@@ -94,6 +104,9 @@ impl Survey {
             .and_then(|same| same.first().copied())
             .unwrap_or(0);
         data().for_each(|row| header::add_row(&mut self.columns, row));
+        if !self.formats.is_empty() {
+            data().for_each(|row| self.counted.add(row));
+        }
         self.last_known = if is_whole { u64::MAX } else { rows().last().map_or(0, |row| row.number) };
         self.structure = Some(structure);
         Ok(())
@@ -147,6 +160,7 @@ impl Survey {
                 setting,
                 is_declared: declared.is_some(),
                 doubt,
+                format: self.counted.shown(col_idx, &self.formats),
                 raw,
             });
         }
@@ -166,6 +180,7 @@ impl Survey {
                 setting,
                 is_declared: false,
                 doubt: None,
+                format: None,
                 raw: None,
             });
         }

@@ -58,10 +58,16 @@ pub(super) fn read(
     progress: &mut dyn FnMut(f64),
 ) -> Result<Read, ReadError> {
     let mut fix = options.fixes.of(&table.title).cloned().unwrap_or_default();
+    let is_listed = table.header_row.is_some() && options.header_row.is_none() && fix.header_rows.is_none();
     if let Some(header_row) = table.header_row.filter(|_| options.header_row.is_none()) {
         fix.header_rows.get_or_insert(vec![header_row]);
     }
-    let fresh = || Survey::new(options, &fix, table.source.as_ref());
+    let fresh = || {
+        let mut survey = Survey::new(options, &fix, table.source.as_ref());
+        survey.fixed.totals_row = table.totals_row;
+        survey.fixed.is_listed = is_listed;
+        survey
+    };
     let declared =
         table.source.declared().filter(|_| options.header_row.is_none() && fix == SheetFix::default()).cloned();
     let mut behind = 0.0;

@@ -45,6 +45,14 @@ impl Tally {
         self.examples.truncate(N_EXAMPLES);
     }
 
+    /// The first of what was met, and how many more there are.
+    pub(super) fn told(&self) -> String {
+        let n_told = u64::try_from(self.examples.len()).unwrap_or(u64::MAX);
+        let more = self.count.saturating_sub(n_told);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        format!("{}{more}", self.examples.join("; "))
+    }
+
     /// Nothing where nothing was met.
     pub(super) fn issue(self, code: &str, message: &str) -> Option<Issue> {
         (self.count > 0).then(|| Issue {
@@ -85,6 +93,8 @@ pub(super) struct Tallies {
     pub(super) ambiguous_dates: Tally,
     pub(super) grouped_numbers: Tally,
     pub(super) empty_columns: Tally,
+    pub(super) hidden_rows: Tally,
+    pub(super) hidden_columns: Tally,
 }
 
 impl Tallies {
@@ -116,6 +126,8 @@ impl Tallies {
             self.grouped_numbers
                 .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
             self.empty_columns.issue("empty_columns", "columns without name or cell were left out"),
+            self.hidden_rows.issue("hidden_rows", "rows that the workbook hides were read as the others"),
+            self.hidden_columns.issue("hidden_columns", "columns that the workbook hides were read as the others"),
         ]
         .into_iter()
         .flatten()

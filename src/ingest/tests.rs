@@ -48,6 +48,7 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         hidden: false,
         is_bounded: false,
         header_row: None,
+        totals_row: None,
         notes: Vec::new(),
         source: std::sync::Arc::new(Rows(rows)),
     };
@@ -160,7 +161,7 @@ fn native_cells_keep_their_types() {
             Cell::Text("7"),
             Cell::Text("x"),
         ],
-        &[Cell::Number(-3.0), Cell::Unevaluated],
+        &[Cell::Number(-3.0), Cell::Unevaluated("")],
     ]);
     let expect: &[&[&str]] = &[
         &["n BIGINT", "mix DOUBLE", "long INTERVAL", "day TIMESTAMP", "code VARCHAR", "any VARCHAR"],
@@ -390,18 +391,139 @@ fn what_is_no_table_is_a_clear_fault() {
     check(b"[x],y\n1,2\n", "csv");
 }
 
-#[test]
-fn raw_leaves_no_record_out() {
+fn as_it_was(bytes: &[u8]) -> Vec<Vec<String>> {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("x.csv");
-    fs::write(&file, b"title\n\n a,\"b\nc\"\n007,caf\xE9\n").unwrap();
+    fs::write(&file, bytes).unwrap();
     let mut rows: Vec<Vec<String>> = Vec::new();
     let mut take = |row: &[&str]| {
         rows.push(row.iter().map(|cell| (*cell).to_owned()).collect());
         Ok(())
     };
     raw(&file, "x.csv", &Options::default(), &LIMITS, &mut take).unwrap();
-    assert_eq!(rows, [vec!["title"], vec![], vec![" a", "b\nc"], vec!["007", "café"]]);
+    rows
+}
+
+#[test]
+fn raw_leaves_no_row_of_the_main_table_out_and_none_in_that_is_not_of_it() {
+    let table = [vec![" a", "b\nc", ""], vec!["007", "caf\u{e9}"], vec!["total", "12", ""]];
+    assert_eq!(as_it_was(b"title\n\n a,\"b\nc\",\n007,caf\xE9\n\ntotal,12,\n\n"), table);
+    assert_eq!(as_it_was(b""), Vec::<Vec<String>>::new());
+    assert_eq!(as_it_was(b"a,b\n"), [["a", "b"]]);
+}
+
+#[test]
+fn raw_keeps_a_quote_that_opens_nothing() {
+    assert_eq!(as_it_was(b"a,b,c\n1,2,3\n4,\"5,6\n7,8,9\n")[2], ["4", "\"5", "6"]);
+}
+
+#[test]
+fn a_table_that_starts_right_below_another_is_one_of_its_own() {
+    let text = "day,sold\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7\n\
+                name,price,stock\nnail,1.50,3\nscrew,2.50,4\nbolt,3.25,5\n";
+    let (receipt, _) = written(text.as_bytes(), &Options::default());
+    let found: Vec<_> = receipt.sheets.iter().map(|sheet| (sheet.header_rows.clone(), sheet.n_rows)).collect();
+    assert_eq!(found, [(vec![1], 3), (vec![5], 3)]);
+    let ragged = "day,sold\n2024-01-01,5\n2024-01-02,6\n2024-01-03,7,late\n2024-01-04,8,late\n2024-01-05,9,late\n";
+    assert_eq!(written(ragged.as_bytes(), &Options::default()).0.sheets.len(), 1);
+}
+
+#[test]
+fn blanks_between_cells_are_known_by_the_quotes_beside_them() {
+    let mut text = String::from("day what \"said of it\"\n");
+    for n in 10..30 {
+        let loose = if n % 3 == 0 { "a thing" } else { "thing" };
+        writeln!(text, "2024-01-{n} {loose} \"good, they say, {n}\"").unwrap();
+    }
+    let (receipt, _) = written(text.as_bytes(), &Options::default());
+    assert_eq!(receipt.delimiter.as_deref(), Some(" "));
+}
+
+#[test]
+fn control_characters_are_the_signs_that_windows_has_for_them() {
+    let (receipt, table) = written("a,b\nd\u{92}or,1\nx,2\n".as_bytes(), &Options::default());
+    assert_eq!((table[1][0].as_str(), issues(&receipt)), ("d\u{2019}or", vec!["mixed_encodings 1".to_owned()]));
+}
+
+fn types(head: &str, cells: &[&str]) -> String {
+    let text = format!("n\t{head}\n{}", cells.iter().map(|cell| format!("x\t{cell}\n")).collect::<String>());
+    let (_, table) = written(text.as_bytes(), &Options::default());
+    let values: Vec<&str> = table[1..].iter().map(|row| row[1].as_str()).collect();
+    format!("{}: {}", table[0][1].strip_prefix(head).unwrap().trim(), values.join(", "))
+}
+
+#[test]
+fn two_numbers_with_a_colon_are_what_the_column_says() {
+    assert_eq!(types("at", &["3:45", "12:10"]), "TIME: 03:45:00, 12:10:00");
+    assert_eq!(types("departure", &["3:45", "4:10"]), "TIME: 03:45:00, 04:10:00");
+    assert_eq!(types("length", &["3:45", "72:10"]), "INTERVAL: 00:03:45, 01:12:10");
+    assert_eq!(types("hours", &["3:45", "72:10"]), "INTERVAL: 03:45:00, 3 days 00:10:00");
+    assert_eq!(types("lap", &["3:45.2", "4:10"]), "INTERVAL: 00:03:45.2, 00:04:10");
+    assert_eq!(types("result", &["3:45", "4:10"]), "VARCHAR: 3:45, 4:10");
+    assert_eq!(types("result", &["25:23", "31:28"]), "VARCHAR: 25:23, 31:28");
+}
+
+#[test]
+fn long_digits_of_one_length_name_something() {
+    assert_eq!(types("v", &["4006381333931", "5901234123457"]), "VARCHAR: 4006381333931, 5901234123457");
+    assert_eq!(types("v", &["400638133393", "5901234123457"]), "BIGINT: 400638133393, 5901234123457");
+    assert_eq!(types("v", &["1709251200000", "1709337600000"]), "BIGINT: 1709251200000, 1709337600000");
+}
+
+#[test]
+fn months_with_short_years_are_dates_and_days_without_a_year_are_none() {
+    assert_eq!(types("v", &["Mar-24", "Mar-98"]), "DATE: 2024-03-01, 1998-03-01");
+    assert_eq!(types("v", &["3/2024", "11/2024"]), "DATE: 2024-03-01, 2024-11-01");
+    assert_eq!(types("v", &["24-Mar", "25-Mar"]), "VARCHAR: 24-Mar, 25-Mar");
+    assert_eq!(types("v", &["да", "нет"]), "BOOLEAN: true, false");
+}
+
+/// Whole cents as people write them: what groups digits, and what comes before decimals.
+fn grouped(cents: i64, (group, decimal): (&str, &str)) -> String {
+    let (digits, mut whole) = ((cents.abs() / 100).to_string(), String::new());
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx) % 3 == 0 {
+            whole.push_str(group);
+        }
+        whole.push(digit);
+    }
+    format!("{whole}{decimal}{:02}", cents.abs() % 100)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn numbers_are_read_back_equal_however_they_are_written(
+        cents in prop::collection::vec(-9_999_999_999_i64..9_999_999_999, 2..20),
+        separators in prop::sample::select(vec![(",", "."), (".", ","), (" ", ","), ("'", "."), ("\u{a0}", ","), ("\u{202f}", ","), ("", ".")]),
+        (before, behind) in prop::sample::select(vec![("-", ""), ("\u{2212}", ""), ("(", ")"), ("", "-")]),
+        (sign, unit) in prop::sample::select(vec![("", ""), ("$", ""), ("", " €"), ("", " km"), ("", "%")]),
+    ) {
+        // A minus behind and a unit behind are never together; parentheses need a number without them.
+        let (before, behind) = if unit.is_empty() { (before, behind) } else { ("-", "") };
+        let cells: Vec<String> = cents.iter().chain(&[123_456_789]).map(|cents| {
+            let number = format!("{sign}{}{unit}", grouped(*cents, separators));
+            if *cents < 0 { format!("{before}{number}{behind}") } else { number }
+        }).collect();
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let expect: Vec<String> = cents.iter().chain(&[123_456_789]).map(|cents| {
+            format!("{}{}.{:02}", if *cents < 0 { "-" } else { "" }, cents.abs() / 100, cents.abs() % 100)
+        }).collect();
+        prop_assert_eq!(types("v", &cells), format!("DECIMAL(18,2): {}", expect.join(", ")));
+    }
+
+    #[test]
+    fn dates_are_read_back_equal_however_they_are_written(
+        days in prop::collection::vec(0_i32..40_000, 1..20),
+        form in prop::sample::select(vec!["%Y-%m-%d", "%d.%m.%Y", "%d %B %Y", "%b %d, %Y", "%A, %-d %B %Y", "%Y/%m/%d", "%d-%b-%Y"]),
+    ) {
+        let dates: Vec<_> = days.iter().chain(&[30]).filter_map(|day| chrono::DateTime::from_timestamp(i64::from(*day) * 86_400, 0)).collect();
+        let cells: Vec<String> = dates.iter().map(|date| date.format(form).to_string()).collect();
+        let cells: Vec<&str> = cells.iter().map(String::as_str).collect();
+        let expect: Vec<String> = dates.iter().map(|date| date.format("%Y-%m-%d").to_string()).collect();
+        prop_assert_eq!(types("v", &cells), format!("DATE: {}", expect.join(", ")));
+    }
 }
 
 proptest! {

@@ -13,16 +13,17 @@ use std::{
 };
 
 use super::{
-    Limits, Options, ReadError, Table,
+    Limits, Options, ReadError, Table, Totals,
     cell::{Batch, Source},
     dialect::Dialect,
     encoding::{self, Decoder, TextEncoding},
     format::Format,
     mended::Mended,
-    raw_tables, read_tables,
+    read_tables,
     receipt::{Issue, Receipt},
     split::Splitter,
-    stem,
+    stem, verbatim,
+    verbatim::Extent,
 };
 
 /// Bytes that are read at once.
@@ -46,26 +47,18 @@ pub(super) fn read(
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
         let mended = source.mended.clone();
-        let table = Table {
-            title: stem(name),
-            worksheet: None,
-            hidden: false,
-            is_bounded: false,
-            header_row: None,
-            notes: Vec::new(),
-            source: Arc::new(source),
-        };
-        let mut receipt = read_tables(vec![table], options, limits, out, progress)?;
+        let mut receipt = read_tables(vec![table_of(name, source)], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
         receipt.encoding = Some(encoding.name().to_owned());
         receipt.delimiter = dialect.delimiter_text();
         let count = undecodable.load(Ordering::Relaxed);
         if count > 0 {
             let (code, message) = match encoding {
-                TextEncoding::Mixed => {
-                    ("mixed_encodings", "bytes that are not UTF-8 were read as Windows-1252".to_owned())
-                }
-                TextEncoding::CheckedUtf8 | TextEncoding::Fixed(_) => (
+                TextEncoding::Mixed | TextEncoding::CheckedUtf8 => (
+                    "mixed_encodings",
+                    "characters that are not those of UTF-8 text were read as Windows-1252".to_owned(),
+                ),
+                TextEncoding::Fixed(_) => (
                     "undecodable_bytes",
                     format!("byte sequences that {} does not have were replaced by U+FFFD", encoding.name()),
                 ),
@@ -78,33 +71,42 @@ pub(super) fn read(
     })
 }
 
-/// Hands over every record of the file.
+/// Hands over every row of the file's main table; of a file without one, every record.
 pub(super) fn raw(
     file: &Path,
     name: &str,
     options: &Options,
+    limits: &Limits,
     row: &mut dyn FnMut(&[&str]) -> std::io::Result<()>,
 ) -> Result<(), ReadError> {
+    let options = Options { totals: Totals::Keep, ..options.clone() };
+    let receipt = read(file, name, &options, limits, None, &mut |_| {})?;
     // What was handed over can't be taken back, so that the encoding must be certain first.
     let encoding = match options.encoding.as_ref().or(options.fixes.encoding.as_ref()) {
         None if first_sight(file)? == TextEncoding::CheckedUtf8 && !encoding::is_utf_8(file)? => {
             TextEncoding::by_all_bytes(file)?
         }
-        _ => chosen(file, options)?,
+        _ => chosen(file, &options)?,
     };
-    let source = TextSource::open(file, encoding, options)?;
-    raw_tables(
-        &[Table {
-            title: stem(name),
-            worksheet: None,
-            hidden: false,
-            is_bounded: false,
-            header_row: None,
-            notes: Vec::new(),
-            source: Arc::new(source),
-        }],
-        row,
-    )
+    let source = TextSource { keeps_strays: true, ..TextSource::open(file, encoding, &options)? };
+    let table = table_of(name, source);
+    match Extent::of_main(&receipt) {
+        Some(extent) => extent.rows(&table, row),
+        None => verbatim::largest(&[table], row),
+    }
+}
+
+fn table_of(name: &str, source: TextSource) -> Table {
+    Table {
+        title: stem(name),
+        worksheet: None,
+        hidden: false,
+        is_bounded: false,
+        header_row: None,
+        totals_row: None,
+        notes: Vec::new(),
+        source: Arc::new(source),
+    }
 }
 
 /// Runs `read` on the file as UTF-8 if it seems to be, and again in the encoding it is in should it prove not to be.
@@ -139,6 +141,8 @@ struct TextSource {
     file: PathBuf,
     encoding: TextEncoding,
     dialect: Dialect,
+    /// Whether quotes that open no cell are a part of it.
+    keeps_strays: bool,
     n_bytes: u64,
     n_read: AtomicU64,
     /// Byte sequences that the encoding does not have, of the last `read`.
@@ -159,6 +163,7 @@ impl TextSource {
             file: file.to_owned(),
             encoding,
             dialect: Dialect::detect(&sample, is_whole, delimiter),
+            keeps_strays: false,
             n_bytes,
             n_read: AtomicU64::new(0),
             n_undecodable: Arc::default(),
@@ -171,7 +176,8 @@ impl Source for TextSource {
     fn read(&self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
         let mut file = File::open(&self.file)?;
         let mut decoder = Decoder::new(self.encoding);
-        let mut splitter = Splitter::new(self.dialect);
+        let mut splitter =
+            if self.keeps_strays { Splitter::keeping_strays(self.dialect) } else { Splitter::new(self.dialect) };
         let mut n_read = 0;
         // The text of the record that the last block broke off.
         let mut rest = Vec::new();

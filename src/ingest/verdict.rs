@@ -2,7 +2,7 @@
 
 use super::{
     evidence::{Evidence, Reading},
-    identifier::{names_a_counter, names_codes},
+    identifier::{Pair, names_a_counter, names_a_duration, names_a_time, names_codes},
     moment::{Grain, Order},
     quantity::Notation,
     words::CERTAIN,
@@ -19,6 +19,8 @@ pub(super) struct Style {
     /// Whether dates are eight digits.
     pub(super) is_compact: bool,
     pub(super) grain: Grain,
+    /// What two numbers with a colon last.
+    pub(super) pair: Pair,
 }
 
 /// What stands beside a column and helps to decide it.
@@ -144,6 +146,7 @@ impl Evidence {
             is_padded,
             is_compact: matches!(best, Reading::Date(_)) && self.n_compact == n_suited,
             grain: self.by_grain.most(),
+            pair: self.pair(name),
         };
         let is_read = ground == Ground::Values;
         Verdict {
@@ -172,7 +175,9 @@ impl Evidence {
             let ground = if is_words { Ground::Words } else { Ground::Other };
             return (Reading::Text, if self.n_code > 0 { Ground::Codes } else { ground });
         }
-        if is_number && (self.is_of_codes() || (self.n_code > 0 && !is_padded)) {
+        if is_number
+            && (self.is_of_codes() || (is_all_text && self.is_of_long_digits()) || (self.n_code > 0 && !is_padded))
+        {
             return (Reading::Text, Ground::Codes);
         }
         if !self.tolerates(reading, n_misfits) {
@@ -202,11 +207,15 @@ impl Evidence {
         if self.n_compact == self.n_number && self.n_compact >= 3 && self.n_compact == self.n_values() {
             return (Reading::Date(Order::Unasked), self.n_compact);
         }
+        let lasts = self.n_duration > 0 || (self.n_pair > 0 && names_a_duration(name).is_some());
+        // `3:45` alone may be a score; beside `12:10`, or below `Departure`, it is a time.
+        let is_clock = self.n_long_pair == 0 && (self.n_time > 0 || names_a_time(name));
+        let n_clock = if is_clock { self.n_pair } else { 0 };
         let n_truth = if self.is_truth() { self.n_true + self.n_false } else { 0 };
         let kinds = [
             (numbers.reading(), n_number),
             (Reading::Boolean, n_truth),
-            (Reading::Time, self.n_time),
+            (Reading::Time, if lasts { 0 } else { self.n_time + n_clock }),
             (Reading::Date(order), in_grain(self.n_date)),
             (
                 Reading::Timestamp(order),
@@ -214,7 +223,7 @@ impl Evidence {
             ),
             (Reading::TimestampTz(order), in_grain(self.n_timestamp_tz)),
             // A time of day beside durations is one under 24 hours.
-            (Reading::Interval, if self.n_duration > 0 { self.n_duration + self.n_time } else { 0 }),
+            (Reading::Interval, if lasts { self.n_duration + self.n_time + self.n_pair } else { 0 }),
         ];
         kinds.into_iter().fold((Reading::Text, 0), |best, next| if next.1 > best.1 { next } else { best })
     }
@@ -237,6 +246,12 @@ impl Evidence {
         let n_tokens = if reading == Reading::Integer { self.n_token.min(n_misfits - n_remarks) } else { 0 };
         let cost = n_remarks + 2 * (n_misfits - n_remarks - n_tokens) + 10 * n_tokens;
         cost * SHARE <= n_values || (cost <= 2 && n_misfits == 1 && n_values >= FEW * cost)
+    }
+
+    /// Hours are written with two digits, or there is none above 23: what is shorter beside longer durations has no hours.
+    fn pair(&self, name: &str) -> Pair {
+        let found = if self.n_pair > 0 { Pair::MinutesAndSeconds } else { Pair::HoursAndMinutes };
+        names_a_duration(name).unwrap_or(found)
     }
 
     fn notation(&self, setting: Setting) -> Notation {

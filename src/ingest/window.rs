@@ -6,6 +6,7 @@ use super::{
     ReadError,
     cell::{Batch, Source},
     layout::Region,
+    look::{Format, Markup},
 };
 
 pub(super) struct Window {
@@ -26,9 +27,9 @@ impl Source for Window {
                 }
                 if row.number >= top {
                     cut.start_row(row.number);
-                    row.cells()
-                        .filter(|(col_idx, _)| (left..=right).contains(col_idx))
-                        .for_each(|(col_idx, cell)| cut.push(col_idx, cell));
+                    row.looked()
+                        .filter(|(col_idx, ..)| (left..=right).contains(col_idx))
+                        .for_each(|(col_idx, look, cell)| cut.push_as(col_idx, look, cell));
                 }
             }
             let flow = if cut.n_rows() > 0 { push(cut) } else { ControlFlow::Continue(()) };
@@ -38,6 +39,14 @@ impl Source for Window {
 
     fn is_text(&self) -> bool {
         self.source.is_text()
+    }
+
+    fn formats(&self) -> &[Format] {
+        self.source.formats()
+    }
+
+    fn markup(&self) -> Option<&Arc<Markup>> {
+        self.source.markup()
     }
 
     fn leaves_commas(&self) -> bool {

@@ -1,7 +1,7 @@
 //! Words that stand for a truth value or for a missing one.
 
 /// Pairs of words for true and false, by language; the first needs no partner to be believed.
-const PAIRS: [(&str, &str); 17] = [
+const PAIRS: [(&str, &str); 22] = [
     ("true", "false"),
     ("yes", "no"),
     ("y", "n"),
@@ -19,6 +19,11 @@ const PAIRS: [(&str, &str); 17] = [
     ("verdadero", "falso"),
     ("vero", "falso"),
     ("tak", "nie"),
+    ("sì", "no"),
+    ("да", "нет"),
+    ("✓", "✗"),
+    ("✔", "✘"),
+    ("kyllä", "ei"),
 ];
 
 const NULL_WORDS: [&str; 41] = [

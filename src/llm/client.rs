@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    pin::pin,
     sync::{
         Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -9,17 +10,23 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use eventsource_stream::Eventsource;
-use futures::StreamExt;
+use bytes::Bytes;
+use eventsource_stream::{EventStreamError, Eventsource};
+use futures::{
+    Stream, StreamExt,
+    stream::{self},
+};
 use reqwest::{Client, Response, StatusCode, header::CONTENT_TYPE};
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
-    ChatModel, ModelSettings, OnText, Request, Turn, Turning,
+    ChatModel, ModelSettings, OnText, Request, Turn, Turning, body,
     deltas::Assembly,
-    fenced, retry,
+    failed::{Failed, MAX_ANSWER, causes},
+    retry,
     wire::{self, ServerError},
+    written,
 };
 use crate::fault::{Code, Fault};
 
@@ -32,21 +39,11 @@ pub struct OpenAi {
     refused: Mutex<BTreeSet<&'static str>>,
 }
 
-/// Bytes of an answer.
-const MAX_ANSWER: usize = 8 << 20;
+/// Bytes of a stream, of which its answer is the smaller part.
+const MAX_STREAM: usize = 64 << 20;
 /// Bytes of an answer that says what went wrong.
 const MAX_ERROR: usize = 64 << 10;
-/// Characters of the server's own words that a fault repeats.
-const MAX_WORDS: usize = 300;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Why an attempt failed, and whether another may be made.
-struct Failed {
-    fault: Fault,
-    again: bool,
-    /// The wait that the server asked for.
-    wait: Option<Duration>,
-}
 
 impl ChatModel for OpenAi {
     fn name(&self) -> &str {
@@ -65,6 +62,7 @@ impl OpenAi {
 
     async fn attempts(&self, request: &Request, on_text: OnText<'_>, deadline: Instant) -> Result<Turn, Fault> {
         let mut n_tried = 0;
+        let mut before: Option<Fault> = None;
         loop {
             let passed_on = AtomicBool::new(false);
             let passing = |text: &str| {
@@ -72,19 +70,22 @@ impl OpenAi {
                 on_text(text);
             };
             let Ok(outcome) = timeout_at(deadline, self.attempt(request, &passing)).await else {
-                return Err(self.too_slow());
+                return Err(before.unwrap_or_else(|| self.too_slow()));
             };
             let failed = match outcome {
                 Ok(turn) => return Ok(understood(turn, request)),
                 Err(failed) => failed,
             };
             if !failed.again || passed_on.load(Ordering::Relaxed) || n_tried >= self.settings.n_retries {
-                return Err(failed.fault);
+                return Err(failed.given_up(n_tried, None));
             }
             let wait = retry::wait(n_tried, failed.wait.map(|it| it.min(self.settings.longest_wait)));
             if Instant::now() + wait >= deadline {
-                return Err(failed.fault);
+                let asked = failed.wait.unwrap_or_default().max(wait);
+                return Err(failed.given_up(n_tried, Some(asked)));
             }
+            let told = Failed { wait: None, fault: failed.fault.clone(), again: true };
+            before = Some(told.given_up(n_tried + 1, None));
             tracing::info!(code = failed.fault.code.name(), ?wait, "the model is asked again");
             sleep(wait).await;
             n_tried += 1;
@@ -98,17 +99,26 @@ impl OpenAi {
             return Err(self.refusal(response, request).await);
         }
         let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
-        if kind.starts_with("text/event-stream") {
-            return self.streamed(response, on_text).await;
+        if kind.to_ascii_lowercase().starts_with("text/event-stream") {
+            return self.streamed(self.bytes(response, MAX_STREAM), request, on_text).await;
         }
         let bytes = self.read(response, MAX_ANSWER).await?;
-        let answer: Value = serde_json::from_slice(&bytes)
-            .map_err(|error| transient(format!("the model's server answered what is no JSON: {error}")))?;
-        if let Some(error) = wire::error(&answer) {
-            return Err(self.said(status, &error, None));
+        let answer: Value = match serde_json::from_slice(&bytes) {
+            Ok(answer) => answer,
+            // A stream that is not called one.
+            Err(_) if [&b"data:"[..], b"event:", b":"].iter().any(|it| bytes.trim_ascii_start().starts_with(it)) => {
+                let whole = stream::iter([Ok(Bytes::from(bytes))]);
+                return self.streamed(whole, request, on_text).await;
+            }
+            Err(error) => {
+                return Err(Failed::transient(format!("the model's server answered what is no JSON: {error}")));
+            }
+        };
+        if let Some(error) = wire::error_within(&answer) {
+            return Err(Failed::said(&self.settings, status, &error, None));
         }
-        let turn =
-            wire::turn(&answer).ok_or_else(|| transient("the model's server answered without a message".to_owned()))?;
+        let turn = wire::turn(&answer)
+            .ok_or_else(|| Failed::transient("the model's server answered without a message".to_owned()))?;
         if !turn.text.is_empty() {
             on_text(&turn.text);
         }
@@ -116,10 +126,9 @@ impl OpenAi {
     }
 
     async fn sent(&self, request: &Request) -> Result<Response, Failed> {
-        let refused: Vec<&'static str> = self.refused().iter().copied().collect();
-        let body = wire::body(&self.settings.model, request, self.settings.streams, &refused);
-        let endpoint = self.settings.endpoint().map_err(last)?;
-        let mut sending = self.client().map_err(last)?.post(endpoint).json(&body);
+        let refused = self.known_refusals();
+        let body = body::body(&self.settings.model, request, self.settings.streams, &refused);
+        let mut sending = self.client().map_err(Failed::for_good)?.post(self.settings.endpoint()).json(&body);
         if let Some(key) = &self.settings.key {
             sending = sending.bearer_auth(key.reveal());
         }
@@ -129,42 +138,53 @@ impl OpenAi {
         for (name, value) in &self.settings.headers {
             sending = sending.header(name, value.reveal());
         }
-        match timeout(self.settings.patience, sending.send()).await {
-            Err(_) => Err(self.silent()),
-            Ok(sent) => sent.map_err(|error| self.broken(&error)),
-        }
+        let sending = sending.send();
+        let sent = if self.settings.streams {
+            timeout(self.settings.patience, sending).await.map_err(|_| Failed::silent(&self.settings))?
+        } else {
+            // A server that doesn't stream has nothing to send until its answer is whole: only the deadline counts.
+            sending.await
+        };
+        sent.map_err(|error| Failed::broken(&self.settings, &error))
     }
 
-    async fn streamed(&self, response: Response, on_text: OnText<'_>) -> Result<Turn, Failed> {
-        let mut events = response.bytes_stream().eventsource();
-        let mut assembly = Assembly::default();
-        let mut n_bytes = 0;
-        loop {
-            let Ok(event) = timeout(self.settings.patience, events.next()).await else { return Err(self.silent()) };
-            let chunk = match event {
-                None => break,
-                Some(Err(error)) if assembly.is_finished => {
+    async fn streamed(
+        &self,
+        bytes: impl Stream<Item = Result<Bytes, Failed>>,
+        request: &Request,
+        on_text: OnText<'_>,
+    ) -> Result<Turn, Failed> {
+        let mut events = pin!(bytes.eventsource());
+        let names = written::Tool::all(&request.tools).iter().map(|tool| tool.name.to_owned()).collect();
+        let mut assembly = Assembly::new(names);
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Err(error) if assembly.is_finished => {
                     tracing::debug!(%error, "the stream broke behind its end");
                     break;
                 }
-                Some(Err(error)) => return Err(transient(format!("the model's answer broke off: {error}"))),
-                Some(Ok(event)) if event.data.trim() == "[DONE]" => {
+                Err(EventStreamError::Transport(failed)) => return Err(failed),
+                Err(error) => return Err(Failed::transient(format!("the model's answer broke off: {error}"))),
+                Ok(event) => event,
+            };
+            match event.data.trim() {
+                "" => continue,
+                "[DONE]" => {
                     assembly.is_finished = true;
                     break;
                 }
-                Some(Ok(event)) if event.data.trim().is_empty() => continue,
-                Some(Ok(event)) => event.data,
-            };
-            n_bytes += chunk.len();
-            if n_bytes > MAX_ANSWER {
-                return Err(last(too_long()));
+                _ => {}
             }
-            let chunk: Value = serde_json::from_str(&chunk)
-                .map_err(|error| transient(format!("the model's server streamed what is no JSON: {error}")))?;
-            if let Some(error) = wire::error(&chunk) {
-                return Err(self.said(StatusCode::BAD_GATEWAY, &error, None));
+            let chunk: Value = serde_json::from_str(&event.data)
+                .map_err(|error| Failed::transient(format!("the model's server streamed what is no JSON: {error}")))?;
+            let error = wire::error_within(&chunk);
+            if let Some(error) = error.or_else(|| wire::error(&chunk).filter(|_| event.event == "error")) {
+                return Err(Failed::said(&self.settings, StatusCode::OK, &error, None));
             }
             let text = assembly.add(&chunk);
+            if assembly.n_bytes > MAX_ANSWER {
+                return Err(Failed::too_long());
+            }
             if !text.is_empty() {
                 on_text(&text);
             }
@@ -172,7 +192,7 @@ impl OpenAi {
         if assembly.is_finished {
             Ok(assembly.into_turn())
         } else {
-            Err(transient("the model's answer was cut off before its end".to_owned()))
+            Err(Failed::transient("the model's answer was cut off before its end".to_owned()))
         }
     }
 
@@ -183,52 +203,48 @@ impl OpenAi {
         let bytes = self.read(response, MAX_ERROR).await.unwrap_or_default();
         let error = match serde_json::from_slice::<Value>(&bytes) {
             Ok(answer) => wire::error(&answer).unwrap_or_default(),
-            Err(_) => ServerError { message: String::from_utf8_lossy(&bytes).into_owned(), kind: String::new() },
+            Err(_) => ServerError { message: String::from_utf8_lossy(&bytes).into_owned(), ..ServerError::default() },
         };
-        if matches!(status.as_u16(), 400 | 422) && self.learned(&error, request) {
-            return Failed { fault: self.said(status, &error, None).fault, again: true, wait: None };
+        // llama.cpp says with 500 that a template takes no such roles.
+        if matches!(status.as_u16(), 400 | 422 | 500) && self.learned(&error, request) {
+            return Failed { again: true, wait: None, ..Failed::said(&self.settings, status, &error, None) };
         }
-        self.said(status, &error, wait)
+        Failed::said(&self.settings, status, &error, wait)
     }
 
-    /// Whether the server has just refused a field that can be left out.
+    /// Whether the server has just refused something that can be left out.
     fn learned(&self, error: &ServerError, request: &Request) -> bool {
-        let known: Vec<&str> = self.refused().iter().copied().collect();
-        let body = wire::body("", request, self.settings.streams, &[]);
-        let named = wire::OPTIONAL
-            .iter()
-            .find(|name| error.message.contains(**name) && body.get(**name).is_some() && !known.contains(*name));
-        named.is_some_and(|name| self.refused().insert(name))
-    }
-
-    fn said(&self, status: StatusCode, error: &ServerError, wait: Option<Duration>) -> Failed {
-        let words = self.clean(&error.message);
-        let words = if words.is_empty() { String::new() } else { format!(": {words}") };
-        let message = format!("the model's server answered {}{words}", status.as_u16());
-        let is_spent = error.kind.contains("insufficient_quota") || error.message.contains("insufficient_quota");
-        let (code, hint, again) = match status.as_u16() {
-            _ if is_spent => (Code::ModelFailed, "the account's quota is used up: see its plan and billing", false),
-            429 => (Code::RateLimited, "ask again in a minute, or raise the limits of the model's account", true),
-            401 | 403 => (Code::ModelFailed, "see that the key is right and may use this model", false),
-            404 => (Code::ModelFailed, "see that the base URL and the model's name are right", false),
-            _ => (Code::ModelFailed, "see that the model's server is well, and that it can call tools", false),
-        };
-        let again = again || retry::is_transient(status) && !is_spent;
-        Failed { fault: Fault::new(code, message).hint(hint), again, wait }
+        let known = self.known_refusals();
+        let refused = body::refused_by(&error.message, request, self.settings.streams, &known);
+        refused.is_some_and(|it| self.refused().insert(it))
     }
 
     async fn read(&self, response: Response, max_bytes: usize) -> Result<Vec<u8>, Failed> {
         let mut bytes = Vec::new();
-        let mut stream = response.bytes_stream();
-        loop {
-            let Ok(piece) = timeout(self.settings.patience, stream.next()).await else { return Err(self.silent()) };
-            match piece {
-                None => return Ok(bytes),
-                Some(Ok(piece)) if bytes.len() + piece.len() <= max_bytes => bytes.extend_from_slice(&piece),
-                Some(Ok(_)) => return Err(last(too_long())),
-                Some(Err(error)) => return Err(self.broken(&error)),
-            }
+        let mut pieces = pin!(self.bytes(response, max_bytes));
+        while let Some(piece) = pieces.next().await {
+            bytes.extend_from_slice(&piece?);
         }
+        Ok(bytes)
+    }
+
+    /// What comes, as long as the server is not silent for too long. Any byte is a sign of life: some servers send comments
+    /// or blanks while a model still thinks.
+    fn bytes(&self, response: Response, max_bytes: usize) -> impl Stream<Item = Result<Bytes, Failed>> {
+        stream::unfold((response, Some(0_usize)), move |(mut response, n_read)| async move {
+            let n_read = n_read?;
+            let failed = match timeout(self.settings.patience, response.chunk()).await {
+                Err(_) => Failed::silent(&self.settings),
+                Ok(Ok(None)) => return None,
+                Ok(Ok(Some(piece))) if n_read + piece.len() <= max_bytes => {
+                    let n_read = n_read + piece.len();
+                    return Some((Ok(piece), (response, Some(n_read))));
+                }
+                Ok(Ok(Some(_))) => Failed::too_long(),
+                Ok(Err(error)) => Failed::transient(format!("the model's answer broke off: {}", causes(&error))),
+            };
+            Some((Err(failed), (response, None)))
+        })
     }
 
     fn client(&self) -> Result<&Client, Fault> {
@@ -258,37 +274,8 @@ impl OpenAi {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A server's words, short, on one line, and without the key that some repeat.
-    fn clean(&self, words: &str) -> String {
-        let secrets = self.settings.key.iter().chain(self.settings.headers.iter().map(|(_, value)| value));
-        let mut words = words.to_owned();
-        for secret in secrets.filter(|secret| secret.reveal().len() > 3) {
-            words = words.replace(secret.reveal(), "[key]");
-        }
-        let plain: String = words.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_WORDS).collect();
-        plain.trim().to_owned()
-    }
-
-    fn broken(&self, error: &reqwest::Error) -> Failed {
-        let host = self.settings.base_url.host_str().unwrap_or_default();
-        let message = if error.is_connect() {
-            format!("the model's server at `{host}` can't be reached: {}", self.clean(&causes(error)))
-        } else {
-            format!("the connection to the model's server broke: {}", self.clean(&causes(error)))
-        };
-        let fault = Fault::new(Code::ModelFailed, message)
-            .hint("see that the model's server runs and that the base URL is right");
-        Failed { fault, again: true, wait: None }
-    }
-
-    fn silent(&self) -> Failed {
-        let seconds = self.settings.patience.as_secs_f64();
-        let fault = Fault::new(Code::TimedOut, format!("the model's server was silent for {seconds} s"));
-        Failed {
-            fault: fault.hint("ask again, or start Quire with a higher `--llm-patience`"),
-            again: true,
-            wait: None,
-        }
+    fn known_refusals(&self) -> Vec<&'static str> {
+        self.refused().iter().copied().collect()
     }
 
     fn too_slow(&self) -> Fault {
@@ -299,40 +286,23 @@ impl OpenAi {
 
 /// The turn with the calls that stand in its text, and with an id for each call.
 fn understood(mut turn: Turn, request: &Request) -> Turn {
+    let tools = written::Tool::all(&request.tools);
+    let found = written::read(&turn.text, &turn.thought, &tools);
+    turn.text = found.text;
     if turn.calls.is_empty() {
-        let names: Vec<&str> =
-            request.tools.iter().filter_map(|tool| tool.pointer("/function/name").and_then(Value::as_str)).collect();
-        turn.calls = fenced::calls(&turn.text, &names);
+        turn.calls = found.calls;
     }
     let mut ids = BTreeSet::new();
     for (position, call) in (1_usize..).zip(&mut turn.calls) {
+        written::bare(&call.name).to_owned().clone_into(&mut call.name);
+        if let Some(arguments) = written::repaired(&call.arguments) {
+            call.arguments = arguments;
+        }
         if call.id.is_empty() || !ids.insert(call.id.clone()) {
-            call.id = format!("call_{}_{position}", request.messages.len());
+            // Nine letters and digits: Mistral's servers take no other.
+            call.id = format!("q{:05}{position:03}", request.messages.len());
             ids.insert(call.id.clone());
         }
     }
     turn
-}
-
-fn transient(message: String) -> Failed {
-    let hint = "ask again; if it stays so, the model's server may not speak OpenAI's chat completions";
-    Failed { fault: Fault::new(Code::ModelFailed, message).hint(hint), again: true, wait: None }
-}
-
-fn last(fault: Fault) -> Failed {
-    Failed { fault, again: false, wait: None }
-}
-
-fn too_long() -> Fault {
-    Fault::new(Code::ModelFailed, format!("the model's answer is over {MAX_ANSWER} bytes"))
-        .hint("ask a simpler question")
-}
-
-/// An error with what caused it, without the address, which may hold a key.
-fn causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }

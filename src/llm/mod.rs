@@ -1,18 +1,22 @@
 //! Language models behind the OpenAI protocol, and the only reqwest: one turn of a conversation, its text as it streams,
 //! its tool calls whole.
 
+mod body;
 mod client;
 mod deltas;
-mod fenced;
+mod failed;
+pub mod plain;
 mod retry;
 mod settings;
 pub mod tokens;
 pub mod transcript;
 mod wire;
+mod written;
 
 use std::pin::Pin;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use crate::fault::Fault;
@@ -42,7 +46,7 @@ pub type Turning<'a> = Pin<Box<dyn Future<Output = Result<Turn, Fault>> + Send +
 pub struct Request {
     pub messages: Vec<Message>,
     /// Entries of an OpenAI `tools` array.
-    pub tools: Vec<serde_json::Value>,
+    pub tools: Vec<Value>,
     /// Tokens that the reply may have.
     pub max_tokens: u32,
 }
@@ -59,6 +63,9 @@ pub enum Message {
     Assistant {
         text: String,
         calls: Vec<ToolCall>,
+        /// Fields of the server's own that it wants back.
+        #[serde(default, skip_serializing_if = "Map::is_empty")]
+        kept: Map<String, Value>,
     },
     /// What a tool answered, as JSON.
     Tool {
@@ -69,11 +76,14 @@ pub enum Message {
 }
 
 /// A tool call as the model wrote it: its arguments may be no JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolCall {
     pub id: String,
     pub name: String,
     pub arguments: String,
+    /// Of the server's own, which it wants back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extra: Option<Value>,
 }
 
 /// What the model said.
@@ -85,6 +95,12 @@ pub struct Turn {
     pub usage: Option<Usage>,
     /// Whether the reply ended because it was as long as it may be.
     pub is_cut: bool,
+    /// Fields of the server's own that it wants back.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub kept: Map<String, Value>,
+    /// What the model thought, where the server tells it apart. It is not for anyone, and goes into no transcript.
+    #[serde(skip)]
+    pub(crate) thought: String,
 }
 
 /// Tokens as the server counted them.

@@ -4,8 +4,6 @@ use std::{fmt, time::Duration};
 
 use url::Url;
 
-use crate::fault::{Code, Fault};
-
 /// A key: it can be sent, and not be printed.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -49,11 +47,13 @@ pub struct ModelSettings {
 }
 
 impl ModelSettings {
-    /// The address that completions are asked of.
-    pub(super) fn endpoint(&self) -> Result<Url, Fault> {
-        let base = self.base_url.as_str().trim_end_matches('/').trim_end_matches("/chat/completions").to_owned();
-        Url::parse(&format!("{base}/chat/completions")).map_err(|error| {
-            Fault::new(Code::InvalidArguments, format!("`{base}` can't be the model's address: {error}"))
-        })
+    /// The address that completions are asked of: with the base's query, such as Azure's `?api-version=…`.
+    pub(super) fn endpoint(&self) -> Url {
+        let mut endpoint = self.base_url.clone();
+        let path = endpoint.path().trim_end_matches('/');
+        let path = path.strip_suffix("/chat/completions").unwrap_or(path).trim_end_matches('/');
+        endpoint.set_path(&format!("{path}/chat/completions"));
+        endpoint.set_fragment(None);
+        endpoint
     }
 }

@@ -110,8 +110,9 @@ fn len(text: &str) -> u64 {
 fn parts(request: &Request) -> impl Iterator<Item = String> {
     let messages = request.messages.iter().map(|message| match message {
         Message::System { text } | Message::User { text } => text.clone(),
-        Message::Assistant { text, calls } => {
-            calls.iter().fold(text.clone(), |all, call| all + &call.name + &call.arguments)
+        Message::Assistant { text, calls, kept } => {
+            let said = calls.iter().fold(text.clone(), |all, call| all + &call.name + &call.arguments);
+            kept.values().fold(said, |all, value| all + &value.to_string())
         }
         Message::Tool { reply, .. } => reply.clone(),
     });

@@ -60,7 +60,7 @@ pub fn phrases(question: &str, n_words: usize) -> Vec<String> {
         for run in words.windows(n_run) {
             let phrase = run.join(" ");
             let n_chars = phrase.chars().count();
-            let is_filler = n_run == 1 && (FILLER.contains(&phrase.as_str()) || n_chars < 2);
+            let is_filler = n_run == 1 && (is_filler(&phrase) || n_chars < 2);
             if !is_filler && n_chars <= MAX_CHARS && !phrases.contains(&phrase) {
                 phrases.push(phrase);
             }
@@ -70,13 +70,22 @@ pub fn phrases(question: &str, n_words: usize) -> Vec<String> {
     phrases
 }
 
+/// Whether a folded word is in questions of any kind.
+pub fn is_filler(word: &str) -> bool {
+    FILLER.contains(&word)
+}
+
 /// Words of questions that name no value.
 const FILLER: &[&str] = &[
     "a", "about", "all", "an", "and", "any", "are", "as", "at", "average", "between", "by", "can", "count", "did",
     "do", "does", "each", "every", "find", "for", "from", "get", "give", "had", "has", "have", "highest", "how", "in",
     "is", "it", "list", "lowest", "many", "me", "more", "most", "much", "number", "of", "on", "or", "over", "per",
-    "show", "sum", "than", "that", "the", "their", "there", "these", "this", "to", "top", "total", "was", "were",
-    "what", "when", "where", "which", "who", "with",
+    "least", "less", "show", "some", "sum", "than", "that", "the", "their", "there", "these", "this", "to", "top",
+    "total", "was", "were", "what", "when", "where", "which", "who", "with", "auf", "das", "dem", "den", "der", "des",
+    "die", "ein", "eine", "für", "gibt", "hat", "ist", "mit", "und", "viel", "viele", "von", "war", "was", "welche",
+    "welcher", "welches", "wie", "wieviel", "wurde", "zu", "combien", "dans", "des", "est", "les", "par", "pour",
+    "que", "quel", "quelle", "sont", "une", "con", "cuál", "cuántas", "cuántos", "del", "las", "los", "por", "qué",
+    "una",
 ];
 
 /// Looks the phrases up. Values that are the same but for case come first.

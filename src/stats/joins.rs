@@ -49,19 +49,46 @@ const N_LOOKED_FOR: u64 = 2_000;
 /// Whether two columns may be compared with `=`, going by their types and names alone.
 pub fn may_fit(left: &End, right: &End) -> bool {
     let (few, many) = (left.n_distinct.min(right.n_distinct), left.n_distinct.max(right.n_distinct));
-    let same_name = left.column.eq_ignore_ascii_case(&right.column);
-    // Numbers overlap by chance: they need a name in common, or that one of them is a key.
-    let is_text = left.type_name == "VARCHAR";
-    let words = |name: &str| {
-        name.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect::<BTreeSet<_>>()
-    };
-    let shares_a_word = words(&left.column).intersection(&words(&right.column)).any(|word| word.chars().count() > 1);
+    // Numbers overlap by chance, those that count rows above all: their names must agree. Dates of different grain are
+    // looked at in `run`.
+    let is_free = matches!(kind(&left.type_name), Some("text" | "date")) && (left.is_key || right.is_key || few >= 3);
     kind(&left.type_name) == kind(&right.type_name)
         && kind(&left.type_name).is_some()
         && few >= 2
         && ranges_meet(left, right)
         && many > 0
-        && (same_name || shares_a_word || is_text && (left.is_key || right.is_key || few >= 3))
+        && (names_agree(left, right) || is_free)
+}
+
+/// Words that say what kind of thing a column is, and not of what.
+const GENERIC: &[&str] =
+    &["code", "id", "idx", "index", "key", "name", "no", "nr", "nummer", "num", "number", "ref", "uid", "rank"];
+
+/// Whether the names of two columns have a word in common; a column that is only called `id` goes by its sheet's name.
+fn names_agree(left: &End, right: &End) -> bool {
+    let words = |name: &str| -> BTreeSet<String> {
+        let split = split_case(name);
+        let words = split.split(|c: char| !c.is_alphanumeric()).filter(|word| word.chars().count() > 1);
+        let one = |word: &str| word.strip_suffix('s').filter(|it| it.chars().count() > 2).unwrap_or(word).to_owned();
+        words.filter(|word| !GENERIC.contains(word)).map(one).collect()
+    };
+    let of =
+        |end: &End| Some(words(&end.column)).filter(|it| !it.is_empty()).unwrap_or_else(|| words(end.sheet.as_str()));
+    of(left).intersection(&of(right)).next().is_some()
+}
+
+/// Lower case, `CustomerID` as `customer id`.
+fn split_case(name: &str) -> String {
+    let mut split = String::new();
+    let mut was_lower = false;
+    for c in name.chars() {
+        if was_lower && c.is_uppercase() {
+            split.push(' ');
+        }
+        was_lower = c.is_lowercase() || c.is_ascii_digit();
+        split.extend(c.to_lowercase());
+    }
+    split
 }
 
 /// Whether the smallest and largest values leave room for one in common. Long texts are compared as far as profiles
@@ -82,9 +109,42 @@ fn ranges_meet(left: &End, right: &End) -> bool {
 fn kind(type_name: &str) -> Option<&'static str> {
     match type_name {
         "VARCHAR" => Some("text"),
-        "DATE" => Some("date"),
+        _ if sql::is_moment(type_name) => Some("date"),
         _ if sql::is_number(type_name) && !matches!(type_name, "FLOAT" | "DOUBLE") => Some("number"),
         _ => None,
+    }
+}
+
+/// The stretch of time that each of a column's values stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Grain {
+    Instant,
+    Day,
+    Month,
+    Year,
+}
+
+impl Grain {
+    fn of(engine: &mut Engine, end: &End) -> Result<Grain, Fault> {
+        let (column, sheet) = (ColumnName(&end.column).quoted(), end.sheet.quoted());
+        let is = |part: &str| format!("bool_and({column} = date_trunc('{part}', {column}))");
+        let answers = engine.answers(&format!("SELECT {}, {}, {} FROM {sheet}", is("year"), is("month"), is("day")))?;
+        let holds = |idx: usize| answers.first().and_then(|row| row.get(idx)) == Some(&Value::Bool(true));
+        Ok(match (holds(0), holds(1), holds(2)) {
+            (true, ..) => Grain::Year,
+            (_, true, _) => Grain::Month,
+            (.., true) => Grain::Day,
+            _ => Grain::Instant,
+        })
+    }
+
+    fn cut(self, column: &str) -> String {
+        match self {
+            Grain::Instant => column.to_owned(),
+            Grain::Day => format!("date_trunc('day', {column})"),
+            Grain::Month => format!("date_trunc('month', {column})"),
+            Grain::Year => format!("date_trunc('year', {column})"),
+        }
     }
 }
 
@@ -97,7 +157,18 @@ pub fn run(engine: &mut Engine, pairs: &[Pair]) -> Result<Vec<Overlap>, Fault> {
         } else {
             (&pair.right, &pair.left)
         };
-        let (a, b) = (ColumnName(&few.column).quoted(), ColumnName(&many.column).quoted());
+        let (mut a, mut b) = (ColumnName(&few.column).quoted(), ColumnName(&many.column).quoted());
+        let mut grain = None;
+        if kind(&few.type_name) == Some("date") {
+            let (ours, theirs) = (Grain::of(engine, few)?, Grain::of(engine, many)?);
+            let coarser = ours.max(theirs);
+            if ours != theirs {
+                (a, b) = (coarser.cut(&a), coarser.cut(&b));
+                grain = Some(coarser);
+            } else if !names_agree(few, many) {
+                continue;
+            }
+        }
         let answers = engine.answers(&format!(
             "WITH _few AS MATERIALIZED (SELECT DISTINCT {a} AS v FROM {} WHERE {a} IS NOT NULL LIMIT {N_LOOKED_FOR}) \
              SELECT (SELECT count(*) FROM _few), (SELECT count(*) FROM _few WHERE v IN (SELECT {b} FROM {} WHERE {b} IS NOT NULL))",
@@ -107,7 +178,10 @@ pub fn run(engine: &mut Engine, pairs: &[Pair]) -> Result<Vec<Overlap>, Fault> {
         let count = |idx: usize| whole(number(answers.first().and_then(|row| row.get(idx))));
         let (n_values, n_shared) = (count(0), count(1));
         if n_shared >= 2 && n_shared * 2 >= n_values {
-            let name = |end: &End| format!("{}.{}", end.sheet.quoted(), ColumnName(&end.column).quoted());
+            let name = |end: &End| {
+                let name = format!("{}.{}", end.sheet.quoted(), ColumnName(&end.column).quoted());
+                grain.map_or(name.clone(), |grain| grain.cut(&name))
+            };
             let keys = [&pair.left, &pair.right].into_iter().filter(|end| end.is_key).map(|end| end.sheet.clone());
             let (left, right, keys) = (name(&pair.left), name(&pair.right), keys.collect());
             found.push(Overlap { left, right, n_values, n_shared, keys });

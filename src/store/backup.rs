@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-use super::{Store, StoreError, at, copy_hashed, sync_folder};
-use crate::catalog::Referenced;
+use super::{Store, StoreError, at, sync_folder};
+use crate::{catalog::Referenced, digest::copy_hashed};
 
 /// What a copy of a data folder came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

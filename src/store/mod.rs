@@ -11,16 +11,14 @@ mod sweep;
 mod tests;
 
 use std::{
-    fmt::Write as _,
     fs::{self, File, OpenOptions},
-    io::{self, Read, Write},
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use sha2::{Digest, Sha256};
-
 use crate::{
     catalog::{self, storage_fault},
+    digest::copy_hashed,
     fault::Fault,
 };
 
@@ -71,9 +69,14 @@ impl Store {
         fs::write(&file, "x").and_then(|()| fs::remove_file(&file)).map_err(at("write", &file))
     }
 
+    /// The folder of the user with this key, which need not be there.
+    pub fn peek(&self, key: &str) -> WorkspaceDir {
+        WorkspaceDir { root: self.root.join(key) }
+    }
+
     /// The folder of the user with this key, created when it is new.
     pub fn workspace(&self, key: &str) -> Result<WorkspaceDir, StoreError> {
-        let dir = WorkspaceDir { root: self.root.join(key) };
+        let dir = self.peek(key);
         for part in ["versions", "results", "originals", "scratch"] {
             create_folder(&dir.root.join(part))?;
         }
@@ -101,6 +104,12 @@ impl WorkspaceDir {
     /// The Parquet file of a version, by the SHA-256 of its content.
     pub fn version_path(&self, hash: &str) -> PathBuf {
         self.versions().join(format!("{hash}.parquet"))
+    }
+
+    /// Whether a version file, by its hash, is there and what was written.
+    pub fn state(&self, hash: &str) -> Result<FileState, StoreError> {
+        let file = self.version_path(hash);
+        state(&file).map_err(at("read", &file))
     }
 
     /// The rows of a result, one JSON array a line.
@@ -214,26 +223,7 @@ pub fn keep_original(from: &Path, scratch: &Scratch) -> Result<Original, StoreEr
     Ok(Original { path, sha256, n_bytes })
 }
 
-/// Copies all bytes; their SHA-256 in hex and their number.
-fn copy_hashed(from: &mut impl Read, to: &mut impl Write) -> io::Result<(String, u64)> {
-    let (mut hasher, mut n_bytes) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let n_read = from.read(&mut buffer)?;
-        let Some(bytes) = buffer.get(..n_read).filter(|bytes| !bytes.is_empty()) else { break };
-        hasher.update(bytes);
-        to.write_all(bytes)?;
-        n_bytes += u64::try_from(n_read).unwrap_or(0);
-    }
-    let mut hash = String::new();
-    for byte in hasher.finalize() {
-        // Writing to a string can't fail.
-        let _ = write!(hash, "{byte:02x}");
-    }
-    Ok((hash, n_bytes))
-}
-
-/// Renames a finished file to its final name, unless a whole one is there, and syncs the folder.
+/// Renames a finished file to its final name, unless a sound one is there, and syncs the folder.
 fn publish(from: &Path, to: &Path) -> io::Result<()> {
     put(from, to)?;
     // Even when the file was there: whoever renamed it may have died before this.
@@ -243,7 +233,31 @@ fn publish(from: &Path, to: &Path) -> io::Result<()> {
 fn put(from: &Path, to: &Path) -> io::Result<()> {
     let n_bytes = fs::metadata(from)?.len();
     let is_there = fs::metadata(to).is_ok_and(|there| there.len() == n_bytes);
-    if is_there { Ok(()) } else { fs::rename(from, to) }
+    // One that was damaged since is made anew by whoever stores the same rows again.
+    if is_there && state(to)? == FileState::Sound { Ok(()) } else { fs::rename(from, to) }
+}
+
+/// What a file that is named by the sum of its content is found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileState {
+    Sound,
+    Missing,
+    Damaged,
+}
+
+/// Reads the whole of a version file. Of files that are named otherwise only whether they are there can be told.
+pub fn state(file: &Path) -> io::Result<FileState> {
+    let mut open = match File::open(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(FileState::Missing),
+        open => open?,
+    };
+    let Some(sum) =
+        file.file_stem().and_then(|stem| stem.to_str()).filter(|_| file.extension().is_some_and(|it| it == "parquet"))
+    else {
+        return Ok(FileState::Sound);
+    };
+    let (found, _) = copy_hashed(&mut open, &mut io::sink())?;
+    Ok(if found == sum { FileState::Sound } else { FileState::Damaged })
 }
 
 /// Only Unix can sync a folder; elsewhere the file system's journal has to do.

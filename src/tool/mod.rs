@@ -3,10 +3,12 @@
 pub mod openai;
 pub mod reply;
 mod schema;
+mod wrong;
 
 use std::{any::Any, collections::BTreeMap, pin::Pin, sync::Arc, time::Instant};
 
 use self::reply::Reply;
+pub use self::wrong::{in_words, wrong_field};
 use crate::{
     context::Context,
     fault::{Code, Fault},
@@ -29,6 +31,8 @@ pub trait Tool: Send + Sync + 'static {
     /// Read by models: what it returns, when to use it, which tool to use instead. 500 characters at most.
     const ABOUT: &'static str;
     const EFFECT: Effect;
+    /// Whether a caller who may only read may call it all the same: it then asks itself before it writes.
+    const ASKS_ITSELF: bool = false;
 
     fn run(call: &Call<'_>, args: Self::Args) -> impl Future<Output = Result<Self::Reply, Fault>> + Send;
 }
@@ -71,6 +75,7 @@ type Running<'a> = Pin<Box<dyn Future<Output = Result<(Value, Option<u64>), Faul
 
 struct Entry {
     contract: Contract,
+    asks_itself: bool,
     run: for<'a> fn(&'a Call<'a>, Value) -> Running<'a>,
 }
 
@@ -93,7 +98,7 @@ impl Registry {
             args: schema::of_args::<T>(),
             reply: schema::of_reply::<T>(),
         };
-        self.entries.insert(T::NAME, Entry { contract, run: run::<T> });
+        self.entries.insert(T::NAME, Entry { contract, asks_itself: T::ASKS_ITSELF, run: run::<T> });
         self
     }
 
@@ -154,7 +159,7 @@ impl Registry {
             );
             return Err(Fault::new(Code::UnknownTool, format!("no tool is named `{name}`")).hint(hint));
         };
-        if entry.contract.effect != Effect::Reads {
+        if entry.contract.effect != Effect::Reads && !entry.asks_itself {
             workspace.check_writable()?;
         }
         let (args, max_bytes) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
@@ -167,10 +172,12 @@ fn run<'a, T: Tool>(call: &'a Call<'a>, args: Value) -> Running<'a> {
     Box::pin(async move {
         let args: T::Args = serde_path_to_error::deserialize(args).map_err(|error| {
             let names = schema::names(&schema::of_args::<T>());
-            let (path, error) = (error.path().to_string(), error.into_inner());
-            let fault = Fault::new(Code::InvalidArguments, format!("`{}`: {error}", T::NAME))
-                .hint(format!("its arguments are {}", names.join(", ")));
-            Fault { field: wrong_field(&path, &error.to_string()), ..fault }
+            let (path, words) = (error.path().to_string(), error.into_inner().to_string());
+            let field = wrong_field(&path, &words);
+            let fault =
+                Fault::new(Code::InvalidArguments, format!("`{}`: {}", T::NAME, in_words(field.as_deref(), &words)))
+                    .hint(format!("its arguments are {}", names.join(", ")));
+            Fault { field, ..fault }
         })?;
         let reply = T::run(call, args).await?;
         let n_rows = reply.n_rows();
@@ -208,16 +215,4 @@ fn take_max_bytes(mut args: serde_json::Map<String, Value>, contract: &Contract)
             _ => reply::DEFAULT_BYTES,
         };
     Ok((Value::Object(args), max_bytes))
-}
-
-/// Which argument a failure of parsing is about. Of a missing or unknown one serde gives the name in its words only.
-pub fn wrong_field(path: &str, words: &str) -> Option<String> {
-    let starts = ["missing field `", "unknown field `", "duplicate field `"];
-    let named = starts.iter().find_map(|start| words.strip_prefix(start)?.split('`').next());
-    match (path, named) {
-        ("." | "", None) => None,
-        ("." | "", Some(name)) => Some(name.to_owned()),
-        (path, Some(name)) if path != name && !path.ends_with(&format!(".{name}")) => Some(format!("{path}.{name}")),
-        (path, _) => Some(path.to_owned()),
-    }
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::{
     catalog::Version,
+    engine::profile::ColumnProfile,
     fault::Fault,
     ingest::receipt::{ColumnNote, Decision, Issue},
     tool::{Call, Effect, Tool, reply::Reply},
@@ -102,6 +103,14 @@ struct Snapshot {
     created_at: String,
 }
 
+/// Columns with no more different values have them all listed.
+const FEW: usize = 20;
+const N_EXAMPLES: usize = 3;
+
+fn lists_all(profile: &ColumnProfile) -> bool {
+    profile.is_complete && profile.values.len() <= FEW
+}
+
 /// Versions listed; the history has them all.
 const N_VERSIONS: usize = 5;
 
@@ -135,7 +144,8 @@ impl Tool for DescribeSheet {
         // They go with their columns, so that a wide sheet's reply can be cut.
         let (types, decisions): (Vec<_>, Vec<_>) = layout.decisions.into_iter().partition(|it| it.about == "type");
         let mut reasons: HashMap<String, String> = types.into_iter().map(|it| (it.decided, it.because)).collect();
-        let columns = described.columns.into_iter().map(|(column, profile)| Column {
+        let columns = described.columns.into_iter().map(|(column, profile)| (lists_all(&profile), column, profile));
+        let columns = columns.map(|(lists_all, column, profile)| Column {
             because: reasons.remove(&format!("{}: {}", column.name, column.type_name)),
             name: column.name,
             type_name: column.type_name,
@@ -143,8 +153,8 @@ impl Tool for DescribeSheet {
             n_distinct: profile.n_distinct,
             min: profile.min,
             max: profile.max,
-            values: profile.is_complete.then(|| profile.values.clone()),
-            examples: (!profile.is_complete).then_some(profile.values),
+            values: lists_all.then(|| profile.values.clone()),
+            examples: (!lists_all).then(|| profile.values.into_iter().take(N_EXAMPLES).collect()),
         });
         let reading = described.versions.iter().find(|version| version.number == sheet.version.reading);
         let source = match reading.and_then(Version::saved_from) {

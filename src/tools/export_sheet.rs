@@ -103,6 +103,8 @@ impl Tool for ExportSheet {
         `notes` say what it can't hold.";
     /// It may replace a user's file, which nothing brings back.
     const EFFECT: Effect = Effect::Destroys;
+    /// Without a path it writes nothing that stays.
+    const ASKS_ITSELF: bool = true;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Exported, Fault> {
         let [sheet, sql, path, format] =
@@ -116,6 +118,9 @@ impl Tool for ExportSheet {
                     .hint("give one of `sheet`, `sheets` and `sql`"));
             }
         };
+        if path.is_some() {
+            call.workspace.check_writable()?;
+        }
         let is_remote = call.workspace.is_remote();
         if let Some(path) = path.as_ref().filter(|_| is_remote) {
             return Err(Fault::new(

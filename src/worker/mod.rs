@@ -2,6 +2,7 @@
 
 pub mod child;
 mod frame;
+pub mod heap;
 mod idle;
 pub mod pool;
 mod process;

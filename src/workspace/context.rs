@@ -59,7 +59,7 @@ impl Workspace {
         }
         let version_id = a.sheet.version.id;
         // A sheet can be restored under another name.
-        let kind = format!("joins:{}:{}:{}", b.sheet.version.id, a.sheet.name, b.sheet.name);
+        let kind = format!("joins-2:{}:{}:{}", b.sheet.version.id, a.sheet.name, b.sheet.name);
         let wanted = kind.clone();
         let cached = self.blocking(move |inner| Ok(inner.house.catalog.profile(version_id, &wanted)?)).await?;
         if let Some(found) = cached.and_then(|body| serde_json::from_str(&body).ok()) {

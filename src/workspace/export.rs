@@ -94,7 +94,9 @@ impl Workspace {
         notes.append(&mut exported.notes);
         if let Some(name) = delivery.keep_as {
             let name = format!("{name}.{}", format.name());
-            let kept = Download { _scratch: scratch, path: finished, name, format, n_bytes: exported.n_bytes };
+            let held = self.hold_export(exported.n_bytes).await?;
+            let kept =
+                Download { _held: held, _scratch: scratch, path: finished, name, format, n_bytes: exported.n_bytes };
             return Ok(Delivered { exported, path: None, bytes: None, kept: Some(kept), notes });
         }
         let (path, bytes) = self

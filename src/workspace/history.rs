@@ -4,6 +4,7 @@ use super::{Inner, Workspace};
 use crate::{
     catalog::{CatalogError, DeletedSheet, LoggedQuery, Purged, Restored, Sheet, Version, now},
     fault::Fault,
+    store::FileState,
 };
 
 impl Workspace {
@@ -36,7 +37,11 @@ impl Workspace {
     /// Makes an old version the current one again; a deleted sheet lives again.
     pub async fn restore(&self, handle: &str, number: Option<u64>) -> Result<Restored, Fault> {
         let handle = handle.to_owned();
-        self.blocking(move |inner| Ok(inner.house.catalog.restore(inner.user.id, &handle, number)?)).await
+        self.blocking(move |inner| {
+            let is_sound = |file: &str| inner.dir.state(file).is_ok_and(|state| state == FileState::Sound);
+            Ok(inner.house.catalog.restore(inner.user.id, &handle, number, &is_sound)?)
+        })
+        .await
     }
 
     /// Removes sheets for good: their rows, versions, files, and what is kept of queries.
@@ -52,6 +57,8 @@ impl Workspace {
             let purged = catalog.purge(inner.user.id, &handles)?;
             inner.house.store.sweep(catalog, now())?;
             catalog.compact()?;
+            // The one before still holds what was removed.
+            catalog.keep_copy(&inner.house.data_dir)?;
             Ok(purged)
         })
         .await

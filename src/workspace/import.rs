@@ -18,7 +18,7 @@ use crate::{
         Options,
         receipt::{Issue, Receipt},
     },
-    store::{self, Scratch},
+    store::{self, FileState, Scratch},
     transform::TRANSFORMED,
     worker::{
         pool::CallLimits,
@@ -66,7 +66,7 @@ impl Workspace {
         let name = Path::new(name).file_name().map_or_else(|| name.to_owned(), |it| it.to_string_lossy().into_owned());
         let n_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.check_size(n_bytes)?;
-        self.check_room(n_bytes).await?;
+        let _held = self.reserve(n_bytes).await?;
         let (scratch, file) = self
             .blocking(move |inner| {
                 let scratch = inner.dir.new_scratch()?;
@@ -155,10 +155,13 @@ impl Workspace {
                 .hint("import it again when it is saved"));
         }
         let (identity, n_found) = (origin.identity.clone(), receipt.sheets.len());
+        let files = receipt.sheets.iter().filter_map(|sheet| sheet.file.as_ref()?.metadata().ok());
+        let n_version_bytes = files.map(|file| file.len()).sum();
         self.blocking(move |inner| {
             let known = inner.house.catalog.find_source(inner.user.id, &identity)?.len();
             let n_new = u64::try_from(n_found.saturating_sub(known)).unwrap_or(u64::MAX);
-            inner.check_quota(if origin.linked { 0 } else { n_bytes }, n_new)
+            // An upload's own bytes are reserved since they came.
+            inner.check_quota(n_version_bytes, n_new)
         })
         .await?;
         let is_refresh = origin.imported_with.is_some();
@@ -203,7 +206,11 @@ impl Workspace {
         let (sheets, has_deleted) = self
             .blocking(move |inner| {
                 let (catalog, user) = (&inner.house.catalog, inner.user.id);
-                Ok((catalog.find_source(user, &identity)?, catalog.has_deleted(user, &identity)?))
+                let sheets = catalog.find_source(user, &identity)?;
+                // What was damaged since is read again.
+                let is_sound = |sheet: &Sheet| matches!(inner.dir.state(&sheet.version.file), Ok(FileState::Sound));
+                let sheets = if sheets.iter().all(is_sound) { sheets } else { Vec::new() };
+                Ok((sheets, catalog.has_deleted(user, &identity)?))
             })
             .await?;
         let Some(source) = sheets.first().map(|sheet| &sheet.source) else { return Ok(None) };
@@ -347,6 +354,7 @@ impl Inner {
             self.dir.publish_versions(&files)?;
             original.iter().try_for_each(|original| self.dir.publish_original(original))
         };
+        self.check_standing()?;
         let imported = self.house.catalog.commit_import(self.user.id, source, sheets, &mut publish)?;
         drop(folders);
         let mut notes = Vec::new();

@@ -17,6 +17,13 @@ use crate::{
     worker::task::Task,
 };
 
+/// Tokens that were taken before they are spent.
+#[derive(Debug, Clone)]
+pub struct Reserved {
+    day: String,
+    granted: u64,
+}
+
 /// Characters of a note's parts.
 const MAX_NOTE: usize = 500;
 /// Bytes of a result that is kept.
@@ -127,8 +134,25 @@ impl Workspace {
         self.blocking(move |inner| Ok(inner.house.catalog.tokens_spent(inner.user.id, &today())?)).await
     }
 
-    pub async fn spend_tokens(&self, n_tokens: u64) -> Result<(), Fault> {
-        self.blocking(move |inner| Ok(inner.house.catalog.spend_tokens(inner.user.id, &today(), n_tokens)?)).await
+    /// Takes up to `wanted` tokens of the day before they are spent, so that questions beside this one can't spend them
+    /// too; no more than are left of `daily`, and fails where none are.
+    pub async fn reserve_tokens(&self, wanted: u64, daily: Option<u64>) -> Result<Reserved, Fault> {
+        let day = today();
+        let of = day.clone();
+        let limit = daily.unwrap_or(u64::MAX);
+        let (granted, spent) = self
+            .blocking(move |inner| Ok(inner.house.catalog.reserve_tokens(inner.user.id, &of, wanted, limit)?))
+            .await?;
+        if granted == 0 && wanted > 0 {
+            return Err(no_tokens(spent, limit));
+        }
+        Ok(Reserved { day, granted })
+    }
+
+    /// Puts what was spent in the place of what was reserved for it. What is never settled stays spent.
+    pub async fn settle_tokens(&self, reserved: Reserved, n_tokens: u64) -> Result<(), Fault> {
+        let Reserved { day, granted } = reserved;
+        self.blocking(move |inner| Ok(inner.house.catalog.settle_tokens(inner.user.id, &day, granted, n_tokens)?)).await
     }
 }
 
@@ -140,6 +164,12 @@ pub fn digest(parts: &[&str]) -> String {
         let _ = write!(hex, "{byte:02x}");
         hex
     })
+}
+
+/// The fault where a user's tokens of the day are spent.
+pub fn no_tokens(spent: u64, daily: u64) -> Fault {
+    Fault::new(Code::QuotaExceeded, format!("{spent} tokens are spent of the day's {daily}"))
+        .hint("ask again tomorrow (UTC), or use `query`, which needs no model")
 }
 
 fn today() -> String {

@@ -14,6 +14,7 @@ mod read;
 mod refresh;
 pub mod reimport;
 mod remote;
+pub mod repair;
 mod replay;
 mod results;
 pub mod roots;
@@ -23,17 +24,16 @@ mod transform;
 mod upload;
 
 use std::{
-    collections::HashMap,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicUsize},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
 use tokio_util::sync::CancellationToken;
 
-use self::{refresh::Failures, roots::Roots};
+use self::{quota::Flights, refresh::Failures, roots::Roots};
 use crate::{
-    catalog::{Catalog, NewQuery, User, now},
+    catalog::{Catalog, Credential, NewQuery, User, now},
     fault::{Code, Fault},
     ingest,
     store::{Scratch, Store, WorkspaceDir},
@@ -67,7 +67,7 @@ pub struct Limits {
     /// Rows and bytes that one result handle may keep.
     pub result_rows: u64,
     pub result_bytes: u64,
-    /// Bytes of all a user's results; the oldest give way.
+    /// Bytes of all a user's results, where the user's share has room for them; the oldest give way.
     pub results_bytes: u64,
     pub quotas: Quotas,
 }
@@ -82,8 +82,7 @@ pub struct House {
     limits: Limits,
     /// Where callers are elsewhere and see no file of this machine.
     remote: Option<Remote>,
-    /// Uploads under way, by the workspace's key.
-    uploads: Mutex<HashMap<String, Arc<AtomicUsize>>>,
+    flights: Flights,
 }
 
 impl House {
@@ -111,7 +110,7 @@ impl House {
             roots,
             limits,
             remote,
-            uploads: Mutex::default(),
+            flights: Flights::default(),
         }))
     }
 
@@ -135,16 +134,29 @@ impl House {
 
     /// The workspace of a user whom the caller has authenticated.
     pub fn workspace(self: &Arc<House>, user: User) -> Result<Workspace, Fault> {
+        self.workspace_by(user, None)
+    }
+
+    /// The same, with what the user showed, for work that outlives the call that asked for it.
+    pub fn workspace_by(self: &Arc<House>, user: User, credential: Option<Credential>) -> Result<Workspace, Fault> {
         let dir = self.store.workspace(&user.key)?;
         let (scratch, failures) = (OnceLock::new(), Failures::default());
-        let inner = Inner { house: Arc::clone(self), user, dir, scratch, failures };
+        let inner = Inner { house: Arc::clone(self), user, credential, dir, scratch, failures };
         Ok(Workspace { inner: Arc::new(inner), is_read_only: false })
     }
 
     /// Drops what is too old, and files that nothing names any more.
     pub async fn sweep(self: &Arc<House>) -> Result<(), Fault> {
         let house = Arc::clone(self);
-        blocking(move || house.store.sweep(&house.catalog, now())).await
+        blocking(move || house.tidy()).await
+    }
+
+    /// Sweeps, and keeps a copy of the catalog. A damaged one may name less than there is: then nothing is removed.
+    fn tidy(&self) -> Result<(), Fault> {
+        self.health()?;
+        self.store.sweep(&self.catalog, now())?;
+        self.catalog.keep_copy(&self.data_dir)?;
+        Ok(())
     }
 
     /// The same for a command that ends soon: only where no process has done it for an hour.
@@ -184,13 +196,6 @@ impl House {
         self.limits.pool.requires_sandbox
     }
 
-    fn uploads_of(&self, workspace: &str) -> Arc<AtomicUsize> {
-        let mut uploads = self.uploads.lock().unwrap_or_else(PoisonError::into_inner);
-        // Those that nobody holds count nothing.
-        uploads.retain(|_, count| Arc::strong_count(count) > 1);
-        Arc::clone(uploads.entry(workspace.to_owned()).or_default())
-    }
-
     /// Checks the catalog; answers in words.
     pub fn health(&self) -> Result<String, Fault> {
         let health = self.catalog.check()?;
@@ -200,7 +205,9 @@ impl House {
                 Code::CatalogUnusable,
                 format!("{} problems, such as: {problem}", health.problems.len()),
             )
-            .hint("restore `catalog.db` from a backup, or start afresh with another `--data-dir`")),
+            .hint(
+                "stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a backup",
+            )),
         }
     }
 }
@@ -215,6 +222,8 @@ pub struct Workspace {
 struct Inner {
     house: Arc<House>,
     user: User,
+    /// None where nobody asks for one.
+    credential: Option<Credential>,
     dir: WorkspaceDir,
     /// For the results of this process's queries until they are kept.
     scratch: OnceLock<Scratch>,
@@ -235,6 +244,11 @@ impl Workspace {
                 .hint("use a token with the scope `read_write` to change anything"));
         }
         Ok(())
+    }
+
+    /// Fails with `unauthenticated` where the account was disabled meanwhile, or the session or the token ended.
+    pub(super) async fn check_standing(&self) -> Result<(), Fault> {
+        self.blocking(Inner::check_standing).await
     }
 
     /// Starts a worker ahead of the first call.
@@ -301,6 +315,14 @@ impl Workspace {
 }
 
 impl Inner {
+    fn check_standing(&self) -> Result<(), Fault> {
+        let Some(credential) = &self.credential else { return Ok(()) };
+        if self.house.catalog.admits(self.user.id, credential, now())? {
+            return Ok(());
+        }
+        Err(Fault::new(Code::Unauthenticated, "the token that this began with is no longer good").hint("log in again"))
+    }
+
     fn scratch(&self) -> Result<&Scratch, Fault> {
         if let Some(scratch) = self.scratch.get() {
             return Ok(scratch);

@@ -3,7 +3,7 @@
 use crate::{
     catalog::{CatalogError, Sheet, Version},
     context::Context,
-    engine::{Page, PageRequest, profile::ColumnProfile},
+    engine::{Page, PageRequest, profile::ColumnProfile, sound::of_sheet},
     fault::{Code, Fault},
     name::{nearest, words},
     value::Column,
@@ -58,10 +58,19 @@ impl Workspace {
         context: &Context<'_>,
     ) -> Result<QueryAnswer, Fault> {
         let mentioned = words(sql);
-        let notes = self.refresh(&|name| mentioned.contains(name), context).await;
-        let (id, spill) = self.blocking(Inner::new_spill).await?;
-        let file = SpillFile(spill.file.clone());
-        let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes, &notes), spill: Some(spill) };
+        let mut notes = self.refresh(&|name| mentioned.contains(name), context).await;
+        // Where nothing can be written, what fits a reply can still be read.
+        let (id, spill) = match self.blocking(Inner::new_spill).await {
+            Ok((id, spill)) => (id, Some(spill)),
+            Err(fault) if fault.code == Code::StorageFailed => {
+                notes
+                    .push("rows beyond this reply can't be kept, since the data folder can't be written to".to_owned());
+                (String::new(), None)
+            }
+            Err(fault) => return Err(fault),
+        };
+        let file = SpillFile(spill.as_ref().map(|spill| spill.file.clone()).unwrap_or_default());
+        let request = PageRequest { max_rows, max_bytes: page_budget(max_bytes, &notes), spill };
         let page: Result<Page, Fault> = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await;
         // A file that has changed may be why the SQL no longer fits it.
         let page = match page {
@@ -114,7 +123,8 @@ impl Workspace {
         }
         let request = PageRequest { max_rows: n_rows, max_bytes: page_budget(max_bytes, &notes), spill: None };
         let file = self.inner.dir.version_path(&sheet.version.file);
-        let page: Page = self.run(Task::Preview { file, columns, offset, page: request }, context).await?;
+        let task = Task::Preview { file, columns, offset, page: request };
+        let page: Page = self.run(task, context).await.map_err(|fault| of_sheet(fault, sheet.name.as_str()))?;
         let n_got = u64::try_from(page.rows.len()).unwrap_or(u64::MAX);
         Ok(Part { page, n_total: Some(n_total), is_last: offset.saturating_add(n_got) >= n_total, notes })
     }
@@ -163,7 +173,7 @@ impl Workspace {
 
     /// Profiles of all columns, cached by version.
     pub(super) async fn profiles(&self, sheet: &Sheet, context: &Context<'_>) -> Result<Vec<ColumnProfile>, Fault> {
-        const KIND: &str = "columns";
+        const KIND: &str = "columns-50";
         let version_id = sheet.version.id;
         let cached = self.blocking(move |inner| Ok(inner.house.catalog.profile(version_id, KIND)?)).await?;
         if let Some(profiles) = cached.and_then(|body| serde_json::from_str(&body).ok()) {
@@ -173,7 +183,8 @@ impl Workspace {
             file: self.inner.dir.version_path(&sheet.version.file),
             columns: sheet.version.columns.clone(),
         };
-        let profiles: Vec<ColumnProfile> = self.run(task, context).await?;
+        let profiles: Vec<ColumnProfile> =
+            self.run(task, context).await.map_err(|fault| of_sheet(fault, sheet.name.as_str()))?;
         let body = serde_json::to_string(&profiles).map_err(Fault::internal)?;
         self.blocking(move |inner| Ok(inner.house.catalog.put_profile(version_id, KIND, &body)?)).await?;
         Ok(profiles)

@@ -13,7 +13,7 @@ use std::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{House, Workspace, upload::file_name};
+use super::{House, Workspace, quota::Hold, upload::file_name};
 use crate::{
     export::Format,
     fault::{Code, Fault},
@@ -26,32 +26,23 @@ pub const LIFE: Duration = Duration::from_mins(10);
 const MAX_OPEN: usize = 32;
 
 /// The one-time addresses of a server.
-#[derive(Debug)]
 pub struct Remote {
     /// Without a slash at its end.
     base: String,
     tickets: Mutex<HashMap<[u8; 32], Ticket>>,
 }
 
-#[derive(Debug)]
 struct Ticket {
-    workspace: String,
+    /// With what its user showed, which is looked up again when it is used.
+    workspace: Workspace,
     until: Instant,
     what: What,
 }
 
 enum What {
-    Upload(UploadTicket),
+    /// Of a file with this name.
+    Upload(String),
     Download(Box<Download>),
-}
-
-impl std::fmt::Debug for What {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            What::Upload(_) => "Upload",
-            What::Download(_) => "Download",
-        })
-    }
 }
 
 /// Who may send one file, under which name.
@@ -63,6 +54,7 @@ pub struct UploadTicket {
 /// A finished file to be fetched; it goes when this does.
 #[derive(Debug)]
 pub struct Download {
+    pub(super) _held: Hold,
     pub(super) _scratch: Scratch,
     pub(super) path: PathBuf,
     pub name: String,
@@ -82,18 +74,40 @@ impl Remote {
         Remote { base, tickets: Mutex::default() }
     }
 
-    pub fn take_upload(&self, token: &str) -> Result<UploadTicket, Fault> {
+    /// Fails with `not_found`, also where whoever asked for the address may no longer come in.
+    pub async fn take_upload(&self, token: &str) -> Result<UploadTicket, Fault> {
+        let gone = || gone("upload", "ask for another with `request_upload`");
         match self.take(token, |what| matches!(what, What::Upload(_))) {
-            Some(What::Upload(ticket)) => Ok(ticket),
-            _ => Err(gone("upload", "ask for another with `request_upload`")),
+            Some(Ticket { workspace, what: What::Upload(name), .. }) => {
+                workspace.check_standing().await.map_err(|fault| if_ended(fault, gone))?;
+                Ok(UploadTicket { workspace, name })
+            }
+            _ => Err(gone()),
         }
     }
 
-    pub fn take_download(&self, token: &str) -> Result<Download, Fault> {
+    /// Fails as `take_upload` does.
+    pub async fn take_download(&self, token: &str) -> Result<Download, Fault> {
+        let gone = || gone("download", "export again with `export_sheet`");
         match self.take(token, |what| matches!(what, What::Download(_))) {
-            Some(What::Download(download)) => Ok(*download),
-            _ => Err(gone("download", "export again with `export_sheet`")),
+            Some(Ticket { workspace, what: What::Download(download), .. }) => {
+                workspace.check_standing().await.map_err(|fault| if_ended(fault, gone))?;
+                Ok(*download)
+            }
+            _ => Err(gone()),
         }
+    }
+
+    /// Gives up the user's oldest export that nobody has fetched; answers whether there was one.
+    pub(super) fn drop_oldest_download(&self, key: &str) -> bool {
+        let mut tickets = self.lock();
+        let downloads = tickets
+            .iter()
+            .filter(|(_, ticket)| ticket.workspace.key() == key && matches!(ticket.what, What::Download(_)));
+        let oldest = downloads.min_by_key(|(_, ticket)| ticket.until).map(|(token, _)| *token);
+        let dropped = oldest.and_then(|token| tickets.remove(&token));
+        drop(tickets);
+        dropped.is_some()
     }
 
     /// Forgets addresses that nobody used in time, and their files.
@@ -106,14 +120,14 @@ impl Remote {
         drop(old);
     }
 
-    fn issue(&self, part: &str, workspace: &str, what: What) -> String {
+    fn issue(&self, part: &str, workspace: &Workspace, what: What) -> String {
         // Two random UUIDs: 244 bits that no one guesses.
         let token = format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple());
-        let ticket = Ticket { workspace: workspace.to_owned(), until: Instant::now() + LIFE, what };
+        let ticket = Ticket { workspace: workspace.clone(), until: Instant::now() + LIFE, what };
         self.tidy();
         let mut tickets = self.lock();
         tickets.insert(hash(&token), ticket);
-        let own = || tickets.iter().filter(|(_, ticket)| ticket.workspace == workspace);
+        let own = || tickets.iter().filter(|(_, ticket)| ticket.workspace.key() == workspace.key());
         let oldest = if own().count() > MAX_OPEN {
             own().min_by_key(|(_, ticket)| ticket.until).map(|(key, _)| *key)
         } else {
@@ -126,11 +140,11 @@ impl Remote {
     }
 
     /// Whoever takes a ticket has it alone.
-    fn take(&self, token: &str, is_it: impl Fn(&What) -> bool) -> Option<What> {
+    fn take(&self, token: &str, is_it: impl Fn(&What) -> bool) -> Option<Ticket> {
         let mut tickets = self.lock();
         let key = hash(token);
         let is_good = tickets.get(&key).is_some_and(|ticket| is_it(&ticket.what) && ticket.until > Instant::now());
-        if is_good { tickets.remove(&key).map(|ticket| ticket.what) } else { None }
+        if is_good { tickets.remove(&key) } else { None }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<[u8; 32], Ticket>> {
@@ -150,14 +164,13 @@ impl Workspace {
     pub fn upload_address(&self, name: &str) -> Result<String, Fault> {
         self.check_writable()?;
         let remote = self.remote()?;
-        let ticket = UploadTicket { workspace: self.clone(), name: file_name(name)? };
-        Ok(remote.issue("uploads", self.key(), What::Upload(ticket)))
+        Ok(remote.issue("uploads", self, What::Upload(file_name(name)?)))
     }
 
     /// An address from which anyone who knows it may fetch this file, once.
     pub fn download_address(&self, download: Download) -> Result<String, Fault> {
         let remote = self.remote()?;
-        Ok(remote.issue("downloads", self.key(), What::Download(Box::new(download))))
+        Ok(remote.issue("downloads", self, What::Download(Box::new(download))))
     }
 
     pub fn is_remote(&self) -> bool {
@@ -169,10 +182,15 @@ impl Workspace {
     }
 }
 
+/// Who may no longer come in is told no more than that the address is gone.
+fn if_ended(fault: Fault, gone: impl Fn() -> Fault) -> Fault {
+    if fault.code == Code::Unauthenticated { gone() } else { fault }
+}
+
 fn gone(what: &str, hint: &str) -> Fault {
     Fault::new(
         Code::NotFound,
-        format!("this {what} address is not known: used already, older than 10 minutes, or wrong"),
+        format!("this {what} address is not known: used already, older than 10 minutes, wrong, or given to someone whose access has ended"),
     )
     .hint(hint)
 }

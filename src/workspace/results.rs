@@ -62,13 +62,8 @@ impl Inner {
             n_bytes: spilled.n_bytes,
         };
         let mut publish = || self.dir.publish_result(file, id);
-        let dropped = self.house.catalog.put_result(
-            self.user.id,
-            &result,
-            now(),
-            self.house.limits.results_bytes,
-            &mut publish,
-        )?;
+        let quota = self.room_for_results()?;
+        let dropped = self.house.catalog.put_result(self.user.id, &result, now(), quota, &mut publish)?;
         self.dir.remove_results(&dropped);
         Ok(())
     }

@@ -107,6 +107,7 @@ impl Workspace {
             .blocking(move |inner| {
                 let sealed = store::seal(&file)?;
                 inner.check_quota(sealed.n_bytes, u64::from(save_as.is_some()))?;
+                inner.check_standing()?;
                 let new = NewVersion {
                     n_rows,
                     columns,

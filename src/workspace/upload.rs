@@ -7,7 +7,11 @@ use tokio::{
     io::{AsyncWriteExt, BufWriter},
 };
 
-use super::{Imported, Workspace, import::Origin, quota::UploadSlot};
+use super::{
+    Imported, Workspace,
+    import::Origin,
+    quota::{Hold, UploadSlot},
+};
 use crate::{
     catalog::Identity,
     context::Context,
@@ -18,11 +22,12 @@ use crate::{
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 256 << 10;
+/// Bytes that are reserved at once.
+const STEP: u64 = 1 << 20;
 /// Characters of a name.
 const MAX_NAME: usize = 200;
 
 /// An upload under way. Dropping it removes what has come so far.
-#[derive(Debug)]
 pub struct Staging {
     scratch: Scratch,
     file: BufWriter<File>,
@@ -30,8 +35,8 @@ pub struct Staging {
     name: String,
     n_bytes: u64,
     max_bytes: u64,
-    /// What the user's share has room for.
-    room: u64,
+    workspace: Workspace,
+    held: Hold,
 }
 
 /// A whole file, not imported yet. Dropping it removes it.
@@ -41,6 +46,7 @@ pub struct Staged {
     path: PathBuf,
     name: String,
     n_bytes: u64,
+    held: Hold,
 }
 
 impl Staged {
@@ -58,8 +64,9 @@ impl Workspace {
     /// Begins one file of an upload. `name` is only ever a name: folders in it are left off.
     ///
     /// Fails with `invalid_arguments` for a name that is none.
-    pub async fn stage(&self, slot: &UploadSlot, name: &str) -> Result<Staging, Fault> {
-        let (name, room) = (file_name(name)?, slot.room);
+    pub async fn stage(&self, _slot: &UploadSlot, name: &str) -> Result<Staging, Fault> {
+        let name = file_name(name)?;
+        let held = self.reserve(0).await?;
         let (scratch, path, file) = self
             .blocking(|inner| {
                 let scratch = inner.dir.new_scratch()?;
@@ -70,7 +77,7 @@ impl Workspace {
             .await?;
         let file = BufWriter::with_capacity(BUFFER, File::from_std(file));
         let max_bytes = self.max_file();
-        Ok(Staging { scratch, file, path, name, n_bytes: 0, max_bytes, room })
+        Ok(Staging { scratch, file, path, name, n_bytes: 0, max_bytes, workspace: self.clone(), held })
     }
 
     /// Imports an upload. The same name again gives the same sheets.
@@ -80,7 +87,7 @@ impl Workspace {
         options: Options,
         context: &Context<'_>,
     ) -> Result<Imported, Fault> {
-        let Staged { scratch, path, name, n_bytes } = staged;
+        let Staged { scratch, path, name, n_bytes, held: _held } = staged;
         let options = self.with_fixes(Identity::Name(name.clone()), options).await?;
         let origin = Origin::upload(name, n_bytes);
         self.import(&path, origin, options, scratch, context).await
@@ -88,7 +95,7 @@ impl Workspace {
 }
 
 impl Staging {
-    /// Fails with `limit_exceeded` as soon as the file is too large.
+    /// Fails with `limit_exceeded` and `quota_exceeded` as soon as the file is too large.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         self.n_bytes = self.n_bytes.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         if self.n_bytes > self.max_bytes {
@@ -98,22 +105,24 @@ impl Staging {
             )
             .hint("split it, or send it as Parquet or zipped as XLSX"));
         }
-        if self.n_bytes > self.room {
-            return Err(Fault::new(
-                Code::QuotaExceeded,
-                format!("`{}` is more than the {} bytes that are left of your share", self.name, self.room),
-            )
-            .hint("remove sheets for good with `DELETE /v1/sheets/{name}?purge=true`"));
+        let n_lacking = self.n_bytes.saturating_sub(self.held.n_bytes());
+        if n_lacking > 0 {
+            // Not for every piece; where that much is not left, just what is needed.
+            let more = match self.workspace.reserve(n_lacking.max(STEP)).await {
+                Err(fault) if fault.code == Code::QuotaExceeded => self.workspace.reserve(n_lacking).await?,
+                reserved => reserved?,
+            };
+            self.held.add(more);
         }
         self.file.write_all(bytes).await.map_err(|error| not_stored(&error))
     }
 
-    /// The whole file. What it took of the share is taken off the slot's room.
-    pub async fn finish(mut self, slot: &mut UploadSlot) -> Result<Staged, Fault> {
+    /// The whole file.
+    pub async fn finish(mut self) -> Result<Staged, Fault> {
         self.file.flush().await.map_err(|error| not_stored(&error))?;
-        slot.room = slot.room.saturating_sub(self.n_bytes);
-        let Staging { scratch, path, name, n_bytes, .. } = self;
-        Ok(Staged { scratch, path, name, n_bytes })
+        let Staging { scratch, path, name, n_bytes, mut held, .. } = self;
+        held.shrink_to(n_bytes);
+        Ok(Staged { scratch, path, name, n_bytes, held })
     }
 }
 

@@ -13,11 +13,15 @@ mod accounts;
 #[cfg(test)]
 mod ask;
 #[cfg(test)]
+mod attacks;
+#[cfg(test)]
 mod backup;
 #[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;
+#[cfg(test)]
+mod damage;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]
@@ -31,6 +35,8 @@ mod limits;
 #[cfg(test)]
 mod linked;
 #[cfg(test)]
+mod paging;
+#[cfg(test)]
 mod sandbox;
 #[cfg(test)]
 mod surfaces;
@@ -38,3 +44,5 @@ mod surfaces;
 mod tidy;
 #[cfg(test)]
 mod tools;
+#[cfg(test)]
+mod workbooks;

@@ -8,7 +8,7 @@ use std::{
 /// Layers, lowest first. A module may use modules of lower layers only; `lib` and `main` may use all.
 const LAYERS: &[&[&str]] = &[
     &["fault"],
-    &["name", "value", "context"],
+    &["name", "value", "context", "digest"],
     &["engine", "ingest"],
     &["transform", "stats", "export"],
     &["worker"],

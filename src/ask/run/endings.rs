@@ -19,12 +19,12 @@ const MAX_IDLE: u32 = 2;
 
 impl Run<'_> {
     /// A reply without a call: the model is told what is wanted, and its text is taken as the answer if it insists.
-    pub(super) async fn idle(&mut self, text: String, is_cut: bool) -> Result<Next, Fault> {
+    pub(super) async fn idle(&mut self, text: String) -> Result<Next, Fault> {
         self.n_idle += 1;
-        if !text.is_empty() && !is_cut && (self.n_idle > 1 || self.ending.is_some()) {
+        if !text.is_empty() && (self.n_idle > 1 || self.ending.is_some()) {
             let sql = self.last_sql();
             let args = json!({"answer": text, "sql": sql, "caveats": []});
-            let unasked = ToolCall { id: String::new(), name: "final_answer".to_owned(), arguments: String::new() };
+            let unasked = ToolCall { name: "final_answer".to_owned(), ..ToolCall::default() };
             self.ending.get_or_insert_default();
             return self.finish(&unasked, args.as_object().unwrap_or(&Map::new())).await;
         }
@@ -39,19 +39,36 @@ impl Run<'_> {
                 sql: self.last_sql(),
             }));
         }
-        let key = if is_cut {
-            "cut"
-        } else if text.is_empty() {
-            "empty"
-        } else {
-            "text"
-        };
-        if !text.is_empty() {
-            self.messages.push(Message::Assistant { text, calls: Vec::new() });
-        }
-        let words = words::reply(key).replace("{tokens}", &self.asking.budgets.reply.to_string());
-        self.messages.push(Message::User { text: words });
+        let words = words::reply(if text.is_empty() { "empty" } else { "text" });
+        self.retort(text, words.to_owned());
         Ok(Next::GoOn)
+    }
+
+    /// A reply that was as long as it may be, and not whole: the model is told once, and then whoever runs it.
+    pub(super) fn cut(&mut self, text: String) -> Result<Next, Fault> {
+        self.n_cut += 1;
+        let n_tokens = self.asking.budgets.reply;
+        if self.n_cut > 1 {
+            let reason = format!("the model's replies were cut off at their limit of {n_tokens} tokens");
+            if self.queries.is_empty() {
+                return Err(Fault::new(Code::LimitExceeded, reason).hint(
+                    "start Quire with a higher `--ask-reply-tokens`: a model that reasons needs them before it answers; \
+                     and see that the server's context is long enough",
+                ));
+            }
+            let reason = reason + ": start Quire with a higher `--ask-reply-tokens`";
+            return Ok(Next::Ended(Ended::Partial { reason, sql: self.last_sql() }));
+        }
+        self.retort(text, words::reply("cut").replace("{tokens}", &n_tokens.to_string()));
+        Ok(Next::GoOn)
+    }
+
+    /// Answers a reply that calls nothing.
+    fn retort(&mut self, text: String, words: String) {
+        if !text.is_empty() {
+            self.messages.push(Message::Assistant { text, calls: Vec::new(), kept: Map::new() });
+        }
+        self.messages.push(Message::User { text: words });
     }
 
     pub(super) fn clarify(&mut self, call: &ToolCall, args: &Map<String, Value>) -> Next {

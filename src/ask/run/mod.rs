@@ -3,7 +3,7 @@
 mod endings;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -45,15 +45,25 @@ pub(super) struct Run<'a> {
     pub(super) numbers: Numbers,
     /// Queries that gave rows, as they were written, the last one last.
     queries: Vec<(String, Option<Review>)>,
-    /// All queries, without what makes no difference.
-    seen: BTreeSet<String>,
+    /// The last outcome of each query, without what makes no difference to it.
+    seen: BTreeMap<String, Seen>,
     told: BTreeSet<String>,
     n_turn: u32,
     n_failures: u32,
     n_idle: u32,
+    /// Replies one behind the other that were cut off.
+    n_cut: u32,
     /// Why the model must answer now.
     ending: Option<String>,
     pub(super) refused: BTreeSet<&'static str>,
+}
+
+/// A query that was made.
+struct Seen {
+    /// Where its reply is among the messages.
+    message_idx: usize,
+    reply: String,
+    is_failure: bool,
 }
 
 /// How a question ended.
@@ -86,10 +96,11 @@ impl<'a> Run<'a> {
         listener: Listener<'a>,
         context: &'a Context<'a>,
         max_tokens: u64,
+        deadline: Instant,
         messages: Vec<Message>,
     ) -> Run<'a> {
         Run {
-            deadline: Instant::now() + asking.budgets.time,
+            deadline,
             asking,
             model,
             caller,
@@ -104,11 +115,12 @@ impl<'a> Run<'a> {
             has_cost: false,
             numbers: Numbers::default(),
             queries: Vec::new(),
-            seen: BTreeSet::new(),
+            seen: BTreeMap::new(),
             told: BTreeSet::new(),
             n_turn: 0,
             n_failures: 0,
             n_idle: 0,
+            n_cut: 0,
             ending: None,
             refused: BTreeSet::new(),
         }
@@ -190,6 +202,13 @@ impl<'a> Run<'a> {
     }
 
     async fn turn(&mut self, request: &Request) -> Result<Turn, Fault> {
+        let reserved = match (self.asking.is_metered, self.asking.daily_tokens) {
+            (false, _) => None,
+            (true, daily) => {
+                let wanted = self.counter.request(request) + u64::from(request.max_tokens);
+                Some(self.caller.workspace.reserve_tokens(wanted, daily).await?)
+            }
+        };
         let spoke = AtomicBool::new(false);
         let on_text = |text: &str| {
             spoke.store(true, Ordering::Relaxed);
@@ -202,7 +221,17 @@ impl<'a> Run<'a> {
         if spoke.load(Ordering::Relaxed) {
             (self.listener)(Event::Text("\n"));
         }
-        let turn = turn?;
+        let turn = match (turn, &reserved) {
+            (Ok(turn), _) => turn,
+            (Err(fault), Some(reserved)) => {
+                // What failed, the server does not charge; what was called off, it may.
+                if fault.code != Code::Cancelled {
+                    self.caller.workspace.settle_tokens(reserved.clone(), 0).await?;
+                }
+                return Err(fault);
+            }
+            (Err(fault), None) => return Err(fault),
+        };
         let usage = match turn.usage {
             Some(usage) => {
                 self.counter.learn(request, usage);
@@ -216,7 +245,9 @@ impl<'a> Run<'a> {
             self.cost += cost;
             self.has_cost = true;
         }
-        self.caller.workspace.spend_tokens(usage.prompt + usage.completion).await?;
+        if let Some(reserved) = reserved {
+            self.caller.workspace.settle_tokens(reserved, usage.prompt + usage.completion).await?;
+        }
         Ok(turn)
     }
 
@@ -227,13 +258,17 @@ impl<'a> Run<'a> {
     }
 
     async fn took(&mut self, turn: Turn) -> Result<Next, Fault> {
-        let Turn { text, calls, is_cut, .. } = turn;
+        let Turn { text, calls, is_cut, kept, .. } = turn;
         let text = text.trim().to_owned();
+        if is_cut && calls.last().is_none_or(is_broken) {
+            return self.cut(text);
+        }
+        self.n_cut = 0;
         if calls.is_empty() {
-            return self.idle(text, is_cut).await;
+            return self.idle(text).await;
         }
         self.n_idle = 0;
-        self.messages.push(Message::Assistant { text, calls: calls.clone() });
+        self.messages.push(Message::Assistant { text, calls: calls.clone(), kept });
         let own = words::tools();
         let is_own = |call: &&ToolCall| own.iter().any(|tool| name(tool) == Some(call.name.as_str()));
         let (ends, reads): (Vec<&ToolCall>, Vec<&ToolCall>) = calls.iter().partition(is_own);
@@ -264,10 +299,9 @@ impl<'a> Run<'a> {
     async fn read(&mut self, reads: &[&ToolCall]) {
         let mut wanted = Vec::new();
         for call in reads {
-            let key = normal(&call.name, &call.arguments);
             if self.ending.is_some() {
                 self.reply(call, &json!({"error": "no more calls: give `final_answer`"}));
-            } else if call.name == "query" && !self.seen.insert(key) {
+            } else if call.name == "query" && !is_broken(call) && self.is_answered(call) {
                 self.steps.push(step(&call.name, &sql_of(&call.arguments), "repeated", std::time::Duration::ZERO));
                 self.reply(call, &json!({"error": words::reply("repeated")}));
                 self.refused.insert("repeated");
@@ -281,6 +315,14 @@ impl<'a> Run<'a> {
         for (call, called) in wanted.into_iter().zip(outcomes) {
             self.learned(call, called);
         }
+    }
+
+    /// Whether the rows of this very query are before the model's eyes.
+    fn is_answered(&self, call: &ToolCall) -> bool {
+        self.seen.get(&normal(&call.name, &call.arguments)).is_some_and(|seen| {
+            let message = self.messages.get(seen.message_idx);
+            !seen.is_failure && matches!(message, Some(Message::Tool { reply, .. }) if *reply == seen.reply)
+        })
     }
 
     fn learned(&mut self, call: &ToolCall, called: Called) {
@@ -306,7 +348,22 @@ impl<'a> Run<'a> {
                 fields.insert("findings".to_owned(), Value::from(fresh));
             }
         }
+        let message_idx = self.messages.len();
         self.reply(call, &reply);
+        if let (Some(Message::Tool { reply, .. }), "query") = (self.messages.last(), call.name.as_str()) {
+            let seen = Seen { message_idx, reply: reply.clone(), is_failure };
+            // The same failure twice: what the model does makes no difference.
+            let before = self.seen.get(&normal(&call.name, &call.arguments));
+            if before.is_some_and(|before| is_failure && before.is_failure && before.reply == seen.reply) {
+                self.refused.insert("repeated");
+            }
+            self.seen.insert(normal(&call.name, &call.arguments), seen);
+        }
+    }
+
+    /// Whether an answer may rest on the time or on chance: a literal of its SQL can come from a query that did.
+    pub(super) fn was_volatile(&self) -> bool {
+        self.queries.iter().any(|(_, review)| review.as_ref().is_none_or(|review| review.is_volatile))
     }
 
     fn reply(&mut self, call: &ToolCall, reply: &Value) {
@@ -316,6 +373,11 @@ impl<'a> Run<'a> {
     }
 }
 
+/// Whether a call ends in the middle of its arguments, or before them.
+fn is_broken(call: &ToolCall) -> bool {
+    !matches!(serde_json::from_str(&call.arguments), Ok(Value::Object(_)))
+}
+
 /// A call without what makes no difference to it: blanks, case of nothing, the semicolon at the end.
 fn normal(tool: &str, arguments: &str) -> String {
     let Ok(Value::Object(mut args)) = serde_json::from_str::<Value>(arguments) else {
@@ -323,7 +385,6 @@ fn normal(tool: &str, arguments: &str) -> String {
     };
     let sql = args.get("sql").and_then(Value::as_str).unwrap_or_default();
     let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches([';', ' ']).to_owned();
-    args.remove("max_rows");
     args.insert("sql".to_owned(), json!(sql));
     format!("{tool} {}", Value::Object(args))
 }

@@ -30,12 +30,21 @@ pub(in crate::ingest) struct Line<'a> {
     pub(super) number: u64,
     pub(super) row: Row<'a>,
     pub(super) cells: Vec<(u32, Kind, Cell<'a>)>,
+    /// Whether all of them are bold; whether all have a colour behind them.
+    pub(super) is_bold: bool,
+    pub(super) is_filled: bool,
 }
 
 impl<'a> Line<'a> {
     pub(in crate::ingest) fn new(row: Row<'a>) -> Line<'a> {
-        let filled = row.cells().filter(|(_, cell)| !cell.is_blank());
-        Line { number: row.number, row, cells: filled.map(|(col_idx, cell)| (col_idx, kind(cell), cell)).collect() }
+        let (mut is_bold, mut is_filled) = (true, true);
+        let filled = row.looked().filter(|(.., cell)| !cell.is_blank());
+        let cells = filled.map(|(col_idx, look, cell)| {
+            is_bold &= look.is_bold();
+            is_filled &= look.is_filled();
+            (col_idx, kind(cell), cell)
+        });
+        Line { number: row.number, row, cells: cells.collect(), is_bold, is_filled }
     }
 
     pub(super) fn first(&self) -> Option<u32> {
@@ -92,7 +101,7 @@ fn kind(cell: Cell<'_>) -> Kind {
         Cell::Number(_) | Cell::Boolean(_) | Cell::Date(_) | Cell::Time(_) | Cell::Timestamp(_) | Cell::Duration(_) => {
             Kind::Value
         }
-        Cell::Error(_) | Cell::Unevaluated => Kind::Missing,
+        Cell::Error(_) | Cell::Unevaluated(_) => Kind::Missing,
         Cell::Empty => Kind::Text,
         Cell::Text(text) => kind_of_text(text.trim()),
     }

@@ -39,11 +39,12 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
     (enough && has_own && !wrapped && n_inside * 2 < data.len() && n_before == before.len()).then_some(stub)
 }
 
-/// Whether the row has nothing but a label in the column of groups, and the label as it is written.
-pub(in crate::ingest) fn label(row: Row<'_>, stub: u32) -> Option<&str> {
-    let mut filled = row.cells().filter(|(_, cell)| !cell.is_blank());
+/// Whether the row has nothing but a label in the column of groups: the label as it is written, and how far the
+/// workbook indents it.
+pub(in crate::ingest) fn label(row: Row<'_>, stub: u32) -> Option<(&str, usize)> {
+    let mut filled = row.looked().filter(|(.., cell)| !cell.is_blank());
     match (filled.next(), filled.next()) {
-        (Some((col_idx, Cell::Text(text))), None) if col_idx == stub => Some(text),
+        (Some((col_idx, look, Cell::Text(text))), None) if col_idx == stub => Some((text, look.indent())),
         _ => None,
     }
 }
@@ -66,17 +67,18 @@ struct Style {
 impl Path {
     /// Takes the label of a group. One that is written as another was takes its place; one right below another is
     /// within it.
-    pub(in crate::ingest) fn enter(&mut self, label: &str) {
+    pub(in crate::ingest) fn enter(&mut self, label: &str, indent: usize) {
         let text = without_mark(label.trim());
         let style = Style {
-            indent: label.len() - label.trim_start().len(),
+            indent: indent + label.len() - label.trim_start().len(),
             is_upper: text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase),
             has_colon: text.ends_with(':'),
         };
         match self.levels.iter().position(|(other, _)| *other == style) {
             Some(level) => self.levels.truncate(level),
             None if self.was_label => {}
-            None => self.levels.clear(),
+            // Further in than some of them: within those.
+            None => self.levels.retain(|(other, _)| other.indent < style.indent),
         }
         self.levels.push((style, text.trim_end_matches(':').to_owned()));
         self.was_label = true;
@@ -100,6 +102,14 @@ pub(super) enum Blanks {
     Repeat(u32),
     /// They may repeat it.
     MayRepeat(u32),
+}
+
+impl Blanks {
+    pub(super) fn column(self) -> u32 {
+        match self {
+            Blanks::Repeat(column) | Blanks::MayRepeat(column) => column,
+        }
+    }
 }
 
 /// Whether the first column leaves out what would only repeat.
@@ -152,11 +162,36 @@ mod tests {
             if label == "-" {
                 path.pass();
             } else {
-                path.enter(label);
+                path.enter(label, 0);
             }
             path.text().unwrap_or_default()
         });
         let expect = ["FRUIT", "FRUIT / Citrus", "FRUIT / Citrus", "FRUIT / Other", "FRUIT / Other", "NUTS", "NUTS"];
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn labels_that_are_further_in_are_within_those_that_are_not() {
+        let mut path = Path::default();
+        let found = [("Assets", 0), ("-", 0), ("Fixed", 1), ("-", 0), ("Current", 1), ("-", 0), ("Debts", 0), ("-", 0)]
+            .map(|(label, indent)| {
+                if label == "-" {
+                    path.pass();
+                } else {
+                    path.enter(label, indent);
+                }
+                path.text().unwrap_or_default()
+            });
+        let expect = [
+            "Assets",
+            "Assets",
+            "Assets / Fixed",
+            "Assets / Fixed",
+            "Assets / Current",
+            "Assets / Current",
+            "Debts",
+            "Debts",
+        ];
         assert_eq!(found, expect);
     }
 

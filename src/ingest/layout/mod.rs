@@ -9,14 +9,20 @@ mod groups;
 mod names;
 mod notes;
 mod regions;
+mod seen;
 mod totals;
+mod transposed;
 mod words;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     ReadError,
     cell::{Batch, Cell, Row},
+    look::{Area, Markup},
     receipt::Decision,
     show,
 };
@@ -43,6 +49,8 @@ pub(super) struct Structure {
     pub(super) groups: Option<u32>,
     /// Columns in which a blank cell repeats the one above.
     pub(super) fills: BTreeSet<u32>,
+    /// The column in which a blank cell may repeat the one above.
+    pub(super) may_repeat: Option<u32>,
     /// Rows of totals, whether they are left out or kept.
     pub(super) totals: Vec<TotalRow>,
     /// Columns that hold values for the most part.
@@ -54,8 +62,16 @@ pub(super) struct Structure {
     keeps_totals: bool,
     /// Whether a caller said which rows head the columns.
     pub(super) is_fixed: bool,
+    /// Whether the file itself says which row heads the columns.
+    pub(super) is_listed: bool,
+    /// Whether fields go down and records across.
+    pub(super) is_transposed: bool,
     /// Whether the header is one whole row right above the data.
     pub(super) is_plain: bool,
+    /// What the workbook shows of the header besides its words.
+    pub(super) seen: Vec<&'static str>,
+    /// What the workbook says of the cells besides what they hold.
+    pub(super) markup: Option<Arc<Markup>>,
     /// What else was decided.
     pub(super) decisions: Vec<Decision>,
 }
@@ -71,6 +87,15 @@ pub(super) struct TotalRow {
     pub(super) disagreeing: Vec<(u32, f64, f64)>,
     /// Column and what the row says there, where that is still to be compared with the sum of all rows.
     pub(super) unchecked: Vec<(u32, f64)>,
+}
+
+impl TotalRow {
+    /// A row that the file says is one of totals; each of its numbers may be any function of the others.
+    fn listed(line: &Line<'_>) -> TotalRow {
+        let label = line.texts().next().unwrap_or_default();
+        let (number, claim) = (line.number, Claim::Sum);
+        TotalRow { number, claim, label, n_agreeing: 0, disagreeing: Vec::new(), unchecked: Vec::new() }
+    }
 }
 
 /// Why a row is no data.
@@ -90,9 +115,22 @@ pub(super) struct Fixed {
     pub(super) header_rows: Option<Vec<u64>>,
     /// Rows of totals are data.
     pub(super) keeps_totals: bool,
+    /// Whether it is the file that says which rows head the columns.
+    pub(super) is_listed: bool,
+    /// The row of totals, where the file says it.
+    pub(super) totals_row: Option<u64>,
+    pub(super) markup: Option<Arc<Markup>>,
 }
 
 impl Structure {
+    /// The rows of cells of a column that are merged downwards, below the header.
+    pub(super) fn merged(&self, col_idx: u32) -> Vec<(u64, u64)> {
+        let merges = self.markup.iter().flat_map(|markup| &markup.merges);
+        let first = self.first_data_row;
+        let of_column = merges.filter(|area| area.is_high() && area.columns.0 == col_idx && area.rows.0 >= first);
+        of_column.map(|area| area.rows).collect()
+    }
+
     /// Whether a row that is not blank is one of data.
     pub(super) fn is_data(&self, row: Row<'_>) -> bool {
         row.number >= self.first_data_row
@@ -138,8 +176,8 @@ impl Structure {
             }
             Some(Blanks::MayRepeat(column)) => {
                 let decided = format!("blank cells of column {} are null", show::letters(column));
-                let other = "filled from above: transform_sheet with {\"op\": \"fill\", \"method\": \"forward\"}";
-                Some(decision(decided, "they may repeat the cell above, but nothing shows it", 55, other))
+                self.may_repeat = Some(column);
+                Some(decision(decided, "they may repeat the cell above, but nothing shows it", 55, "filled from above"))
             }
         });
     }
@@ -172,8 +210,12 @@ pub(super) fn several(rows: &[Row<'_>], listed: &[Listed]) -> Option<Vec<Listed>
     if !listed.is_empty() {
         return Some(regions::around(&lines, listed));
     }
-    let found =
-        regions::regions(&lines).into_iter().map(|region| Listed { region, header_row: None, notes: Vec::new() });
+    let found = regions::regions(&lines).into_iter().map(|region| Listed {
+        region,
+        header_row: None,
+        totals_row: None,
+        notes: Vec::new(),
+    });
     Some(found.collect::<Vec<_>>()).filter(|regions| regions.len() > 1)
 }
 
@@ -186,18 +228,24 @@ pub(super) fn structure(
 ) -> Result<(Structure, Batch), ReadError> {
     let lines = filled(rows);
     let mut frame = frame::frame(&lines, is_whole, is_text_file);
+    let markup = fixed.markup.as_deref();
+    let (adjusted, seen) = seen::adjust(frame, &lines, markup);
+    frame = adjusted;
     if let Some(header_rows) = &fixed.header_rows {
         frame = Frame { ..by_rows(frame, &lines, header_rows)? };
     }
     let header: Vec<&Line<'_>> = frame.header.iter().filter_map(|idx| lines.get(*idx)).collect();
     let number = |idx: usize| lines.get(idx).map(|line| line.number);
-    let (names, column_notes) = heading(&header);
+    let filled = grid::counts(lines.get(frame.first..frame.end).unwrap_or_default().iter()).into_keys().collect();
+    let (names, column_notes) = heading(&header, markup, &filled);
     let behind_header = header.last().map_or(1, |line| line.number + 1);
     let mut structure = Structure {
         header_rows: header.iter().map(|line| line.number).collect(),
         first_data_row: number(frame.first).unwrap_or(behind_header),
         last_row: (is_whole && frame.end < lines.len()).then(|| number(frame.end.saturating_sub(1))).flatten(),
         column_notes,
+        seen,
+        markup: fixed.markup.clone(),
         ..Structure::default()
     };
     let data = lines.get(frame.first..frame.end).unwrap_or_default();
@@ -209,7 +257,9 @@ pub(super) fn structure(
     if structure.groups.is_some() {
         structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
     } else {
-        structure.fill(groups::blanks(data));
+        // Where cells are merged, the workbook says what blank ones hold.
+        let is_open = |blanks: &Blanks| structure.merged(blanks.column()).is_empty();
+        structure.fill(groups::blanks(data).filter(is_open));
     }
     for total in totals::find(data, &frame.values, is_whole) {
         let Some(number) = number(frame.first + total.idx) else { continue };
@@ -227,8 +277,18 @@ pub(super) fn structure(
             unchecked: Vec::new(),
         });
     }
+    if let Some(total) = fixed.totals_row.filter(|row| structure.totals.iter().all(|total| total.number != *row))
+        && let Some(line) = data.iter().find(|line| line.number == total)
+    {
+        structure.totals.push(TotalRow::listed(line));
+        if !fixed.keeps_totals {
+            structure.left_out.insert(total, LeftOut::Total);
+        }
+    }
     structure.sample_end = if is_whole { 0 } else { lines.last().map_or(1, |line| line.number + 1) };
     structure.is_fixed = fixed.header_rows.is_some();
+    structure.is_listed = fixed.is_listed;
+    structure.is_transposed = is_whole && transposed::is_transposed(data);
     structure.is_plain = frame.is_plain;
     structure.values = frame.values;
     Ok((structure, names))
@@ -257,12 +317,15 @@ fn by_rows(mut frame: Frame, lines: &[Line<'_>], header_rows: &[u64]) -> Result<
 }
 
 /// A row with the columns' names, and what is said of columns besides.
-fn heading(header: &[&Line<'_>]) -> (Batch, Vec<(u32, String)>) {
+fn heading(header: &[&Line<'_>], markup: Option<&Markup>, filled: &BTreeSet<u32>) -> (Batch, Vec<(u32, String)>) {
     let mut batch = Batch::default();
     let Some(last) = header.last() else { return (batch, Vec::new()) };
     batch.start_row(last.number);
     let mut notes = Vec::new();
-    let named = names::names(header);
+    let merges = markup.map_or(&[][..], |markup| &markup.merges).iter().take_while(|area| area.rows.0 <= last.number);
+    let merges: Vec<Area> =
+        merges.filter(|area| header.iter().any(|line| area.has_row(line.number))).copied().collect();
+    let named = names::names(header, &merges, filled);
     for (col_idx, named) in named {
         batch.push(col_idx, Cell::Text(&named.name));
         if let Some(unit) = named.unit {

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::grid::{Line, without_mark};
+use crate::ingest::look::Area;
 
 /// A column's name, and what stood with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,12 +19,18 @@ pub(super) struct Named {
 }
 
 /// The names by column; columns that no line names are left out.
-pub(super) fn names(header: &[&Line<'_>]) -> BTreeMap<u32, Named> {
+///
+/// `merges`: areas that the workbook says are one cell; `filled`: columns that hold data.
+pub(super) fn names(header: &[&Line<'_>], merges: &[Area], filled: &BTreeSet<u32>) -> BTreeMap<u32, Named> {
     let lines: Vec<&Line<'_>> = header.iter().copied().filter(|line| !line.is_rule()).collect();
     let stub = lines.iter().filter_map(|line| line.first()).min().unwrap_or(0);
     let is_units: Vec<bool> = lines.iter().enumerate().map(|(idx, line)| idx > 0 && are_units(line, stub)).collect();
-    let columns: BTreeSet<u32> =
+    let mut columns: BTreeSet<u32> =
         lines.iter().flat_map(|line| line.cells.iter().map(|(col_idx, ..)| *col_idx)).collect();
+    let is_merged =
+        |col_idx: &u32| merges.iter().any(|area| area.has_column(*col_idx) && columns.contains(&area.columns.0));
+    let more: Vec<u32> = filled.iter().copied().filter(is_merged).collect();
+    columns.extend(more);
     let mut named = BTreeMap::new();
     for col_idx in columns {
         let (mut parts, mut unit): (Vec<String>, Option<String>) = (Vec::new(), None);
@@ -32,7 +39,9 @@ pub(super) fn names(header: &[&Line<'_>]) -> BTreeMap<u32, Named> {
             let is_unit = is_units.get(level).copied().unwrap_or(false);
             if is_unit && col_idx > stub {
                 unit = Some(line.text(col_idx)).filter(|text| !text.is_empty());
-            } else if !is_unit && let Some(part) = part(line, col_idx, below) {
+            } else if !is_unit
+                && let Some(part) = merged(&lines, line, col_idx, merges).or_else(|| part(line, col_idx, below, merges))
+            {
                 let part = if lines.len() > 1 { words(&part) } else { part };
                 if parts.last() != Some(&part) {
                     parts.push(part);
@@ -47,10 +56,21 @@ pub(super) fn names(header: &[&Line<'_>]) -> BTreeMap<u32, Named> {
     named
 }
 
+/// What the cell says that a column's cell of this line is merged with.
+fn merged(lines: &[&Line<'_>], line: &Line<'_>, col_idx: u32, merges: &[Area]) -> Option<String> {
+    let area = merges.iter().find(|area| area.has_row(line.number) && area.has_column(col_idx))?;
+    let anchor = lines.iter().find(|line| line.number == area.rows.0)?;
+    Some(anchor.text(area.columns.0)).filter(|text| !text.is_empty())
+}
+
 /// What a line says of a column: its own cell, or the one to the left that spans it.
-fn part(line: &Line<'_>, col_idx: u32, below: &[&Line<'_>]) -> Option<String> {
+fn part(line: &Line<'_>, col_idx: u32, below: &[&Line<'_>], merges: &[Area]) -> Option<String> {
     if line.has(col_idx) {
         return Some(line.text(col_idx));
+    }
+    // Where some cells of a line are merged, the others are not.
+    if merges.iter().any(|area| area.is_wide() && area.rows.0 == line.number) {
+        return None;
     }
     let is_headed = |col_idx: u32| below.iter().any(|line| line.has(col_idx));
     let left = line.cells.iter().map(|(col_idx, ..)| *col_idx).take_while(|left| *left < col_idx).last()?;
@@ -85,7 +105,7 @@ mod tests {
     fn check(text: &str, expect: &[&str]) {
         let batch = batch(text);
         let lines = lines(&batch);
-        let named = names(&lines.iter().collect::<Vec<_>>());
+        let named = names(&lines.iter().collect::<Vec<_>>(), &[], &BTreeSet::new());
         let found: Vec<String> = named
             .into_values()
             .map(|it| [Some(it.name), it.unit, it.mark].into_iter().flatten().collect::<Vec<_>>().join("; "))

@@ -26,6 +26,8 @@ pub(in crate::ingest) struct Listed {
     pub(in crate::ingest) region: Region,
     /// The row that heads it, where the file says it.
     pub(in crate::ingest) header_row: Option<u64>,
+    /// The row of totals, where the file says it.
+    pub(in crate::ingest) totals_row: Option<u64>,
     /// What stands outside of all tables.
     pub(in crate::ingest) notes: Vec<String>,
 }
@@ -81,7 +83,12 @@ pub(in crate::ingest) fn around(lines: &[Line<'_>], listed: &[Listed]) -> Vec<Li
         let part = within(&outside, &region);
         let columns = (part.iter().filter_map(Line::first).min()?, part.iter().filter_map(Line::last).max()?);
         let rows = (part.first()?.number, part.last()?.number);
-        Some(Listed { region: Region { rows, columns, ..region }, header_row: None, notes: Vec::new() })
+        Some(Listed {
+            region: Region { rows, columns, ..region },
+            header_row: None,
+            totals_row: None,
+            notes: Vec::new(),
+        })
     });
     all.extend(others.collect::<Vec<_>>());
     let in_table = |line: &Line<'_>| all.iter().any(|it| !within(std::slice::from_ref(line), &it.region).is_empty());
@@ -115,7 +122,9 @@ fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
     let mut from = 0;
     for idx in 1..lines.len() {
         let (Some(above), Some(line)) = (lines.get(idx - 1), lines.get(idx)) else { break };
-        if line.number > above.number + 1 && starts_table(lines, from, idx) {
+        let is_apart = line.number > above.number + 1;
+        let is_start = if is_apart { starts_table(lines, from, idx) } else { starts_at_once(lines, from, idx) };
+        if is_start {
             starts.push(idx);
             from = idx;
         }
@@ -169,6 +178,28 @@ fn starts_table(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
     });
     let other_span = own.first() != heading.first() || own.last() != heading.last();
     (over > 0 && (over_before.count() > 0 || other_span)) || (n_titles > 0 && other_span)
+}
+
+/// Whether a table of its own starts right below another: rows become longer or shorter from a line of words on.
+fn starts_at_once(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
+    let width = |idx: usize| lines.get(idx).map(|line| line.row.width());
+    let (Some(heading), Some(behind)) = (lines.get(idx), width(idx + 1)) else { return false };
+    let before = lines.get(from..idx).unwrap_or_default();
+    let is_even = |one: usize, other: usize| width(one) == width(other);
+    let is_headed = heading.row.width().abs_diff(behind) < 2 && is_even(idx + 1, idx + 2);
+    if before.len() < 3 || width(idx - 1) == Some(behind) || !is_even(idx - 1, idx - 2) || !is_headed {
+        return false;
+    }
+    let block: Vec<Line<'_>> =
+        lines.iter().skip(idx + 1).take_while(|line| line.row.width() == behind).take(60).cloned().collect();
+    let of_before = counts(before.iter());
+    let is_over_values =
+        |col_idx: u32| of_before.get(&col_idx).is_some_and(|count| count.values > count.texts && count.values > 1);
+    heading.n(Kind::Text) == heading.cells.len()
+        && heads(heading, &block)
+        && n_over_values(heading, &block) > 0
+        && heading.cells.iter().any(|(col_idx, ..)| is_over_values(*col_idx))
+        && header_of(before).is_some()
 }
 
 fn is_next(pair: &[Line<'_>]) -> bool {

@@ -1,7 +1,9 @@
 //! Workbooks, by calamine: XLSX, XLSM and XLSB cell by cell, XLS whole and therefore small; ODS by a reader of our own.
 
+mod formats;
 mod inflated;
 mod listed;
+mod markup;
 mod ods;
 mod package;
 mod records;
@@ -110,6 +112,16 @@ fn is_hidden(sheet: &Sheet) -> bool {
         SheetVisible::Visible => false,
         SheetVisible::Hidden | SheetVisible::VeryHidden => true,
     }
+}
+
+/// What there is to say of a worksheet that its workbook does not show.
+fn seen_by_no_one(sheet: &Sheet) -> Vec<String> {
+    let how = match sheet.visible {
+        SheetVisible::Visible => return Vec::new(),
+        SheetVisible::Hidden => "hidden in the workbook",
+        SheetVisible::VeryHidden => "hidden in the workbook so that only a program can show it",
+    };
+    vec![format!("the worksheet `{}` is {how}; it was read all the same", sheet.name)]
 }
 
 /// Runs calamine, which indexes and slices by what it reads, so that a damaged file can make it panic.

@@ -16,7 +16,7 @@ use quick_xml::{
 };
 use zip::{ZipArchive, result::ZipError};
 
-use super::{chosen, is_hidden, left_out, package, serial, spread::Spread};
+use super::{chosen, is_hidden, left_out, package, seen_by_no_one, serial, spread::Spread};
 use crate::ingest::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
@@ -61,7 +61,8 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             hidden: is_hidden(&sheet),
             is_bounded: false,
             header_row: None,
-            notes: Vec::new(),
+            totals_row: None,
+            notes: seen_by_no_one(&sheet),
             source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
         });
     }
@@ -348,7 +349,7 @@ impl CellXml {
                 Cell::Duration(millis) if (0..MICROS_PER_DAY / 1_000).contains(&millis) => Cell::Time(millis * 1_000),
                 other => other,
             },
-            "" if self.formula && self.text.is_empty() => Cell::Unevaluated,
+            "" if self.formula && self.text.is_empty() => Cell::Unevaluated(""),
             _ => text_cell(text),
         }
     }

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use crate::ingest::{
     Limits, ReadError,
     cell::{Batch, Cell},
+    look::Look,
     show,
 };
 
@@ -24,6 +25,11 @@ impl Rows {
 
     /// Adds a cell; positions count from 0 and come in order of rows.
     pub(super) fn push(&mut self, row_idx: u32, col_idx: u32, cell: Cell<'_>) -> Result<(), ReadError> {
+        self.push_as(row_idx, col_idx, Look::default(), cell)
+    }
+
+    /// Adds a cell as `push` does, with its look.
+    pub(super) fn push_as(&mut self, row_idx: u32, col_idx: u32, look: Look, cell: Cell<'_>) -> Result<(), ReadError> {
         if cell.text() == Some("") {
             return Ok(());
         }
@@ -34,7 +40,7 @@ impl Rows {
         match self.open {
             Some((open, next)) if open == row_idx && next <= col_idx => {}
             Some((open, _)) if open == row_idx => {
-                if self.batch.insert(col_idx, cell) {
+                if self.batch.insert(col_idx, look, cell) {
                     return Ok(());
                 }
                 let address = show::address(col_idx, u64::from(row_idx) + 1);
@@ -51,7 +57,7 @@ impl Rows {
                 self.batch.start_row(u64::from(row_idx) + 1);
             }
         }
-        self.batch.push(col_idx, cell);
+        self.batch.push_as(col_idx, look, cell);
         self.open = Some((row_idx, col_idx + 1));
         Ok(())
     }

@@ -64,7 +64,7 @@ fn show(cell: Cell<'_>) -> String {
         }
         Cell::Duration(millis) => format!("{millis}ms"),
         Cell::Error(text) => text.to_owned(),
-        Cell::Unevaluated => "?".to_owned(),
+        Cell::Unevaluated(_) => "?".to_owned(),
     }
 }
 

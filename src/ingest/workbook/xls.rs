@@ -13,11 +13,13 @@ use calamine::{Data, Range, Reader, Xls, XlsError, Xlsx, XlsxError};
 use super::{
     chosen, error_text, guarded, io_error, is_hidden, left_out,
     rows::Rows,
+    seen_by_no_one,
     serial::{self, Shown},
 };
 use crate::ingest::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
+    look::{Area, Markup},
     receipt::Issue,
 };
 
@@ -31,6 +33,11 @@ const END: u16 = 0x000A;
 const FILE_PASS: u16 = 0x002F;
 const BOUND_SHEET: u16 = 0x0085;
 const SEVERAL: u16 = 0x00BD;
+const MERGED: u16 = 0x00E5;
+const ROW: u16 = 0x0208;
+const COLUMNS: u16 = 0x007D;
+const VIEW: u16 = 0x023E;
+const PANE: u16 = 0x0041;
 const CELLS: [u16; 8] = [0x0006, SEVERAL, 0x00D6, 0x00FD, 0x0203, 0x0204, 0x0205, 0x027E];
 
 pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<(Vec<Table>, Vec<Issue>), ReadError> {
@@ -38,13 +45,14 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
     if n_bytes > FILE_BYTES {
         return Err(ReadError::Limit { what: "bytes of an XLS file", found: n_bytes, limit: FILE_BYTES });
     }
-    bound(file, limits)?;
+    let mut markups = bound(file, limits)?;
     let mut book = match guarded(|| Xls::new(BufReader::new(File::open(file)?))) {
         Err(ReadError::Damaged(_)) if is_encrypted_xlsx(file) => return Err(ReadError::Encrypted),
         opened => opened?,
     };
     let is_1904 = book.has_1904_epoch();
     let (worksheets, mut issues) = chosen(book.sheets_metadata(), options, limits)?;
+    let places: Vec<String> = book.sheets_metadata().iter().map(|sheet| sheet.name.clone()).collect();
     let (mut blank, mut tables) = (Vec::new(), Vec::new());
     for sheet in worksheets {
         let range = guarded(|| book.worksheet_range(&sheet.name))?;
@@ -52,26 +60,31 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             blank.push(sheet);
             continue;
         }
+        let place = places.iter().position(|name| *name == sheet.name);
+        let markup = place.and_then(|idx| markups.get_mut(idx)).map(std::mem::take).unwrap_or_default();
+        let markup = Arc::new(markup);
         tables.push(Table {
             title: sheet.name.clone(),
             worksheet: None,
             hidden: is_hidden(&sheet),
             is_bounded: false,
             header_row: None,
-            notes: Vec::new(),
-            source: Arc::new(Worksheet { range, is_1904, limits: limits.clone() }),
+            totals_row: None,
+            notes: seen_by_no_one(&sheet),
+            source: Arc::new(Worksheet { range, is_1904, markup, limits: limits.clone() }),
         });
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     Ok((tables, issues))
 }
 
-/// Refuses what calamine would spread over too many cells: it keeps every sheet as the rectangle around its cells.
-fn bound(file: &Path, limits: &Limits) -> Result<(), ReadError> {
+/// What is said of each sheet's cells besides what they hold. Refuses what calamine would spread over too many: it keeps
+/// every sheet as the rectangle around its cells.
+fn bound(file: &Path, limits: &Limits) -> Result<Vec<Markup>, ReadError> {
     let mut container = cfb::CompoundFile::open(File::open(file)?)
         .map_err(|error| ReadError::Damaged(format!("its container can't be read ({error})")))?;
     let Ok(mut stream) = container.open_stream("/Workbook").or_else(|_| container.open_stream("/Book")) else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let mut book = Vec::new();
     stream.by_ref().take(FILE_BYTES).read_to_end(&mut book).map_err(io_error)?;
@@ -89,7 +102,39 @@ fn bound(file: &Path, limits: &Limits) -> Result<(), ReadError> {
     if found > DENSE_CELLS {
         return Err(ReadError::Limit { what: "cells of an XLS file, blank ones included", found, limit: DENSE_CELLS });
     }
-    Ok(())
+    let starts = starts.iter().map(|start| usize::try_from(*start).unwrap_or(usize::MAX));
+    Ok(starts.map(|start| markup(&book, start)).collect())
+}
+
+/// What the records of one sheet say of merged, hidden and frozen cells: MS-XLS, 2.4.168, 2.4.221, 2.4.53, 2.4.196.
+fn markup(book: &[u8], start: usize) -> Markup {
+    let mut found = Markup::default();
+    let (mut is_frozen, mut n_above) = (false, 0);
+    for (kind, body) in records(book, start) {
+        let number = |at: usize| u16_at(body, at).unwrap_or(0);
+        match kind {
+            MERGED => found.merges.extend(body.get(2..).unwrap_or_default().chunks_exact(8).filter_map(|area| {
+                let row = |at: usize| Some(u64::from(u16_at(area, at)?) + 1);
+                let column = |at: usize| u16_at(area, at).map(u32::from);
+                Some(Area { rows: (row(0)?, row(2)?), columns: (column(4)?, column(6)?) })
+            })),
+            ROW if number(12) & 0x20 != 0 => {
+                let row = u64::from(number(0)) + 1;
+                match found.hidden_rows.last_mut() {
+                    Some((_, last)) if *last + 1 == row => *last = row,
+                    Some(_) | None => found.hidden_rows.push((row, row)),
+                }
+            }
+            COLUMNS if number(8) & 1 != 0 => found.hidden_columns.push((number(0).into(), number(2).into())),
+            VIEW => is_frozen = number(0) & 8 != 0,
+            PANE => n_above = u64::from(number(2)),
+            _ => {}
+        }
+    }
+    found.frozen_to = Some(n_above).filter(|n| is_frozen && *n > 0);
+    found.hidden_rows.sort_unstable();
+    found.merges.sort_by_key(|area| (area.rows.0, area.columns.0));
+    found
 }
 
 /// Cells in the rectangle around those of the sheet whose records start there.
@@ -145,10 +190,15 @@ fn is_encrypted_xlsx(file: &Path) -> bool {
 struct Worksheet {
     range: Range<Data>,
     is_1904: bool,
+    markup: Arc<Markup>,
     limits: Limits,
 }
 
 impl Source for Worksheet {
+    fn markup(&self) -> Option<&Arc<Markup>> {
+        Some(&self.markup)
+    }
+
     fn read(&self, push: &mut dyn FnMut(Batch) -> ControlFlow<()>) -> Result<(), ReadError> {
         let (first_row, first_col) = self.range.start().unwrap_or_default();
         let mut rows = Rows::new(&self.limits);

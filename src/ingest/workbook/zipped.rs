@@ -1,7 +1,7 @@
 //! XLSX, XLSM and XLSB: opened once, read cell by cell.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     io::BufReader,
     ops::ControlFlow,
     path::{Path, PathBuf},
@@ -11,10 +11,15 @@ use std::{
 use calamine::{DataRef, Reader, Xlsb, Xlsx, XlsxError};
 
 use super::{
-    chosen, error_text, guarded,
+    chosen, error_text,
+    formats::Formats,
+    guarded,
     inflated::{Inflated, Watch},
-    is_hidden, left_out, listed, package,
+    is_hidden, left_out,
+    listed::{self, Said},
+    package,
     rows::Rows,
+    seen_by_no_one,
     serial::{self, Shown},
 };
 use crate::ingest::{
@@ -23,6 +28,7 @@ use crate::ingest::{
     declared::{self, Declared},
     format::Format,
     layout::Listed,
+    look::{self, Look, Markup},
     receipt::Issue,
 };
 
@@ -45,26 +51,33 @@ pub(super) fn tables(
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     let mut declared = if format == Format::Xlsb { HashMap::new() } else { declared::read(file) };
-    let mut listed = if format == Format::Xlsb { HashMap::new() } else { listed::read(file) };
+    let mut said = if format == Format::Xlsb { HashMap::new() } else { listed::read(file) };
+    let formats = Arc::new(book.formats(filled.first()));
     let book = Arc::new(Mutex::new(book));
     let tables = filled
         .into_iter()
-        .map(|sheet| Table {
-            title: sheet.name.clone(),
-            worksheet: None,
-            hidden: is_hidden(&sheet),
-            is_bounded: false,
-            header_row: None,
-            notes: Vec::new(),
-            source: Arc::new(Worksheet {
-                book: Arc::clone(&book),
-                file: file.to_owned(),
-                watch: Arc::clone(&watch),
-                declared: declared.remove(&sheet.name),
-                listed: listed.remove(&sheet.name).unwrap_or_default(),
-                name: sheet.name,
-                limits: limits.clone(),
-            }),
+        .map(|sheet| {
+            let Said { listed, markup } = said.remove(&sheet.name).unwrap_or_default();
+            Table {
+                title: sheet.name.clone(),
+                worksheet: None,
+                hidden: is_hidden(&sheet),
+                is_bounded: false,
+                header_row: None,
+                totals_row: None,
+                notes: seen_by_no_one(&sheet),
+                source: Arc::new(Worksheet {
+                    book: Arc::clone(&book),
+                    file: file.to_owned(),
+                    watch: Arc::clone(&watch),
+                    declared: declared.remove(&sheet.name),
+                    listed,
+                    markup: Arc::new(markup),
+                    formats: Arc::clone(&formats),
+                    name: sheet.name,
+                    limits: limits.clone(),
+                }),
+            }
         })
         .collect();
     Ok((tables, issues))
@@ -93,6 +106,17 @@ impl Book {
         }
     }
 
+    /// What the workbook's styles make of cells; they are the same for all its worksheets.
+    fn formats(&mut self, any: Option<&calamine::Sheet>) -> Formats {
+        match (self, any) {
+            (Book::Xlsx(book), Some(sheet)) => guarded(|| -> Result<Formats, ReadError> {
+                Ok(Formats::new(book.worksheet_cells_reader(&sheet.name)?.styles()))
+            })
+            .unwrap_or_default(),
+            (Book::Xlsb(_), _) | (Book::Xlsx(_), None) => Formats::default(),
+        }
+    }
+
     fn has_cells(&mut self, name: &str) -> Result<bool, ReadError> {
         guarded(|| -> Result<bool, ReadError> {
             match self {
@@ -115,22 +139,36 @@ impl Book {
     }
 }
 
-/// Positions of formulas whose value was never stored.
-fn formulas_without_value(book: &mut Xlsx<BufReader<Inflated>>, name: &str) -> Result<HashSet<(u32, u32)>, ReadError> {
+/// Formulas whose value was never stored, by position. Of more than some, their texts are left out.
+fn formulas_without_value(
+    book: &mut Xlsx<BufReader<Inflated>>,
+    name: &str,
+) -> Result<HashMap<(u32, u32), String>, ReadError> {
     let mut cells = book.worksheet_cells_reader(name)?;
-    let mut positions = HashSet::new();
+    let mut formulas = HashMap::new();
     loop {
-        match cells.next_cell_with_formula_metadata() {
-            Ok(Some(record)) if record.value == DataRef::Empty && record.formula.is_some() => {
-                positions.insert(record.pos);
+        match cells.next_cell_with_formula() {
+            Ok(Some(record)) if record.value == DataRef::Empty => {
+                let Some(formula) = record.formula else { continue };
+                let is_told = formulas.len() < MAX_FORMULAS;
+                let text = if is_told {
+                    format!("={}", formula.chars().take(MAX_FORMULA).collect::<String>())
+                } else {
+                    String::new()
+                };
+                formulas.insert(record.pos, text);
             }
             Ok(Some(_)) => {}
-            Ok(None) => return Ok(positions),
+            Ok(None) => return Ok(formulas),
             Err(error) if is_of_a_cell(&error) => {}
             Err(error) => return Err(error.into()),
         }
     }
 }
+
+/// Formulas whose text is kept, and characters of each.
+const MAX_FORMULAS: usize = 10_000;
+const MAX_FORMULA: usize = 200;
 
 /// Whether the error is one of a single cell: calamine then stands behind its value and can go on.
 fn is_of_a_cell(error: &XlsxError) -> bool {
@@ -195,6 +233,8 @@ struct Worksheet {
     watch: Arc<Watch>,
     declared: Option<Declared>,
     listed: Vec<Listed>,
+    markup: Arc<Markup>,
+    formats: Arc<Formats>,
     limits: Limits,
 }
 
@@ -205,6 +245,14 @@ impl Source for Worksheet {
 
     fn listed(&self) -> &[Listed] {
         &self.listed
+    }
+
+    fn formats(&self) -> &[look::Format] {
+        &self.formats.all
+    }
+
+    fn markup(&self) -> Option<&Arc<Markup>> {
+        Some(&self.markup)
     }
 
     fn read(&self, push: &mut Push<'_>) -> Result<(), ReadError> {
@@ -229,10 +277,8 @@ impl Worksheet {
     #[expect(clippy::wildcard_enum_match_arm, reason = "another crate's enum, of which a few variants matter")]
     fn read_xlsx(&self, book: &mut Xlsx<BufReader<Inflated>>, push: &mut Push<'_>) -> Result<(), ReadError> {
         let is_1904 = book.has_1904_epoch();
-        let mut unevaluated: Option<HashSet<(u32, u32)>> = None;
+        let mut unevaluated: Option<HashMap<(u32, u32), String>> = None;
         let mut cells = guarded(|| book.worksheet_cells_reader(&self.name))?;
-        let shown: Vec<Shown> =
-            cells.styles().iter().map(|style| style.number_format.as_ref().map_or(Shown::Unknown, Shown::by)).collect();
         let mut known: Option<VecDeque<Unread>> = None;
         hand_on(&self.limits, push, |rows| {
             let (cell, style_id) = match cells.next_cell_with_style_id() {
@@ -250,20 +296,29 @@ impl Worksheet {
                 Err(error) => return Err(error.into()),
             };
             let position = cell.get_position();
+            let styled = self.formats.get(style_id);
+            let look = styled.map_or(Look::default(), |styled| styled.look);
             let value = match cell.get_value() {
                 DataRef::Empty if self.watch.lacks_values() => {
-                    let positions = match &mut unevaluated {
-                        Some(positions) => positions,
+                    let formulas = match &mut unevaluated {
+                        Some(formulas) => formulas,
                         None => unevaluated.insert(formulas_without_value(&mut self.again()?, &self.name)?),
                     };
-                    if positions.contains(&position) { Cell::Unevaluated } else { Cell::Empty }
+                    formulas.get(&position).map_or(Cell::Empty, |formula| Cell::Unevaluated(formula))
                 }
                 DataRef::DateTime(value) => {
-                    serial::cell(*value, shown.get(style_id).copied().unwrap_or(Shown::Unknown), is_1904)
+                    serial::cell(*value, styled.map_or(Shown::Unknown, |styled| styled.shown), is_1904)
+                }
+                DataRef::Float(number) => {
+                    if let Some(shown) = styled.and_then(|it| it.code.as_ref()).and_then(|code| code.show(*number)) {
+                        rows.push_as(position.0, position.1, look, Cell::Text(&shown))?;
+                        return Ok(true);
+                    }
+                    Cell::Number(*number)
                 }
                 value => plain(value, is_1904),
             };
-            rows.push(position.0, position.1, value)?;
+            rows.push_as(position.0, position.1, look, value)?;
             Ok(true)
         })
     }

@@ -90,6 +90,16 @@ fn what_may_differ_next_time_is_never_remembered() {
         ("a question back", vec![calls(&[("clarify", json!({"question": "Which?", "options": []}))])]),
         ("an invention", vec![query(TOTAL), answer("It is 99.", TOTAL), answer("It is 99.", TOTAL)]),
         ("no SQL", vec![answer("The sheets do not say.", "")]),
+        ("what happened today", plain()),
+        (
+            "a literal that came from the date",
+            vec![
+                query("select min(day) as day from sales where day < current_date"),
+                query("select count(*) as n from sales where day = '2024-01-05'"),
+                answer("It is 1.", "select count(*) as n from sales where day = '2024-01-05'"),
+            ],
+        ),
+        ("a doubt that was left to stand", one("select count(*) as n from sales where region = 'Nort'")),
         ("a failure", vec![text("")]),
         ("a partial answer", vec![query(TOTAL), query(TOTAL), answer("North sold 30.75.", TOTAL)]),
     ] {
@@ -154,6 +164,61 @@ fn a_users_tokens_of_the_day_run_out() {
         ["quota_exceeded", "220 tokens are spent of the day's 220"]
     );
     assert_eq!(model.requests().len(), 2);
+}
+
+#[test]
+fn a_days_tokens_are_taken_before_they_are_spent() {
+    let bench = bench();
+    // While its first turn is not answered yet, a question beside it finds nothing left.
+    let (asked, is_asked) = std::sync::mpsc::channel();
+    let (go, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Mutex::new(waits);
+    let slow = Model::start(move |n, _| {
+        if n == 0 {
+            asked.send(()).unwrap();
+            waits.lock().unwrap().recv().unwrap();
+        }
+        plain()[n.min(1)].clone()
+    });
+    let flags = ["--ask-daily-tokens", "500", "--ask-no-cache"];
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| bench.ask(&slow, QUESTION, &flags));
+        is_asked.recv().unwrap();
+        let beside = Model::of(plain());
+        let fault = bench.ask(&beside, QUESTION, &flags).unwrap_err();
+        assert_eq!(at(&fault, "/code"), "quota_exceeded");
+        assert_eq!(beside.requests().len(), 0);
+        go.send(()).unwrap();
+        assert_eq!(code_of(&first.join().unwrap()), "ok");
+    });
+    // What was taken and not used is there again.
+    let model = Model::of(plain());
+    assert_eq!(code_of(&bench.ask(&model, QUESTION, &flags)), "ok");
+}
+
+#[test]
+fn a_replay_spends_nothing_of_the_day() {
+    let bench = bench();
+    let file = bench.outside().join("transcript.json");
+    let file = file.to_str().unwrap();
+    assert!(bench.ask(&Model::of(plain()), QUESTION, &["--transcript", file]).is_ok());
+    for _ in 0..2 {
+        let ended = bench.run(&["ask", "--replay", file, "--full", "--ask-daily-tokens", "221"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+    }
+    let flags = ["--ask-daily-tokens", "221", "--ask-no-cache"];
+    assert_eq!(code_of(&bench.ask(&Model::of(plain()), QUESTION, &flags)), "ok");
+}
+
+#[test]
+fn verifying_an_answer_keeps_it_and_another_server_is_another_model() {
+    let bench = bench();
+    let model = Model::start(|n, _| plain()[n % 2].clone());
+    let id = at(&bench.ask(&model, QUESTION, &[]).unwrap(), "/id").as_str().unwrap().to_owned();
+    assert_eq!(bench.run(&["memory", "verify", &id]).code, Some(0));
+    assert_eq!(at(&bench.ask(&model, QUESTION, &[]).unwrap(), "/cached"), &json!(true));
+    let other = Model::start(|n, _| plain()[n % 2].clone());
+    assert_eq!(at(&bench.ask(&other, QUESTION, &[]).unwrap(), "/cached"), &json!(false));
 }
 
 #[test]

@@ -47,6 +47,24 @@ fn a_verified_answer_is_an_example_for_later_questions_until_it_is_forgotten() {
 }
 
 #[test]
+fn an_example_is_told_with_its_whole_sql_and_only_where_words_that_say_something_agree() {
+    let bench = bench();
+    let conditions: String = (0..30).map(|n| format!(" and amount <> {}", 1_000 + n)).collect();
+    let sql = format!("select sum(amount) as total from sales where amount > 0{conditions}");
+    let replies = vec![crate::harness::model::query(&sql), crate::harness::model::answer("It is 35.75.", &sql)];
+    let model = Model::start(move |n, _| replies[n % 2].clone());
+    let id = at(&bench.ask(&model, "How much turnover did all the shops make?", &[]).unwrap(), "/id")
+        .as_str()
+        .unwrap()
+        .to_owned();
+    memory(&bench, &["verify", &id]);
+    bench.ask(&model, "How much turnover is there?", &[]).unwrap();
+    assert_eq!(told(&model)["verified_examples"][0]["sql"], sql);
+    bench.ask(&model, "How much did all of the regions have?", &[]).unwrap();
+    assert_eq!(told(&model).get("verified_examples"), None);
+}
+
+#[test]
 fn notes_on_sheets_and_columns_are_told_and_can_be_changed_and_taken_away() {
     let bench = bench();
     let model = Model::start(|n, _| plain()[n % 2].clone());

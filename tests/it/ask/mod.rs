@@ -4,6 +4,7 @@ mod answers;
 mod client;
 mod memory;
 mod safety;
+mod servers;
 mod turns;
 
 use crate::harness::{Bench, model::Reply};

@@ -30,11 +30,14 @@ fn the_model_reads_only() {
         "query",
         "read_result",
         "summarize_sheet",
-        "test_hypothesis",
         "final_answer",
         "clarify",
     ];
     assert_eq!(names, expect);
+    // A tool that few questions need costs no tokens for the others.
+    let model = Model::of(plain());
+    bench().ask(&model, "Do regions differ significantly in amount?", &[]).unwrap();
+    assert!(at(&model.requests()[0], "/tools").to_string().contains("test_hypothesis"));
     let bench = bench();
     let mut desk = Desk::new(&bench, &[]);
     for name in ["delete_sheet", "transform_sheet", "ask", "sheet_history"] {
@@ -97,7 +100,7 @@ fn arguments_that_are_none_go_back_with_their_names() {
         ("{\"sql\": \"select", vec!["no JSON object", "sql, max_rows"]),
         ("[1]", vec!["no JSON object"]),
         ("{\"sequel\": \"select 1\"}", vec!["sequel", "its arguments are"]),
-        ("{}", vec!["missing field `sql`"]),
+        ("{}", vec!["`sql` is missing"]),
     ] {
         let call = calls(&[("query", json!(arguments))]);
         let (reply, requests) = desk.answer(vec![call, query(TOTAL), answer("North sold 30.75.", TOTAL)]);
@@ -158,7 +161,7 @@ fn each_finding_goes_back_once() {
         ("select count(*) from sales s where s.region ilike 'west%'", vec!["holds no value like"]),
         (
             "select sum(amount) from sales join goals on sales.region = goals.region",
-            vec!["multiplies rows", "up to 2 rows"],
+            vec!["multiplies rows", "up to 2 times"],
         ),
         ("select count(*) from sales join goals using (region)", vec!["multiplies rows"]),
         ("select sum(s.amount) from sales s, goals g where s.region = g.region", vec!["multiplies rows"]),
@@ -195,6 +198,190 @@ fn queries_with_nothing_odd_have_no_findings() {
     let sum = "select sum(m.bonus) from sales s join bonuses m on s.region = m.region";
     let (_, requests) = desk.answer(vec![query(sum), answer("It is so.", sum)]);
     has(&told(&requests, "query"), &["repeats each row of `bonuses` up to 2 times"]);
+}
+
+#[test]
+fn a_join_that_multiplies_rows_is_found_wherever_it_is_written() {
+    let bench = bench()
+        .file("goals.csv", "region,goal\nNorth,1\nNorth,2\nSouth,3\n")
+        .file("regions.csv", "region,boss\nNorth,Ann\nSouth,Bo\n")
+        .file("codes.csv", "code,goal\n1,5\n1,6\n2,7\n")
+        .file("items.csv", "code,price\n1,10\n2,20\n");
+    let mut desk = Desk::new(&bench, &[]);
+    for sql in [
+        "select * from (select sum(amount) as total from sales join goals using (region)) q",
+        "with j as (select s.*, g.goal from sales s join goals g on s.region = g.region) select region, sum(amount) from j group by 1",
+        "select sum(q.amount) from (select sales.amount, goals.goal from sales, goals where sales.region = goals.region) q",
+        "with g as (select region as area, goal from goals) select sum(amount) from sales join g on area = region",
+        "select sum(amount) from sales natural join goals",
+        "select sum(price) from items, codes where cast(items.code as varchar) = cast(codes.code as varchar)",
+        "select sum(amount) from sales, goals",
+        // Two branches of one key.
+        "select r.boss, sum(s.amount) from regions r join sales s using (region) join goals g using (region) group by r.boss",
+        "select (select sum(amount) from sales join goals using (region)) as n",
+        "select 1 as n from sales union all select sum(amount) from sales join goals using (region)",
+        "select boss, count(*) from sales join goals using (region) join regions using (region) group by all",
+    ] {
+        let (_, requests) = desk.answer(vec![query(sql), answer("It is so.", sql)]);
+        has(&told(&requests, "query"), &["the join multiplies rows"]);
+    }
+    for sql in [
+        "select sum(amount) from sales join (select region, sum(goal) as goal from goals group by region) using (region)",
+        "with g as (select region, max(goal) as goal from goals group by 1) select sum(amount) from sales natural join g",
+        "select sum(amount) from sales s join goals g on s.region = g.region and g.goal in (2, 3)",
+        "select sum(amount) from sales s, goals g where s.region = g.region and g.goal <> 1",
+        "select boss, sum(amount), count(*) from sales join regions using (region) group by boss",
+        "select sum(amount * goal) from sales join (from goals where goal > 1) using (region)",
+        "select goal, sum(amount) from sales join goals using (region) group by goal",
+        "select sum(amount) from sales where region in (select region from goals)",
+        "select sum(amount) from sales semi join goals using (region)",
+        "select sum(amount), any_value(n) from sales cross join (select count(*) as n from goals)",
+    ] {
+        let (_, requests) = desk.answer(vec![query(sql), answer("It is so.", sql)]);
+        let told = told(&requests, "query");
+        assert!(told.get("findings").is_none(), "{sql}: {told}");
+    }
+}
+
+#[test]
+fn a_filter_that_lets_nothing_through_is_found_wherever_it_is_written() {
+    let bench = bench().file("more.csv", "region,product\nEast,Milk\n");
+    let mut desk = Desk::new(&bench, &[]);
+    for (sql, words) in [
+        ("with c as (from sales) select count(*) from c where region = 'Nort'", vec!["\\\"Nort\\\"", "\\\"North\\\""]),
+        (
+            "with c as (select region as area from sales), d as (select * from c) select count(*) from d where area = 'Nort'",
+            vec!["`sales`.`region` holds no value"],
+        ),
+        (
+            "select * from (select s.region r, count(*) n from sales s group by r) where r = 'Nort'",
+            vec!["\\\"North\\\""],
+        ),
+        ("with sales as (select * from sales) select count(*) from sales where region = 'Nort'", vec!["\\\"North\\\""]),
+        (
+            "select count(*) from (from sales select region union all from more select region) where region = 'West'",
+            vec!["holds no value"],
+        ),
+        (
+            "select count(*) from sales where day >= '2025-01-01'",
+            vec!["runs from 2024-01-05 to 2024-02-02", "no row may have reached"],
+        ),
+        (
+            "select sum(amount), count(*) from sales where amount between 100 and 200",
+            vec!["runs from 5", "no row may have reached"],
+        ),
+        ("select count(*) from sales where year(day) = 2023", vec!["`day` runs from"]),
+        ("select sum(amount) from sales where region = 'North' and day > date '2024-01-20'", vec!["is null"]),
+    ] {
+        let (_, requests) = desk.answer(vec![query(sql), answer("It is so.", sql)]);
+        has(&told(&requests, "query"), &words);
+    }
+    for sql in [
+        "select count(*) from (from sales select region union all from more select region) where region = 'East'",
+        "select count(*) from sales where day > '2024-01-20' and not region = 'West' and amount < 1e3",
+        "select region, count(*) from sales group by 1 having sum(amount) > 3",
+    ] {
+        let (_, requests) = desk.answer(vec![query(sql), answer("It is so.", sql)]);
+        let told = told(&requests, "query");
+        assert!(told.get("findings").is_none(), "{sql}: {told}");
+    }
+}
+
+#[test]
+fn a_finding_that_is_left_to_stand_is_told_the_user() {
+    let sql = "select count(*) as n from sales where region = 'Nort'";
+    let model = Model::of(vec![query(sql), answer("None, 0.", sql)]);
+    let reply = bench().ask(&model, "What?", &[]).unwrap();
+    assert_eq!(at(&reply, "/status"), "answered");
+    has(at(&reply, "/caveats"), &["`sales`.`region` holds no value like \\\"Nort\\\"", "no row may have reached"]);
+}
+
+#[test]
+fn a_query_may_be_made_again_where_its_rows_are_not_before_the_model() {
+    // With more rows.
+    let bench = bench();
+    let mut desk = Desk::new(&bench, &[]);
+    let with = |n: u32| calls(&[("query", json!({"sql": "from sales", "max_rows": n}))]);
+    let (reply, _) = desk.answer(vec![with(1), with(4), answer("North.", "from sales")]);
+    assert_eq!([at(&reply, "/status"), at(&reply, "/steps/1/outcome")], ["answered", "ok"]);
+    // After the reply was dropped.
+    let rows: String = (0..400).map(|i| format!("row {i},some words that fill the row {i}\n")).collect();
+    let long = Bench::new().file("long.csv", format!("a,b\n{rows}"));
+    let model = Model::of(vec![
+        query("from long"),
+        query("from long limit 350"),
+        query("from long"),
+        answer("Many.", "from long"),
+    ]);
+    let reply = long.ask(&model, "What?", &["--ask-prompt-tokens", "5000"]).unwrap();
+    assert_eq!([at(&reply, "/status"), at(&reply, "/steps/2/outcome")], ["answered", "ok"], "{reply}");
+    // A failure that comes again is one.
+    let model = Model::of(vec![query("select x from sales"), query("select x from sales"), answer("Nothing.", "")]);
+    let reply = crate::harness::Bench::new().file("sales.csv", SALES).ask(&model, "What?", &[]).unwrap();
+    assert_eq!([at(&reply, "/status"), at(&reply, "/steps/1/outcome")], ["partial", "column_not_found"]);
+}
+
+#[test]
+fn an_answer_without_any_query_says_so() {
+    let model = Model::of(vec![answer("The sheets hold no prices.", "")]);
+    let reply = bench().ask(&model, "What does tea cost?", &[]).unwrap();
+    has(&model.told("final_answer"), &["No query was run"]);
+    assert_eq!([at(&reply, "/status"), at(&reply, "/sql")], ["answered", ""]);
+    has(at(&reply, "/caveats"), &["no query was run"]);
+}
+
+#[test]
+fn the_date_is_told_where_the_question_needs_it() {
+    let today = |question: &str| {
+        let model = Model::of(plain());
+        bench().ask(&model, question, &[]).unwrap();
+        at(&model.requests()[0], "/messages/1/content").as_str().unwrap().contains("Today is ")
+    };
+    assert!(today("What did each region sell last month?"));
+    assert!(!today("What did each region sell in its last shop?"));
+}
+
+#[test]
+fn joins_are_told_where_names_agree_and_dates_by_their_grain() {
+    let numbers =
+        |name: &str| format!("id,{name}\n{}", (1..30).map(|n| format!("{n},{}\n", n % 7)).collect::<String>());
+    let bench = Bench::new()
+        .file("shops.csv", numbers("rooms"))
+        .file("songs.csv", numbers("length"))
+        .file(
+            "visits.csv",
+            format!("visit_id,shop_id\n{}", (1..40).map(|n| format!("{n},{}\n", n % 9 + 1)).collect::<String>()),
+        )
+        .file("daily.csv", "day,sold\n2024-01-05,1\n2024-01-09,2\n2024-02-03,3\n2024-03-04,4\n")
+        .file("targets.csv", "month,target\n2024-01-01,9\n2024-02-01,8\n2024-03-01,7\n");
+    let model = Model::of(vec![answer("Nothing.", "")]);
+    bench.ask(&model, "What?", &[]).unwrap();
+    let user = at(&model.requests()[0], "/messages/1/content").as_str().unwrap().to_owned();
+    let data: Value = serde_json::from_str(user.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let mut on: Vec<&str> =
+        data["columns_that_join"].as_array().unwrap().iter().map(|it| it["on"].as_str().unwrap()).collect();
+    on.sort_unstable();
+    assert_eq!(
+        on,
+        [
+            r#""shops"."id" = "visits"."shop_id""#,
+            r#"date_trunc('month', "daily"."day") = date_trunc('month', "targets"."month")"#,
+        ]
+    );
+}
+
+#[test]
+fn the_context_tells_what_a_file_says_of_its_columns_and_lists_more_values_where_there_is_room() {
+    let rows: String = (0..60).map(|n| format!("code {:02},{}%,{:02}/03/2024\n", n % 40, n % 9, n % 28 + 1)).collect();
+    let model = Model::of(vec![answer("Nothing.", "")]);
+    Bench::new().file("t.csv", format!("code,growth,seen\n{rows}")).ask(&model, "What?", &[]).unwrap();
+    let user = at(&model.requests()[0], "/messages/1/content").as_str().unwrap().to_owned();
+    let data: Value = serde_json::from_str(user.lines().find(|line| line.starts_with('{')).unwrap()).unwrap();
+    let columns = &data["sheets"][0]["columns"];
+    assert_eq!(columns[0]["all_values"].as_array().unwrap().len(), 40);
+    has(&columns[1]["note"], &["unit: %"]);
+    has(&columns[2]["read_as"], &["day before month"]);
+    assert!(columns[2].get("examples").is_none(), "the sample rows show them: {columns}");
 }
 
 #[test]
@@ -303,7 +490,7 @@ fn a_model_that_never_stops_is_told_to_and_then_stopped() {
 #[test]
 fn time_that_runs_out_leaves_what_there_is() {
     let model = Model::of(vec![query(TOTAL), Reply::Silence]);
-    let reply = bench().ask(&model, "What?", &["--ask-seconds", "3"]).unwrap();
+    let reply = bench().ask(&model, "What?", &["--ask-seconds", "6"]).unwrap();
     assert_eq!([at(&reply, "/status"), at(&reply, "/sql")], ["partial", TOTAL]);
     has(at(&reply, "/caveats"), &["took longer than there was time"]);
     let fault = bench().ask(&Model::of(vec![Reply::Silence]), "What?", &["--ask-seconds", "0.5"]).unwrap_err();

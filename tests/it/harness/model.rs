@@ -25,6 +25,8 @@ pub(crate) enum Reply {
     Status(u16, Vec<(String, String)>, String),
     /// These bytes of an event stream, piece by piece; then its end, or the connection's.
     Raw { pieces: Vec<Vec<u8>>, is_cut: bool },
+    /// These bytes of an event stream, with a pause before each.
+    Slow { pieces: Vec<Vec<u8>>, pause: std::time::Duration },
     /// Nothing, until the client goes.
     Silence,
 }
@@ -218,7 +220,7 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<(String, Value)>>, script: &Script
         };
         let mut out = stream.try_clone().unwrap();
         let is_open = match script(n, &body) {
-            Reply::Message(message) if body["stream"] == true => events(&mut out, &pieces_of(&message), false),
+            Reply::Message(message) if body["stream"] == true => events(&mut out, &pieces_of(&message), false, None),
             Reply::Message(message) => {
                 let answer = json!({
                     "id": "x", "object": "chat.completion", "model": "scripted",
@@ -228,7 +230,8 @@ fn serve(stream: &TcpStream, seen: &Mutex<Vec<(String, Value)>>, script: &Script
                 whole(&mut out, 200, &[("content-type".to_owned(), "application/json".to_owned())], &answer.to_string())
             }
             Reply::Status(status, headers, body) => whole(&mut out, status, &headers, &body),
-            Reply::Raw { pieces, is_cut } => events(&mut out, &pieces, is_cut),
+            Reply::Raw { pieces, is_cut } => events(&mut out, &pieces, is_cut, None),
+            Reply::Slow { pieces, pause } => events(&mut out, &pieces, false, Some(pause)),
             Reply::Silence => {
                 let _ = reader.read(&mut [0]);
                 false
@@ -294,10 +297,14 @@ fn whole(out: &mut TcpStream, status: u16, headers: &[(String, String)], body: &
     write!(out, "HTTP/1.1 {status} Status\r\n{headers}content-length: {}\r\n\r\n{body}", body.len()).is_ok()
 }
 
-fn events(out: &mut TcpStream, pieces: &[Vec<u8>], is_cut: bool) -> bool {
+fn events(out: &mut TcpStream, pieces: &[Vec<u8>], is_cut: bool, pause: Option<std::time::Duration>) -> bool {
     let mut send = || -> std::io::Result<()> {
         write!(out, "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")?;
         for piece in pieces {
+            if let Some(pause) = pause {
+                out.flush()?;
+                thread::sleep(pause);
+            }
             write!(out, "{:x}\r\n", piece.len())?;
             out.write_all(piece)?;
             out.write_all(b"\r\n")?;

@@ -258,3 +258,122 @@ fn a_call_whose_client_goes_away_is_cancelled() {
     drop(stream);
     until("its worker is gone", || !is_alive(worker));
 }
+
+#[test]
+fn a_body_that_stops_coming_is_told_so_on_every_route() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--body-timeout", "1"]);
+    let asked = site.post("/v1/tools/request_upload", &json!({"name": "a.csv"})).ok();
+    let upload = asked["url"].as_str().unwrap().splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap();
+    let form = "--XYZ\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\na\n1\n";
+    let begun: Vec<_> = [
+        ("POST", "/mcp", "application/json", "{\"jsonrpc\": "),
+        ("POST", "/message?sessionId=x", "application/json", "{"),
+        ("POST", "/v1/query", "application/json", "{\"sql\": "),
+        ("POST", "/v1/tools/query", "application/json", ""),
+        ("POST", "/v1/auth/refresh", "application/json", "{"),
+        ("POST", "/v1/sheets", "multipart/form-data; boundary=XYZ", "--XYZ"),
+        ("POST", "/v1/sheets", "multipart/form-data; boundary=XYZ", form),
+        ("PUT", &upload, "text/csv", "a\n1\n"),
+    ]
+    .into_iter()
+    .map(|(method, path, media, start)| {
+        let request = Request::new(method, path).header("content-type", media).header("content-length", "1000");
+        let request = request.header("accept", "application/json, text/event-stream").body(start);
+        let mut stream = site.connect();
+        stream.write_all(&request.bytes(&site.address)).unwrap();
+        (path.to_owned(), stream)
+    })
+    .collect();
+    for (path, mut stream) in begun {
+        let response = Response::read(&mut stream);
+        assert_eq!((response.status, response.problem().as_str()), (408, "too_slow"), "{path}: {}", response.text());
+    }
+}
+
+/// How many failed refreshes with these headers, changed by their number, it takes until one is told to wait.
+fn n_until_refused(site: &Site, headers: impl Fn(u32) -> Vec<(&'static str, String)>) -> Option<u32> {
+    (0..70).find(|n| {
+        let request = Request::new("POST", "/v1/auth/refresh").json(&json!({"refresh_token": "none"}));
+        let headers = headers(*n);
+        let request = headers.iter().fold(request, |request, (name, value)| request.header(name, value));
+        site.send(&request).status == 429
+    })
+}
+
+#[test]
+fn forwarding_headers_are_believed_of_trusted_proxies_only() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "accounts", "--trusted-proxy", "203.0.113.0/24"]);
+    // This peer is none of them: whatever it says, it is one address.
+    let told = |n: u32| {
+        let address = format!("198.51.100.{n}");
+        vec![
+            ("x-forwarded-for", address.clone()),
+            ("x-real-ip", address.clone()),
+            ("forwarded", format!("for={address}")),
+        ]
+    };
+    assert!(n_until_refused(&site, told).is_some());
+    drop(site);
+    let site = bench.site_with(&["--auth", "accounts", "--trusted-proxy", "127.0.0.0/8"]);
+    // What a client put in front of what the proxy adds changes nothing, nor do several headers.
+    let lying =
+        |n: u32| vec![("x-forwarded-for", format!("198.51.100.{n}")), ("x-forwarded-for", "192.0.2.1".to_owned())];
+    assert!(n_until_refused(&site, lying).is_some());
+    // One client's failures are not another's, and a chain of proxies that are known ends at who asked them.
+    assert_eq!(n_until_refused(&site, |n| vec![("x-forwarded-for", format!("198.51.100.{n}, 127.0.0.7"))]), None);
+}
+
+#[test]
+fn more_connections_than_are_allowed_wait_for_their_turn() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--max-connections", "1"]);
+    let mut first = site.connect();
+    let kept = Request::new("GET", "/healthz").header("connection", "keep-alive").bytes(&site.address);
+    first.write_all(&kept).unwrap();
+    assert_eq!(Response::read(&mut first).status, 200);
+    let mut second = site.connect();
+    second.write_all(&Request::new("GET", "/healthz").bytes(&site.address)).unwrap();
+    // The first goes on, and the second has nothing yet.
+    for _ in 0..5 {
+        first.write_all(&kept).unwrap();
+        assert_eq!(Response::read(&mut first).status, 200);
+    }
+    second.set_nonblocking(true).unwrap();
+    assert_eq!(second.peek(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    second.set_nonblocking(false).unwrap();
+    drop(first);
+    assert_eq!(Response::read(&mut second).status, 200);
+}
+
+/// What a page of another site can make a browser send without being asked: forms and plain text, with its origin.
+#[test]
+fn a_foreign_page_can_not_make_a_browser_change_anything() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let import = json!({"name": "t.csv", "content": "a\n1\n"});
+    site.post("/v1/tools/import_file", &import).ok();
+    let form: &[(&str, Option<&str>, &[u8])] = &[("file", Some("evil.csv"), b"a\n1\n")];
+    let text = |path: &str| Request::new("POST", path).header("content-type", "text/plain");
+    for request in [
+        Request::new("POST", "/v1/sheets").form(form),
+        text("/v1/tools/import_file").body(import.to_string()),
+        text("/mcp").header("accept", "application/json, text/event-stream").body("{}"),
+        Request::new("DELETE", "/v1/sheets/t"),
+        Request::new("GET", "/v1/sheets/t/export"),
+        Request::new("GET", "/sse"),
+    ] {
+        for origin in ["https://evil.example", "null", "http://127.0.0.1:1", ""] {
+            let response = site.send(&request.clone().header("origin", origin));
+            assert_eq!((response.status, response.problem().as_str()), (403, "forbidden"), "{origin}");
+            assert_eq!(response.header("access-control-allow-origin"), None);
+        }
+        // An older browser, or a navigation, sends no origin: what is no JSON is not taken for it.
+        if request.bytes("x").windows(10).any(|it| it == b"text/plain") {
+            assert_eq!(site.send(&request).status, 415);
+        }
+    }
+    let listed = site.get("/v1/sheets");
+    assert_eq!((&listed.ok()["n_total"], listed.header("set-cookie")), (&json!(1), None));
+}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Bench, at,
     http::{Request, Response, Site},
+    until,
 };
 
 /// In Ann's cells, and nowhere else.
@@ -209,6 +210,10 @@ fn a_token_that_may_only_read_changes_nothing() {
         assert!(response.header("www-authenticate").unwrap().contains("insufficient_scope"));
     }
     assert_eq!(send(Request::new("GET", "/v1/sheets/secret")).status, 200);
+    // A file to take home changes nothing.
+    let exported = send(Request::new("POST", "/v1/tools/export_sheet").json(&json!({"sheet": "secret"}))).ok();
+    assert!(two.site.get(&path_of(&exported)).text().contains(CELL));
+    assert_eq!(send(Request::new("GET", "/v1/sheets/secret/export")).status, 200);
     assert_eq!(two.all_of_ann(), before);
 }
 
@@ -258,4 +263,84 @@ fn every_route_asks_for_a_token() {
             "/v1/uploads/{token}",
         ]
     );
+}
+
+fn path_of(reply: &Value) -> String {
+    reply["url"].as_str().unwrap().splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap()
+}
+
+/// Addresses for an upload and for a download, asked for with this token.
+fn addresses(site: &Site, token: &str) -> [String; 2] {
+    let call = |tool: &str, args: &Value| {
+        path_of(&site.send(&Request::new("POST", &format!("/v1/tools/{tool}")).json(args).bearer(token)).ok())
+    };
+    [call("request_upload", &json!({"name": "late.csv"})), call("export_sheet", &json!({"sheet": "secret"}))]
+}
+
+#[test]
+fn addresses_end_with_the_access_that_asked_for_them() {
+    let bench = Bench::new();
+    let two = Two::new(&bench);
+    two.fill();
+    let token = |scope: &str| {
+        let args = json!({"name": format!("of {scope}"), "scope": scope});
+        let made = two.as_ann(Request::new("POST", "/v1/auth/tokens").json(&args)).ok();
+        [&made["id"], &made["token"]].map(|it| it.as_str().unwrap().to_owned())
+    };
+    let check = |[upload, download]: [String; 2], is_good: bool| {
+        let sent = two.site.send(&Request::new("PUT", &upload).body("a\n1\n"));
+        let fetched = two.site.get(&download);
+        if is_good {
+            assert_eq!((sent.status, fetched.status), (201, 200), "{}", sent.text());
+        } else {
+            assert_eq!([sent.problem(), fetched.problem()], ["not_found", "not_found"]);
+            assert!(!fetched.text().contains(CELL));
+        }
+    };
+    let [id, secret] = token("read_write");
+    check(addresses(&two.site, &secret), true);
+    let before = two.all_of_ann();
+    let open = addresses(&two.site, &secret);
+    assert_eq!(two.as_ann(Request::new("DELETE", &format!("/v1/auth/tokens/{id}"))).status, 204);
+    check(open, false);
+    let who = json!({"email": "ann@example.org", "password": PASSWORD});
+    let session = two.site.post("/v1/auth/login", &who).ok()["access_token"].as_str().unwrap().to_owned();
+    let open = addresses(&two.site, &session);
+    assert_eq!(two.site.send(&Request::new("POST", "/v1/auth/logout").bearer(&session)).status, 204);
+    check(open, false);
+    assert_eq!(two.all_of_ann()[0], before[0]);
+    let open = addresses(&two.site, &two.ann);
+    assert_eq!(bench.run(&["user", "disable", "ann@example.org"]).code, Some(0));
+    check(open, false);
+    // Enabled again, nothing of it comes back.
+    assert_eq!(bench.run(&["user", "enable", "ann@example.org"]).code, Some(0));
+    let session = two.site.post("/v1/auth/login", &who).ok()["access_token"].as_str().unwrap().to_owned();
+    let sheets = two.site.send(&Request::new("GET", "/v1/sheets").bearer(&session)).ok();
+    assert_eq!(sheets["sheets"], before[0]["sheets"]);
+}
+
+#[test]
+fn an_import_whose_token_is_revoked_meanwhile_is_not_kept() {
+    let bench = Bench::new();
+    let two = Two::new(&bench);
+    let made =
+        two.as_ann(Request::new("POST", "/v1/auth/tokens").json(&json!({"name": "t", "scope": "read_write"}))).ok();
+    let rows: String = (0..300_000).map(|i| format!("{i},{},text {i}\n", i % 97)).collect();
+    let upload = Request::new("POST", "/v1/sheets")
+        .form(&[("file", Some("long.csv"), format!("a,b,c\n{rows}").as_bytes())])
+        .header("prefer", "respond-async")
+        .bearer(made["token"].as_str().unwrap());
+    let job = two.site.send(&upload).header("location").unwrap().to_owned();
+    let path = format!("/v1/auth/tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!(two.as_ann(Request::new("DELETE", &path)).status, 204);
+    let mut ended = Value::Null;
+    until("the job has ended", || {
+        ended = two.as_ann(Request::new("GET", &job)).ok();
+        ended["state"] != "running"
+    });
+    assert_eq!(
+        (at(&ended, "/state"), at(&ended, "/files/0/problem/code")),
+        (&json!("failed"), &json!("unauthenticated"))
+    );
+    assert_eq!(at(&two.as_ann(Request::new("GET", "/v1/sheets")).ok(), "/n_total"), 0);
 }

@@ -1,5 +1,10 @@
 //! Health, and failures as problem documents.
 
+use std::{
+    io::{Read, Write},
+    net::Shutdown,
+};
+
 use serde_json::json;
 
 use crate::harness::{Bench, http::Request};
@@ -19,6 +24,27 @@ fn a_tool_answers_as_it_does_elsewhere() {
     site.post("/v1/tools/import_file", &json!({"name": "t.csv", "content": "a\n1\n2\n"})).ok();
     let args = json!({"sql": "select sum(a) s from t"});
     assert_eq!(site.post("/v1/tools/query", &args).ok(), bench.call("query", &args).unwrap());
+}
+
+#[test]
+fn a_body_that_ends_too_early_is_its_senders_fault() {
+    let bench = Bench::new();
+    let site = bench.site();
+    for path in ["/mcp", "/v1/query"] {
+        let request = Request::new("POST", path)
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .header("content-length", "500")
+            .body("{\"jsonrpc\": \"2.0\", ");
+        let mut stream = site.connect();
+        stream.write_all(&request.bytes(&site.address)).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        // Or the connection is closed without a word.
+        let _ = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{path}: {answer}");
+    }
 }
 
 #[test]
@@ -57,4 +83,41 @@ fn a_request_keeps_its_id_if_it_is_well_formed() {
     for ill_formed in ["a b", "{}", &"x".repeat(65), "é"] {
         assert_eq!(id_of(ill_formed).len(), 32, "{ill_formed}");
     }
+}
+
+#[test]
+fn what_is_wrong_with_a_value_is_said_with_the_value() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let check = |request: Request, field: &str, detail: &str| {
+        let response = site.send(&request);
+        assert_eq!((response.status, response.problem().as_str()), (400, "invalid_arguments"), "{}", response.text());
+        let document = response.json();
+        assert_eq!(document["detail"], detail);
+        assert_eq!(document["errors"][0]["field"].as_str().unwrap_or_default(), field);
+        assert!(document["hint"].as_str().is_some_and(|hint| !hint.is_empty()), "{document}");
+    };
+    let get = |path: &str| Request::new("GET", path);
+    let between = |field: &str, most: u32| format!("`{field}` is 0, and must be from 1 to {most}");
+    check(get("/v1/sheets?limit=0"), "limit", &between("limit", 500));
+    check(get("/v1/queries?limit=0"), "limit", &between("limit", 500));
+    check(get("/v1/answers?limit=0"), "limit", &between("limit", 500));
+    check(get("/v1/sheets/x/preview?n_rows=0"), "n_rows", &between("n_rows", 1_000));
+    check(get("/v1/sheets?limit=501"), "limit", "`limit` is 501, and must be from 1 to 500");
+    check(get("/v1/sheets?limit=ten"), "limit", "the parameters: `limit` must be a whole number");
+    check(
+        get("/v1/sheets?colour=red"),
+        "colour",
+        "the parameters: there is no `colour`; there is `q`, `cursor`, `limit`",
+    );
+    check(get("/v1/sheets/%ff"), "", "`/v1/sheets/%ff` is no UTF-8 once its `%` signs are read");
+    let query = |body: &str| Request::new("POST", "/v1/query").header("content-type", "application/json").body(body);
+    check(query("{}"), "sql", "`query`: `sql` is missing");
+    check(query(r#"{"sql": 1}"#), "sql", "`query`: `sql` is `1`, and must be text");
+    check(
+        query(r#"{"sql": "select 1", "max_rows": -1}"#),
+        "max_rows",
+        "`query`: `max_rows` is `-1`, and must be a whole number, 0 or more",
+    );
+    check(query("{} {}"), "", "the body: something follows the JSON");
 }

@@ -228,3 +228,75 @@ fn no_more_uploads_at_once_than_are_allowed() {
     assert_eq!(Response::read(&mut first).status, 201);
     site.send(&form(&[file("b.csv", "b\n1\n")])).ok();
 }
+
+/// A table of about so many bytes that no compression makes small.
+fn incompressible(n_bytes: usize) -> String {
+    let mut state = 1_u64;
+    let mut text = "a\n".to_owned();
+    while text.len() < n_bytes {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        text.push_str(&format!("{state:016x}\n"));
+    }
+    text
+}
+
+#[test]
+fn uploads_at_once_share_what_is_left() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--user-storage", "6MB"]);
+    let whole = form(&[file("first.csv", &long(200_000))]).bytes(&site.address);
+    assert!((4_000_000..4_500_000).contains(&whole.len()), "{}", whole.len());
+    let mut first = site.connect();
+    first.write_all(&whole[..whole.len() - 100]).unwrap();
+    let n_staged =
+        || scratch(&bench).iter().filter_map(|it| it.join("upload").metadata().ok()).map(|it| it.len()).sum::<u64>();
+    until("most of the first is here", || n_staged() > 3_500_000);
+    // Either alone would have room.
+    let refused = site.send(&form(&[file("second.csv", &incompressible(2_300_000))]));
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "quota_exceeded"), "{}", refused.text());
+    site.send(&form(&[file("small.csv", "a\n1\n")])).ok();
+    first.write_all(&whole[whole.len() - 100..]).unwrap();
+    assert_eq!(Response::read(&mut first).status, 201);
+    until("nothing is left", || scratch(&bench).is_empty());
+}
+
+#[test]
+fn results_are_part_of_the_share_and_make_way() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--user-storage", "1MB"]);
+    let result = || {
+        let sql = "select range n, sha256(range::varchar) t from range(4000)";
+        let reply = site.post("/v1/tools/query", &json!({"sql": sql, "max_rows": 1})).ok();
+        reply["result"].as_str().unwrap_or_else(|| panic!("no handle: {reply}")).to_owned()
+    };
+    let read = |result: &str| site.post("/v1/tools/read_result", &json!({"result": result, "max_rows": 1})).status;
+    // Each has some 300 kB.
+    let results: Vec<String> = (0..4).map(|_| result()).collect();
+    let statuses: Vec<u16> = results.iter().map(|it| read(it)).collect();
+    assert_eq!(statuses, [404, 200, 200, 200]);
+    site.send(&form(&[file("large.csv", &incompressible(300_000))])).ok();
+    assert_eq!([read(&results[1]), read(&results[2])], [404, 404]);
+    assert_eq!(read(&result()), 200);
+}
+
+#[test]
+fn exports_that_wait_are_part_of_the_share() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--user-storage", "1500KB"]);
+    let export = |n_rows: u32| {
+        let sql = format!("select sha256(range::varchar) t from range({n_rows})");
+        let reply = site.post("/v1/tools/export_sheet", &json!({"sql": sql})).ok();
+        reply["url"].as_str().unwrap().splitn(4, '/').nth(3).map(|path| format!("/{path}")).unwrap()
+    };
+    // 650 kB each: the third makes the first go.
+    let paths: Vec<String> = (0..3).map(|_| export(10_000)).collect();
+    let refused = site.send(&form(&[file("a.csv", &incompressible(500_000))]));
+    assert_eq!(refused.problem(), "quota_exceeded", "{}", refused.text());
+    assert_eq!(site.get(&paths[0]).problem(), "not_found");
+    assert_eq!(site.get(&paths[1]).body.len(), 650_002);
+    assert_eq!(site.get(&paths[2]).status, 200);
+    // They gave their room back; and who has none left can still take one file home.
+    site.send(&form(&[file("a.csv", &incompressible(500_000))])).ok();
+    let large = export(40_000);
+    assert_eq!(site.get(&large).body.len(), 2_600_002);
+}

@@ -92,7 +92,7 @@ fn arguments_out_of_their_kind_are_refused_and_nulls_are_defaults() {
         json!({"limit": "many"}),
         fault(
             "invalid_arguments",
-            "`list_sheets`: invalid type: string \"many\", expected u64",
+            "`list_sheets`: `limit` is the text \"many\", and must be a whole number, 0 or more",
             "its arguments are search, cursor, limit, max_bytes",
         ),
     );
@@ -101,7 +101,7 @@ fn arguments_out_of_their_kind_are_refused_and_nulls_are_defaults() {
         json!({"page": 2}),
         fault(
             "invalid_arguments",
-            "`list_sheets`: unknown field `page`, expected one of `search`, `cursor`, `limit`",
+            "`list_sheets`: there is no `page`; there is `search`, `cursor`, `limit`",
             "its arguments are search, cursor, limit, max_bytes",
         ),
     );

@@ -231,7 +231,7 @@ fn mistakes_are_named_with_what_to_do() {
     client.check_fault(
         "query",
         json!({}),
-        fault("invalid_arguments", "`query`: missing field `sql`", "its arguments are sql, max_rows, max_bytes"),
+        fault("invalid_arguments", "`query`: `sql` is missing", "its arguments are sql, max_rows, max_bytes"),
     );
     for (sql, code, part) in [
         ("select amuont from sales", "column_not_found", "amount"),
