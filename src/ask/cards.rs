@@ -181,11 +181,12 @@ impl Card {
         if lists_all && !profile.values.is_empty() {
             told.insert("all_values".to_owned(), json!(profile.values));
         } else if detail <= Detail::Values {
-            // What the sample rows show needs no telling again.
-            let shown = |value: &Value| {
-                detail <= Detail::Rows && self.rows.iter().any(|row| row.get(col_idx).is_some_and(|cell| cell == value))
-            };
-            let more: Vec<&Value> = profile.values.iter().filter(|value| !shown(value)).take(3).collect();
+            // What the sample rows show needs no telling again; of texts others may be written otherwise.
+            let cells: Vec<&Value> =
+                self.rows.iter().filter(|_| detail <= Detail::Rows).filter_map(|row| row.get(col_idx)).collect();
+            let is_known = column.type_name != "VARCHAR" && cells.iter().any(|cell| !cell.is_null());
+            let more: Vec<&Value> =
+                profile.values.iter().filter(|value| !is_known && !cells.contains(value)).take(3).collect();
             if !more.is_empty() {
                 told.insert("examples".to_owned(), json!(more));
             }

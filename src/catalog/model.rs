@@ -291,6 +291,18 @@ pub enum Change {
     Held,
 }
 
+impl Change {
+    /// What replies call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Change::New => "new",
+            Change::Changed => "changed",
+            Change::Same => "unchanged",
+            Change::Held => "held",
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedSheet {
     pub sheet: Sheet,

@@ -18,6 +18,7 @@ use super::{
 
 /// A column being built.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a finding of its own, and none excludes another")]
 pub(super) struct Column {
     pub(super) col_idx: u32,
     pub(super) builder: ColumnBuilder,

@@ -15,9 +15,9 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use super::{
     cell::Cell,
     clock::{duration, two_parts},
-    evidence::{Reading, compact},
+    evidence::Reading,
     identifier::Pair,
-    moment::{DAY, Day, Moment, SECOND, moment},
+    moment::{DAY, Day, Moment, SECOND, compact, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, quantity},
     show, units,

@@ -4,7 +4,7 @@ use super::{
     cell::Cell,
     clock::{duration, two_parts},
     grains::Grains,
-    moment::{self, Day, Grain, Moment, Order, moment},
+    moment::{Day, Grain, Moment, Order, compact, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, Quantity, quantity},
     units,
@@ -383,15 +383,6 @@ impl Evidence {
             + self.n_code
             + self.n_text
     }
-}
-
-/// Days since 1970-01-01 of a date in eight digits, of the last century or this one.
-pub(super) fn compact(number: i64) -> Option<i32> {
-    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
-    if !(1_900..2_100).contains(&year) {
-        return None;
-    }
-    moment::days(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)
 }
 
 /// `2003-04`: the year after.

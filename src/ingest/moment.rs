@@ -142,6 +142,14 @@ pub(super) fn since_1970(date: NaiveDate) -> i32 {
 pub(super) fn century(short: u32) -> u32 {
     if short < PIVOT { 2_000 + short } else { 1_900 + short }
 }
+/// Days since 1970-01-01 of a date in eight digits, of the last century or this one.
+pub(super) fn compact(number: i64) -> Option<i32> {
+    let (year, month, day) = (number / 10_000, number / 100 % 100, number % 100);
+    if !(1_900..2_100).contains(&year) {
+        return None;
+    }
+    days(i32::try_from(year).ok()?, u32::try_from(month).ok()?, u32::try_from(day).ok()?)
+}
 
 /// `20240301T…`; without a time it is a number like any other.
 fn compact_day(text: &[u8]) -> Option<(Moment, &[u8])> {

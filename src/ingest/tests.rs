@@ -446,7 +446,10 @@ fn control_characters_are_the_signs_that_windows_has_for_them() {
 }
 
 fn types(head: &str, cells: &[&str]) -> String {
-    let text = format!("n\t{head}\n{}", cells.iter().map(|cell| format!("x\t{cell}\n")).collect::<String>());
+    let mut text = format!("n\t{head}\n");
+    for cell in cells {
+        text.extend(["x\t", cell, "\n"]);
+    }
     let (_, table) = written(text.as_bytes(), &Options::default());
     let values: Vec<&str> = table[1..].iter().map(|row| row[1].as_str()).collect();
     format!("{}: {}", table[0][1].strip_prefix(head).unwrap().trim(), values.join(", "))

@@ -364,13 +364,7 @@ impl Inner {
                 notes.push(format!("the {n} steps of `{}` were applied to the new rows", sheet.name));
                 notes.extend(told.iter().map(|note| format!("`{}`, {note}", sheet.name)));
             }
-            let state = match change {
-                Change::New => "new",
-                Change::Changed => "changed",
-                Change::Same => "unchanged",
-                Change::Held => "held",
-            };
-            (sheet, state)
+            (sheet, change.word())
         });
         let sheets: Vec<(Sheet, &str)> = sheets.collect();
         let first = sheets.iter().map(|(sheet, _)| &sheet.source).find(|first| first.identity != source.identity);

@@ -354,7 +354,9 @@ impl<'a> Run<'a> {
             let seen = Seen { message_idx, reply: reply.clone(), is_failure };
             // The same failure twice: what the model does makes no difference.
             let before = self.seen.get(&normal(&call.name, &call.arguments));
-            if before.is_some_and(|before| is_failure && before.is_failure && before.reply == seen.reply) {
+            if before
+                .is_some_and(|before| is_failure && !is_broken(call) && before.is_failure && before.reply == seen.reply)
+            {
                 self.refused.insert("repeated");
             }
             self.seen.insert(normal(&call.name, &call.arguments), seen);

@@ -121,7 +121,7 @@ fn unit(code: &str) -> Option<String> {
             Sign::Literal(c) => text.push(*c),
             // A currency, and behind a hyphen a language: `[$€-407]`, `[$USD]`.
             Sign::Bracket(inside) => {
-                text.push_str(inside.strip_prefix('$').map_or("", |it| it.split('-').next().unwrap_or(it)))
+                text.push_str(inside.strip_prefix('$').map_or("", |it| it.split('-').next().unwrap_or(it)));
             }
             Sign::Format(_) => text.push(' '),
         }

@@ -193,7 +193,7 @@ mod tests {
         let mut xml = "<worksheet><sheetData>".to_owned();
         for row in 1..=40_000 {
             let hidden = if row % 2 == 0 { r#" hidden="1""# } else { "" };
-            xml += &format!(r#"<row r="{row}" spans="1:1"{hidden}><c r="A{row}"><v>1</v></c></row>"#);
+            xml.extend([format!(r#"<row r="{row}" spans="1:1"{hidden}><c r="A{row}"><v>1</v></c></row>"#)]);
         }
         xml += r#"</sheetData><mergeCells><mergeCell ref="B1:B2"/></mergeCells></worksheet>"#;
         let markup = read(&xml);

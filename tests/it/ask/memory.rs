@@ -51,7 +51,7 @@ fn an_example_is_told_with_its_whole_sql_and_only_where_words_that_say_something
     let bench = bench();
     let conditions: String = (0..30).map(|n| format!(" and amount <> {}", 1_000 + n)).collect();
     let sql = format!("select sum(amount) as total from sales where amount > 0{conditions}");
-    let replies = vec![crate::harness::model::query(&sql), crate::harness::model::answer("It is 35.75.", &sql)];
+    let replies = [crate::harness::model::query(&sql), crate::harness::model::answer("It is 35.75.", &sql)];
     let model = Model::start(move |n, _| replies[n % 2].clone());
     let id = at(&bench.ask(&model, "How much turnover did all the shops make?", &[]).unwrap(), "/id")
         .as_str()
