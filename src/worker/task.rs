@@ -89,6 +89,13 @@ pub enum Task {
     Export { manifest: Manifest, order: export::Order },
 }
 
+impl Task {
+    /// What it reads besides the workspace's versions.
+    pub fn reads(&self) -> Vec<PathBuf> {
+        if let Task::Import(import) | Task::Raw { import, .. } = self { vec![import.file.clone()] } else { Vec::new() }
+    }
+}
+
 /// A file to read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct ImportTask {

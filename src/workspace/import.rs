@@ -240,12 +240,7 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "reading the file");
-        let reads = if let Task::Import(import) | Task::Raw { import, .. } = &task {
-            vec![import.file.clone()]
-        } else {
-            Vec::new()
-        };
-        self.inner.house.pool.import(self.home_with(reads, folders), task, &call, &progress).await
+        self.inner.house.pool.import(self.home_with(task.reads(), folders), task, &call, &progress).await
     }
 
     pub(super) fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {
