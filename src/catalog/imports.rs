@@ -99,15 +99,16 @@ pub(super) fn source_by_identity(
         .optional()?)
 }
 
-/// A source with live sheets and these bytes, the one read last where there are several.
-fn source_by_hash(conn: &Connection, user: UserId, sha256: &str, format: &str) -> Result<Option<i64>, CatalogError> {
+/// A source with live sheets and these bytes, read in the same way; the one read last where there are several. Read in
+/// another way the bytes are sheets of their own, so that those under the other name stay what they are.
+fn source_by_hash(conn: &Connection, user: UserId, new: &NewSource) -> Result<Option<i64>, CatalogError> {
     Ok(conn
         .prepare_cached(
-            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND format = ?3
+            "SELECT id FROM sources o WHERE user_id = ?1 AND sha256 = ?2 AND format = ?3 AND options = ?4
              AND EXISTS (SELECT 1 FROM sheets WHERE source_id = o.id AND deleted_at IS NULL)
              ORDER BY updated_at DESC, id DESC LIMIT 1",
         )?
-        .query_row((user.0, sha256, format), |row| row.get(0))
+        .query_row((user.0, &new.sha256, &new.format, to_json(&new.options)?), |row| row.get(0))
         .optional()?)
 }
 
@@ -115,7 +116,7 @@ fn source_by_hash(conn: &Connection, user: UserId, sha256: &str, format: &str) -
 fn known_source(conn: &Connection, user: UserId, new: &NewSource) -> Result<Option<i64>, CatalogError> {
     match source_by_identity(conn, user, &new.identity)? {
         Some(id) => Ok(Some(id)),
-        None => source_by_hash(conn, user, &new.sha256, &new.format),
+        None => source_by_hash(conn, user, new),
     }
 }
 

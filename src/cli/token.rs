@@ -47,6 +47,7 @@ pub(super) enum Command {
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum ScopeArg {
     Read,
+    #[value(alias = "read_write")]
     ReadWrite,
 }
 

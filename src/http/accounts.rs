@@ -107,6 +107,7 @@ fn default_days() -> Option<u32> {
 enum ScopeName {
     #[default]
     Read,
+    #[serde(alias = "read-write")]
     ReadWrite,
 }
 

@@ -54,8 +54,7 @@ async fn put(State(app): State<Arc<App>>, Named(token): Named, request: Request)
     let mut body = request.into_body().into_data_stream();
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|_| {
-            Fault::new(Code::InvalidArguments, "the file broke off")
-                .hint("ask for another address with `request_upload`")
+            Fault::new(Code::InvalidArguments, "the file broke off").hint("send it again to the same address")
         })?;
         staging.write(&piece).await?;
     }
@@ -77,7 +76,7 @@ async fn post(State(app): State<Arc<App>>, Named(token): Named, request: Request
     let Form { mut files, options } = read_form(&ticket.workspace, &slot, request, &app).await?;
     let (Some(staged), true) = (files.pop(), files.is_empty()) else {
         return Err(Fault::new(Code::InvalidArguments, "an upload address takes one file")
-            .hint("ask for another with `request_upload`, and send one file to each")
+            .hint("send one file; ask for another address with `request_upload` for each of the others")
             .field("file")
             .into());
     };
@@ -86,7 +85,7 @@ async fn post(State(app): State<Arc<App>>, Named(token): Named, request: Request
 
 async fn imported(
     app: &Arc<App>,
-    ticket: UploadTicket,
+    mut ticket: UploadTicket,
     _slot: UploadSlot,
     staged: Staged,
     options: Options,
@@ -95,6 +94,7 @@ async fn imported(
     let _ends = cancel.clone().drop_guard();
     let context = Context { cancel, progress: &|_, _| () };
     let reply = jobs::import(&ticket.workspace, staged, options, &context).await.map_err(|fault| app.told(fault))?;
+    ticket.spend();
     Ok((StatusCode::CREATED, Json(reply)).into_response())
 }
 

@@ -185,6 +185,13 @@ pub fn read(
     progress: &mut dyn FnMut(f64),
 ) -> Result<Receipt, Fault> {
     let format = opened(file, name, limits)?;
+    if let (Format::Csv, Some(sheet)) = (format, &options.sheet) {
+        return Err(ReadError::Option {
+            message: format!("`{name}` is text and has no worksheet `{sheet}`"),
+            hint: "leave `sheet` out; it picks a worksheet of a workbook".to_owned(),
+        }
+        .into());
+    }
     Ok(match format {
         Format::Csv => text::read(file, name, options, limits, out, progress)?,
         Format::Xlsx | Format::Xlsm | Format::Xlsb | Format::Xls | Format::Ods => {

@@ -45,10 +45,29 @@ enum What {
     Download(Box<Download>),
 }
 
-/// Who may send one file, under which name.
+/// Who may send one file, under which name. Unless it was spent the address is good again once this is dropped.
 pub struct UploadTicket {
     pub workspace: Workspace,
     pub name: String,
+    key: [u8; 32],
+    until: Instant,
+    is_spent: bool,
+}
+
+impl UploadTicket {
+    /// The file is there: the address ends.
+    pub fn spend(&mut self) {
+        self.is_spent = true;
+    }
+}
+
+impl Drop for UploadTicket {
+    fn drop(&mut self) {
+        if let (false, Ok(remote)) = (self.is_spent, self.workspace.remote()) {
+            let (workspace, what) = (self.workspace.clone(), What::Upload(std::mem::take(&mut self.name)));
+            remote.lock().insert(self.key, Ticket { workspace, until: self.until, what });
+        }
+    }
 }
 
 /// A finished file to be fetched; it goes when this does.
@@ -78,9 +97,9 @@ impl Remote {
     pub async fn take_upload(&self, token: &str) -> Result<UploadTicket, Fault> {
         let gone = || gone("upload", "ask for another with `request_upload`");
         match self.take(token, |what| matches!(what, What::Upload(_))) {
-            Some(Ticket { workspace, what: What::Upload(name), .. }) => {
+            Some(Ticket { workspace, until, what: What::Upload(name) }) => {
                 workspace.check_standing().await.map_err(|fault| if_ended(fault, gone))?;
-                Ok(UploadTicket { workspace, name })
+                Ok(UploadTicket { workspace, name, key: hash(token), until, is_spent: false })
             }
             _ => Err(gone()),
         }

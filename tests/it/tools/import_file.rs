@@ -176,6 +176,26 @@ fn the_same_path_and_the_same_bytes_are_the_same_sheet_and_new_bytes_a_new_versi
 }
 
 #[test]
+fn the_same_bytes_read_in_another_way_are_sheets_of_their_own() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let content = "p,q\n1,a\n2,b\n3,c\n";
+    client.call("import_file", &json!({"name": "one.csv", "content": content})).unwrap();
+    let other = client.call("import_file", &json!({"name": "two.csv", "content": content, "header_row": 2})).unwrap();
+    assert_eq!([&other["sheets"][0]["name"], &other["sheets"][0]["state"]], ["two", "new"]);
+    assert_eq!(other.get("notes"), None);
+    assert_eq!(client.rows("select (select count(*) from one), (select count(*) from two)"), json!([[3, 2]]));
+}
+
+#[test]
+fn text_has_no_worksheets() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let fault = client.call("import_file", &json!({"name": "a.csv", "content": "p\n1\n", "sheet": "May"})).unwrap_err();
+    assert_eq!(fault["message"], "`a.csv` is text and has no worksheet `May`");
+}
+
+#[test]
 fn a_name_has_its_next_version_whatever_else_has_the_same_bytes() {
     let bench = Bench::new().file("linked.csv", "n\n1\n");
     let mut client = bench.serve();

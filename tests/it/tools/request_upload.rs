@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Bench, at,
     http::{Request, Response, Site},
+    until,
 };
 
 fn address(site: &Site, name: &str) -> String {
@@ -36,6 +37,26 @@ fn the_address_takes_one_file_once_and_needs_no_token() {
     let again = site.send(&put(&path, "a\n1\n"));
     assert_eq!((again.status, again.problem().as_str()), (404, "not_found"));
     assert_eq!(site.post("/v1/tools/query", &json!({"sql": "select sum(a) from sales"})).ok()["rows"], json!([[3]]));
+}
+
+#[test]
+fn a_file_that_does_not_get_in_leaves_the_address_good() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let path = address(&site, "t.csv");
+    let empty = site.send(&put(&path, ""));
+    assert_eq!(empty.status, 415, "{}", empty.text());
+    let mut stream = site.connect();
+    let broken = Request::new("PUT", &path).header("content-length", "1000").body("a\n1\n").bytes(&site.address);
+    stream.write_all(&broken).unwrap();
+    drop(stream);
+    let mut last = None;
+    until("the address is free again", || {
+        last = Some(site.send(&put(&path, "a\n1\n2\n")));
+        last.as_ref().is_some_and(|it| it.status == 201)
+    });
+    assert_eq!(at(&last.unwrap().ok(), "/sheets/0/n_rows"), 2);
+    assert_eq!(site.send(&put(&path, "a\n1\n")).status, 404);
 }
 
 #[test]
