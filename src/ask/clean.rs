@@ -245,7 +245,7 @@ mod tests {
         assert_eq!(prose(&"![".repeat(n)), "![".repeat(n));
         assert_eq!(prose(&"< ".repeat(n)), "< ".repeat(n).trim());
         assert_eq!(prose(&"[a]".repeat(n)), "a".repeat(n / 2));
-        assert_eq!(prose("[a](b[c](d)e"), "ace");
+        assert_eq!(prose("[a](b[c](d)e"), "[a](bce");
         assert_eq!(prose("[a [b](c] d) ![e](f)!"), "[a [b](c] d) e!");
     }
 }
