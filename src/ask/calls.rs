@@ -22,6 +22,9 @@ const OFFERED: &[&str] =
 
 /// Characters of a text in a result.
 const MAX_CHARS: usize = 500;
+/// Calls of one turn that are run, and those that are answered; what is beyond is forgotten.
+pub(super) const MAX_CALLS: usize = 16;
+pub(super) const MAX_ANSWERED: usize = 64;
 /// Bytes of JSON for a token, about.
 const BYTES_PER_TOKEN: u64 = 3;
 
@@ -122,6 +125,11 @@ impl Caller<'_> {
                 (shown, outcome)
             }
         };
+        // Where the caller has called the question off, no one reads this.
+        let outcome = outcome.map_err(|fault| match fault.code {
+            Code::Cancelled => Fault::new(Code::TimedOut, "the question's time ran out before this call was done"),
+            _ => fault,
+        });
         let is_failure = outcome.is_err();
         let (mut reply, code) = match outcome {
             Ok(reply) => (without_paths(reply), "ok"),
@@ -225,6 +233,11 @@ pub(super) fn parsed(call: &ToolCall, tool: &Value) -> Result<Map<String, Value>
         }
         Err(error) => Err(malformed(error.to_string())),
     }
+}
+
+/// What a call is told that is one too many in its turn.
+pub(super) fn too_many() -> Value {
+    json!({"error": format!("only {MAX_CALLS} calls of a turn are run: make this one again if you need it")})
 }
 
 /// What is odd about a result: none, all null, or cut by the query's own limit.

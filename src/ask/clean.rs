@@ -1,6 +1,8 @@
 //! Text from sheets, engines and models, made harmless: what goes to a model has no control characters and no great
 //! length; what goes to a person has no links, images or markup.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
@@ -94,47 +96,58 @@ fn without_addresses(text: &str) -> String {
     out
 }
 
-/// `[words](address)`, `![words](address)` and `[words][reference]` become `words`.
+/// `[words](address)`, `![words](address)` and `[words][reference]` become `words`, however deep they are nested.
 fn without_links(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('[') {
-        let (before, from) = rest.split_at(at);
-        let end = closing(from, '[', ']');
-        let words = end.and_then(|end| from.get(1..end)).unwrap_or_default();
-        let behind = end.and_then(|end| from.get(end + 1..)).unwrap_or_default();
-        let target = match behind.chars().next() {
-            Some('(') => closing(behind, '(', ')'),
-            Some('[') => closing(behind, '[', ']'),
-            _ => None,
-        };
-        if let Some(target) = target {
-            out.push_str(before.strip_suffix('!').unwrap_or(before));
-            out.push_str(&without_links(words));
-            rest = behind.get(target + 1..).unwrap_or_default();
+    let closings = closings(text);
+    let mut out = String::with_capacity(text.len());
+    // Of the links around `at`: where their words end, and where the text goes on behind them.
+    let mut around: Vec<(usize, usize)> = Vec::new();
+    let mut at = 0;
+    while let Some(c) = text.get(at..).and_then(|rest| rest.chars().next()) {
+        let limit = around.last().copied();
+        if let Some((_, behind)) = limit.filter(|(end, _)| *end == at) {
+            around.pop();
+            at = behind;
+            continue;
+        }
+        let end = closings.get(&at).copied().filter(|_| c == '[');
+        let target = end.and_then(|end| closings.get(&(end + 1)).copied());
+        let target = target.filter(|target| limit.is_none_or(|(end, _)| *target < end));
+        if let (Some(end), Some(target)) = (end, target) {
+            if text.get(..at).is_some_and(|before| before.ends_with('!')) {
+                out.pop();
+            }
+            around.push((end, target + 1));
+            at += 1;
         } else {
-            out.push_str(before);
-            out.push('[');
-            rest = from.get(1..).unwrap_or_default();
+            out.push(c);
+            at += c.len_utf8();
         }
     }
-    out + rest
+    out
 }
 
-/// Where the bracket that `text` begins with closes.
-fn closing(text: &str, open: char, close: char) -> Option<usize> {
-    let mut depth = 0_usize;
+/// Where each bracket and each parenthesis closes.
+fn closings(text: &str) -> HashMap<usize, usize> {
+    let mut closings = HashMap::new();
+    let (mut brackets, mut parentheses) = (Vec::new(), Vec::new());
     for (at, c) in text.char_indices() {
-        if c == open {
-            depth += 1;
-        } else if c == close {
-            depth = depth.checked_sub(1)?;
-            if depth == 0 {
-                return Some(at);
+        let opened = match c {
+            '[' => {
+                brackets.push(at);
+                None
             }
-        }
+            '(' => {
+                parentheses.push(at);
+                None
+            }
+            ']' => brackets.pop(),
+            ')' => parentheses.pop(),
+            _ => None,
+        };
+        closings.extend(opened.map(|opened| (opened, at)));
     }
-    None
+    closings
 }
 
 fn without_tags(text: &str) -> String {
@@ -145,14 +158,14 @@ fn without_tags(text: &str) -> String {
         out.push_str(before);
         let behind = from.get(1..).unwrap_or_default();
         let is_tag = behind.starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
-        match from.find('>') {
-            Some(end) if is_tag => rest = from.get(end + 1..).unwrap_or_default(),
+        if !is_tag {
+            out.push('<');
+            rest = behind;
+        } else if let Some(end) = from.find('>') {
+            rest = from.get(end + 1..).unwrap_or_default();
+        } else {
             // One that is never closed could be closed by what is put behind it.
-            None if is_tag => return out,
-            _ => {
-                out.push('<');
-                rest = behind;
-            }
+            return out;
         }
     }
     out + rest
@@ -223,5 +236,16 @@ mod tests {
             assert_eq!(prose(text), expect, "{text}");
             assert_eq!(prose(&prose(text)), prose(text), "{text}");
         }
+    }
+
+    #[test]
+    fn brackets_nested_however_deep_neither_overflow_a_stack_nor_take_long() {
+        let n = 20_000;
+        assert_eq!(prose(&("[".repeat(n) + "x" + &"](y)".repeat(n))), "x");
+        assert_eq!(prose(&"![".repeat(n)), "![".repeat(n));
+        assert_eq!(prose(&"< ".repeat(n)), "< ".repeat(n).trim());
+        assert_eq!(prose(&"[a]".repeat(n)), "a".repeat(n / 2));
+        assert_eq!(prose("[a](b[c](d)e"), "[a](bce");
+        assert_eq!(prose("[a [b](c] d) ![e](f)!"), "[a [b](c] d) e!");
     }
 }

@@ -52,6 +52,10 @@ pub(super) struct Judge<'a> {
 /// Rows and bytes of an answer's table.
 const MAX_ROWS: u64 = 200;
 const MAX_BYTES: usize = 20_000;
+/// Bytes of an answer or a caveat in prose: more than anyone reads.
+const MAX_PROSE: usize = 16 << 10;
+/// Caveats of a model, and numbers that one of them lists.
+const MAX_LISTED: usize = 20;
 
 impl Judge<'_> {
     pub(super) async fn judge(self, args: &Map<String, Value>) -> Result<Finished, Refusal> {
@@ -60,11 +64,25 @@ impl Judge<'_> {
         if answer.is_empty() {
             return Err(failure(json!({"error": "`answer` is empty"})));
         }
-        let mut caveats = match args.get("caveats") {
-            Some(Value::Array(items)) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(Value::String(text)) if !text.trim().is_empty() => vec![text.clone()],
+        if answer.len() > MAX_PROSE && self.may("long") {
+            let words = format!("`answer` has {} bytes: say it in less than {MAX_PROSE}", answer.len());
+            return Err(refusal("long", json!({"error": words})));
+        }
+        let is_cut = answer.len() > MAX_PROSE;
+        let answer = start_of(&answer).to_owned();
+        let mut caveats: Vec<String> = match args.get("caveats") {
+            Some(Value::Array(items)) => {
+                items.iter().filter_map(Value::as_str).take(MAX_LISTED).map(start_of).collect()
+            }
+            Some(Value::String(text)) if !text.trim().is_empty() => vec![start_of(text)],
             _ => Vec::new(),
-        };
+        }
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
+        if is_cut {
+            caveats.push(format!("the answer is cut off after {MAX_PROSE} bytes"));
+        }
         if sql.is_empty() && self.has_queried {
             if self.may("no_sql") {
                 return Err(refusal("no_sql", json!({"error": words::reply("no_sql")})));
@@ -74,8 +92,8 @@ impl Judge<'_> {
         if sql.is_empty() && !self.has_queried && self.may("no_query") {
             return Err(refusal("no_query", json!({"error": words::reply("no_query")})));
         }
-        let mut is_flagged = sql.is_empty();
-        if is_flagged {
+        let mut is_flagged = sql.is_empty() || is_cut;
+        if sql.is_empty() {
             caveats.push("no query was run: this rests on what descriptions of the sheets say".to_owned());
         }
         let (mut page, mut review) = (None, None);
@@ -110,7 +128,8 @@ impl Judge<'_> {
         numbers.add_text(&sql);
         let missing = numbers.missing(&answer);
         if !missing.is_empty() {
-            let list = missing.join(", ");
+            let listed = missing.get(..missing.len().min(MAX_LISTED)).unwrap_or_default();
+            let list = listed.join(", ") + if listed.len() < missing.len() { ", …" } else { "" };
             if self.may("numbers") {
                 return Err(refusal("numbers", json!({"error": words::reply("numbers").replace("{numbers}", &list)})));
             }
@@ -130,6 +149,11 @@ impl Judge<'_> {
         let page = rows(self.caller, sql, &review).await?;
         Ok((page, review))
     }
+}
+
+/// As much of a text of the model as is looked at.
+fn start_of(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_PROSE)).unwrap_or_default()
 }
 
 /// What is odd about an answer's SQL and its rows.

@@ -15,7 +15,7 @@ mod run;
 mod today;
 mod words;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use chrono::Utc;
 use serde_json::json;
@@ -80,7 +80,12 @@ struct Asked<'a> {
     question: &'a str,
     key: &'a str,
     deadline: Instant,
+    /// Of the caller: that of the calls ends at the deadline.
+    context: &'a Context<'a>,
 }
+
+/// For the rows of an answer that is not complete, once the time is up: at least, and at most.
+const GRACE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(5));
 
 /// Characters of a question.
 const MAX_QUESTION: usize = 4_000;
@@ -124,13 +129,14 @@ impl Asking {
         }
         let tools = calls::offered(registry, question);
         let max_tokens = self.budgets.result;
-        let caller = Caller { workspace, registry, tools: &tools, sheets: &known.sheets, context, max_tokens };
+        let (within, _guard) = context.until(deadline);
+        let caller = Caller { workspace, registry, tools: &tools, sheets: &known.sheets, context: &within, max_tokens };
         let key = self.key(question, &known);
         let mut answer = if let Some(answer) = self.again(&caller, &key).await? {
             answer
         } else {
             let heard = Heard::new(listener);
-            let asked = Asked { question, key: &key, deadline };
+            let asked = Asked { question, key: &key, deadline, context };
             self.anew(caller, &known, asked, &|event| heard.event(event)).await?
         };
         answer.milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -169,8 +175,8 @@ impl Asking {
         asked: Asked<'_>,
         listener: Listener<'_>,
     ) -> Result<Answer, Fault> {
-        let Asked { question, key, deadline } = asked;
-        let (workspace, context) = (caller.workspace, caller.context);
+        let Asked { question, key, deadline, context } = asked;
+        let workspace = caller.workspace;
         let max_tokens = self.tokens_left(workspace).await?;
         let counter = Counter::new(self.model.name());
         let told =
@@ -199,9 +205,13 @@ impl Asking {
             Ended::Finished(finished) => {
                 let was_told_to_end = run.was_told_to_end();
                 let account = run.account(if was_told_to_end.is_some() { Status::Partial } else { Status::Answered });
-                let is_lasting = was_told_to_end.is_none() && !is_of_today && !run.was_volatile();
+                let mut finished = *finished;
+                if run.is_talk() {
+                    finished.caveats.push("the model said this in plain text, not as its answer".to_owned());
+                }
+                let is_lasting = was_told_to_end.is_none() && !run.is_talk() && !is_of_today && !run.was_volatile();
                 let key = (is_lasting && self.uses_cache).then_some(key);
-                let mut answer = self.finished(&run, account, *finished, question, key).await?;
+                let mut answer = self.finished(&run, account, finished, question, key).await?;
                 answer.caveats.extend(was_told_to_end);
                 answer
             }
@@ -241,11 +251,14 @@ impl Asking {
         let account = run.account(Status::Partial);
         let caveats = vec![clean::prose(&reason)];
         let answer = "There is no complete answer; the table holds the rows of the last query that worked.".to_owned();
+        let grace = (self.budgets.time / 4).clamp(GRACE.0, GRACE.1);
+        let (late, _guard) = run.context.until(run.deadline.max(Instant::now() + grace));
+        let caller = Caller { context: &late, ..run.caller };
         if !sql.is_empty()
-            && let Ok(review) = run.caller.workspace.review(&sql, run.caller.context).await
-            && let Ok(page) = finish::rows(&run.caller, &sql, &review).await
+            && let Ok(review) = caller.workspace.review(&sql, caller.context).await
+            && let Ok(page) = finish::rows(&caller, &sql, &review).await
         {
-            let sheets = sheets(&run.caller, &review);
+            let sheets = sheets(&caller, &review);
             return Answer { answer, sql, sheets, table: Some(Table::of(page)), caveats, ..account };
         }
         Answer { answer: "There is no answer: no query gave rows.".to_owned(), caveats, ..account }
@@ -286,10 +299,27 @@ impl Asking {
     }
 }
 
-/// A question without what makes no difference to it.
+/// A question without what makes no difference to it: blanks at its ends, and several in a row outside of quotes.
 fn normal_question(question: &str) -> String {
-    let normal = question.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
-    normal.trim_end_matches(['?', '.', '!', ' ']).to_owned()
+    let (mut normal, mut closes) = (String::new(), None);
+    for c in question.trim().chars() {
+        if closes.is_none() && c.is_whitespace() {
+            if !normal.ends_with(' ') {
+                normal.push(' ');
+            }
+            continue;
+        }
+        normal.push(c);
+        closes = match (closes, c) {
+            (Some(end), _) => (end != c).then_some(end),
+            (None, '"' | '\'' | '`') => Some(c),
+            (None, '“') => Some('”'),
+            (None, '„') => Some('“'),
+            (None, '«') => Some('»'),
+            (None, _) => None,
+        };
+    }
+    normal
 }
 
 /// Rows as they were, to tell whether they still are.

@@ -1,10 +1,17 @@
 //! Whether the numbers of an answer appear in the results it is drawn from.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 /// All numbers of some results.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Known(Vec<f64>);
+
+/// Characters before a number that are looked at.
+const MAX_HEAD: usize = 64;
+/// Characters of a number with blanks between its thousands.
+const MAX_GAPS: usize = 40;
 
 /// A number in prose.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +26,10 @@ struct Written {
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Reading {
     value: f64,
-    /// Half of the last digit's place.
-    tolerance: f64,
+    /// How much smaller than that the number can be that it stands for: half of the last digit's place, mostly.
+    less: f64,
+    /// How much greater.
+    more: f64,
 }
 
 impl Known {
@@ -51,21 +60,29 @@ impl Known {
 
     /// The numbers in an answer that are none of these, rounded or not, as they are written.
     pub(super) fn missing(&self, answer: &str) -> Vec<String> {
-        let mut missing: Vec<String> = Vec::new();
+        // A sign may be in words: "fell by 5".
+        let mut sizes: Vec<f64> = self.0.iter().map(|known| known.abs()).collect();
+        sizes.sort_by(f64::total_cmp);
+        let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
         for written in scan(answer, true) {
-            let is_any = |readings: &[Reading]| readings.iter().any(|reading| self.holds(*reading));
+            let is_any = |readings: &[Reading]| readings.iter().any(|reading| reading.is_among(&sizes));
             let are_parts = !written.parts.is_empty() && written.parts.iter().all(|part| is_any(part));
-            if !is_any(&written.readings) && !are_parts && !missing.contains(&written.text) {
+            if !is_any(&written.readings) && !are_parts && seen.insert(written.text.clone()) {
                 missing.push(written.text);
             }
         }
         missing
     }
+}
 
-    fn holds(&self, reading: Reading) -> bool {
-        // A sign may be in words: "fell by 5". A double's own error is not the answer's.
-        let slack = reading.tolerance + reading.value.abs() * 1e-9;
-        self.0.iter().any(|known| (known.abs() - reading.value.abs()).abs() <= slack)
+impl Reading {
+    /// Whether one of some sizes, the smallest first, can be this.
+    fn is_among(self, sizes: &[f64]) -> bool {
+        let value = self.value.abs();
+        // A double's own error is not the answer's.
+        let (less, more) = (self.less + value * 1e-9, self.more + value * 1e-9);
+        let first = sizes.partition_point(|known| *known < value - less);
+        sizes.get(first).is_some_and(|known| *known <= value + more)
     }
 }
 
@@ -88,7 +105,7 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         {
             idx += 1;
         }
-        let head: String = chars.get(..start).unwrap_or_default().iter().collect();
+        let head: String = chars.get(start.saturating_sub(MAX_HEAD)..start).unwrap_or_default().iter().collect();
         let digits: String = chars.get(start..idx).unwrap_or_default().iter().collect();
         let rest: String = chars.get(idx..(idx + 16).min(chars.len())).unwrap_or_default().iter().collect();
         if is_prose {
@@ -102,16 +119,17 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
                 continue;
             }
         }
-        let about = if is_prose && is_about(&head) { slack(&digits) } else { 0.0 };
+        let rounding = if is_prose { rounding(&head) } else { None };
         let (scale, is_percent) = unit(&rest);
         let exponent = exponent(&rest);
         let factors = [Some(scale), (scale > 1.0).then_some(1.0), is_percent.then_some(0.01)];
         let readings = readings_of(&digits).into_iter().flat_map(|(value, tolerance)| {
-            let tolerance = if about > 0.0 { (2.0 * tolerance).max(about) } else { tolerance };
+            let (less, more) = rounding.map_or((tolerance, tolerance), |it| it.slack(value, &digits, tolerance));
             let factors = factors.into_iter().flatten();
             factors.map(move |factor| Reading {
                 value: value * factor * exponent,
-                tolerance: tolerance * factor * exponent,
+                less: less * factor * exponent,
+                more: more * factor * exponent,
             })
         });
         let readings: Vec<Reading> = readings.collect();
@@ -119,7 +137,7 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         let parts: Vec<&str> = digits.split(|c: char| !c.is_ascii_digit()).collect();
         let is_one = parts.len() < 2 || !(readings.is_empty() || digits.contains(' '));
         let parts = parts.into_iter().filter(|_| !is_one).filter_map(|part| part.parse::<f64>().ok());
-        let parts = parts.map(|value| vec![Reading { value, tolerance: 0.0 }]).collect();
+        let parts = parts.map(|value| vec![Reading { value, less: 0.0, more: 0.0 }]).collect();
         found.push(Written { text: digits, readings, parts });
     }
     found
@@ -146,9 +164,12 @@ fn is_separator(c: char) -> bool {
 fn is_gap(chars: &[char], start: usize, idx: usize) -> bool {
     let at = |idx: usize| chars.get(idx).copied().unwrap_or(' ');
     let is_group = (1..=3).all(|n| at(idx + n).is_ascii_digit()) && !at(idx + 4).is_ascii_digit();
+    if at(idx) != ' ' || !is_group || idx - start > MAX_GAPS {
+        return false;
+    }
     let before = chars.get(start..idx).unwrap_or_default();
     let first = before.iter().take_while(|c| c.is_ascii_digit()).count();
-    at(idx) == ' ' && is_group && first <= 3 && before.iter().all(|c| c.is_ascii_digit() || *c == ' ')
+    first <= 3 && before.iter().all(|c| c.is_ascii_digit() || *c == ' ')
 }
 
 /// Whether a number is the mark of a list's next item: they count from 1, and words follow.
@@ -175,39 +196,70 @@ fn is_in_name(head: &str) -> bool {
             && !CURRENCIES.contains(&word.to_uppercase().as_str())
 }
 
-/// Whether a number is said to be rounded.
-fn is_about(head: &str) -> bool {
+/// How a number is said to be rounded.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Rounding {
+    /// To either side.
+    About,
+    /// "over 10,000": the number is greater.
+    Over,
+    /// "under 10,000": it is smaller.
+    Under,
+}
+
+impl Rounding {
+    /// How much smaller and greater than `value` the number may be.
+    fn slack(self, value: f64, digits: &str, tolerance: f64) -> (f64, f64) {
+        // A tenth at most: who says "over 10,000" of 15,000 misleads.
+        let wide = (2.0 * tolerance).max(slack(digits).min(value / 10.0));
+        match self {
+            Rounding::About => (wide, wide),
+            Rounding::Over => (0.0, wide),
+            Rounding::Under => (wide, 0.0),
+        }
+    }
+}
+
+/// What the word before a number says of it.
+fn rounding(head: &str) -> Option<Rounding> {
     const ABOUT: &[&str] = &[
         "about",
         "around",
         "roughly",
         "approximately",
         "approx",
-        "nearly",
-        "almost",
-        "over",
-        "under",
-        "than",
         "some",
         "circa",
         "ca",
         "rund",
         "etwa",
         "ungefähr",
-        "fast",
-        "knapp",
-        "gut",
-        "über",
         "environ",
-        "presque",
         "unos",
         "unas",
-        "casi",
         "aproximadamente",
     ];
+    const OVER: &[&str] = &["over", "above", "gut", "über"];
+    const UNDER: &[&str] = &["under", "below", "nearly", "almost", "fast", "knapp", "unter", "presque", "casi"];
+    const MORE: &[&str] = &["more", "greater", "higher", "larger"];
+    const LESS: &[&str] = &["less", "fewer", "lower", "smaller"];
     let head = head.trim_end_matches(|c: char| c.is_whitespace() || !(c.is_alphanumeric() || matches!(c, '~' | '≈')));
-    let word = head.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_lowercase();
-    head.ends_with(['~', '≈']) || ABOUT.contains(&word.as_str())
+    if head.ends_with(['~', '≈']) {
+        return Some(Rounding::About);
+    }
+    let mut words = head.rsplit(|c: char| !c.is_alphanumeric()).map(str::to_lowercase).filter(|it| !it.is_empty());
+    let word = words.next()?;
+    let word = if word == "than" { words.next()? } else { word };
+    let says = |list: &[&str]| list.contains(&word.as_str());
+    if says(ABOUT) {
+        Some(Rounding::About)
+    } else if says(OVER) || says(MORE) {
+        Some(Rounding::Over)
+    } else if says(UNDER) || says(LESS) {
+        Some(Rounding::Under)
+    } else {
+        None
+    }
 }
 
 /// Half of the place of the last digit that is not 0, of a whole number.
@@ -318,6 +370,9 @@ mod tests {
             "12,34,568 in all",
             "about 1,200,000",
             "over 1.2 million",
+            "more than 1,200,000",
+            "under 1.3 million",
+            "nearly 18",
             "45.7 %",
             "東京は17人、合計1,234,568円",
             "１７ rows",
@@ -344,8 +399,23 @@ mod tests {
             ("12,34,999", "12,34,999"),
             ("the 57th", "57"),
             ("about 1,100,000", "1,100,000"),
+            ("over 2,000,000", "2,000,000"),
+            ("more than 1,240,000", "1,240,000"),
+            ("under 1,200,000", "1,200,000"),
+            ("less than 1,234,000", "1,234,000"),
+            ("over 20", "20"),
+            ("about 20", "20"),
         ] {
             assert_eq!(known.missing(answer), [expect], "{answer}");
         }
+    }
+
+    #[test]
+    fn many_numbers_in_a_long_text_are_looked_at_in_one_pass() {
+        let known = Known((0..50_000_u32).map(f64::from).collect());
+        let n = 20_000;
+        assert_eq!(known.missing(&"1 ".repeat(n)), Vec::<String>::new());
+        assert_eq!(known.missing(&"77777, ".repeat(n)), ["77777"]);
+        let _ends = known.missing(&("1".to_owned() + &" 234".repeat(n)));
     }
 }

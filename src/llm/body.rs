@@ -6,6 +6,19 @@ use super::{Message, Request, ToolCall, wire, written};
 
 /// What a server may refuse, and is not sent again then: fields of the body, of messages, and ways to put roles.
 const FIELDS: [&str; 5] = ["stream_options", "max_tokens", "max_completion_tokens", "tool_choice", "temperature"];
+/// How servers say that they don't take a field, whatever its value.
+const UNKNOWN: [&str; 10] = [
+    "unsupported",
+    "not support",
+    "n't support",
+    "unrecognized",
+    "unrecognised",
+    "unknown",
+    "unexpected",
+    "not permitted",
+    "not allowed",
+    "extra input",
+];
 /// A system message: its text goes into the first of the user.
 const SYSTEM: &str = "system";
 /// A message of the user right behind a tool's.
@@ -48,11 +61,16 @@ pub(super) fn refused_by(
     let sent = body("", request, streams, known);
     let messages = sent.get("messages").map(ToString::to_string).unwrap_or_default();
     let lower = words.to_lowercase();
-    let field = FIELDS.into_iter().find(|name| words.contains(name) && sent.get(*name).is_some());
-    // A limit that is refused under both names is too high.
+    // One that is too high is no reason to go on without any.
+    let is_limit = |name: &str| name == "max_tokens" || name == "max_completion_tokens";
+    let is_unknown = UNKNOWN.iter().any(|it| lower.contains(it));
+    let field = FIELDS
+        .into_iter()
+        .find(|name| words.contains(name) && sent.get(*name).is_some() && (is_unknown || !is_limit(name)));
+    // Refused under the one name and then with it under the other.
     let field = field.or_else(|| {
         let limit = "max_completion_tokens";
-        (words.contains("max_tokens") && sent.get(limit).is_some()).then_some(limit)
+        (is_unknown && words.contains("max_tokens") && sent.get(limit).is_some()).then_some(limit)
     });
     let of_message = || {
         let names = wire::KEPT.into_iter().chain([wire::EXTRA]);

@@ -116,12 +116,17 @@ fn text(content: Option<&Value>) -> String {
     }
 }
 
+/// Tokens of one turn, and what it can cost: what a server says beyond that is a mistake.
+const MAX_COUNT: u64 = 10_000_000;
+const MAX_COST: f64 = 10_000.0;
+
 pub(super) fn usage(answer: &Value) -> Option<Usage> {
     let usage = answer.get("usage").filter(|it| it.is_object())?;
-    let count = |name: &str| usage.get(name).and_then(Value::as_u64);
+    let count = |name: &str| usage.get(name).and_then(Value::as_u64).map(|it| it.min(MAX_COUNT));
     let prompt = count("prompt_tokens").or_else(|| count("input_tokens"))?;
     let completion = count("completion_tokens").or_else(|| count("output_tokens"))?;
-    Some(Usage { prompt, completion, cost: usage.get("cost").and_then(Value::as_f64) })
+    let cost = usage.get("cost").and_then(Value::as_f64).filter(|it| (0.0..=MAX_COST).contains(it));
+    Some(Usage { prompt, completion, cost })
 }
 
 /// What an answer says went wrong.

@@ -123,6 +123,11 @@ impl Run<'_> {
         self.ending.clone().filter(|reason| !reason.is_empty())
     }
 
+    /// Whether a reply in plain text was taken as the answer, though the model never called it that.
+    pub(in crate::ask) fn is_talk(&self) -> bool {
+        self.ending.as_ref().is_some_and(String::is_empty)
+    }
+
     /// What is told of the work, whatever the answer.
     pub(in crate::ask) fn account(&mut self, status: Status) -> Answer {
         Answer {

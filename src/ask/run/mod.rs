@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::{
     Asking, Event, Listener,
     answer::{Step, Tokens},
-    calls::{Called, Caller, name, parsed, step},
+    calls::{Called, Caller, MAX_ANSWERED, MAX_CALLS, name, parsed, step, too_many},
     finish::Finished,
     numbers::Known as Numbers,
     words,
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
     /// Has the model answer now where this is the last turn it gets.
     fn check_budgets(&mut self, n_turn: u32) {
         let budgets = &self.asking.budgets;
-        let used = self.tokens.prompt + self.tokens.completion;
+        let used = self.tokens.prompt.saturating_add(self.tokens.completion);
         // A turn costs at least what the last one did.
         let next = self.tokens.prompt / u64::from(n_turn.saturating_sub(1).max(1));
         let reason = if n_turn >= budgets.steps && n_turn > 1 {
@@ -239,14 +239,14 @@ impl<'a> Run<'a> {
             }
             None => self.counted(request, &turn),
         };
-        self.tokens.prompt += usage.prompt;
-        self.tokens.completion += usage.completion;
+        self.tokens.prompt = self.tokens.prompt.saturating_add(usage.prompt);
+        self.tokens.completion = self.tokens.completion.saturating_add(usage.completion);
         if let Some(cost) = usage.cost.or_else(|| self.asking.prices.map(|prices| prices.cost(usage))) {
             self.cost += cost;
             self.has_cost = true;
         }
         if let Some(reserved) = reserved {
-            self.caller.workspace.settle_tokens(reserved, usage.prompt + usage.completion).await?;
+            self.caller.workspace.settle_tokens(reserved, usage.prompt.saturating_add(usage.completion)).await?;
         }
         Ok(turn)
     }
@@ -258,7 +258,8 @@ impl<'a> Run<'a> {
     }
 
     async fn took(&mut self, turn: Turn) -> Result<Next, Fault> {
-        let Turn { text, calls, is_cut, kept, .. } = turn;
+        let Turn { text, mut calls, is_cut, kept, .. } = turn;
+        calls.truncate(MAX_ANSWERED);
         let text = text.trim().to_owned();
         if is_cut && calls.last().is_none_or(is_broken) {
             return self.cut(text);
@@ -305,6 +306,8 @@ impl<'a> Run<'a> {
                 self.steps.push(step(&call.name, &sql_of(&call.arguments), "repeated", std::time::Duration::ZERO));
                 self.reply(call, &json!({"error": words::reply("repeated")}));
                 self.refused.insert("repeated");
+            } else if wanted.len() >= MAX_CALLS {
+                self.reply(call, &too_many());
             } else {
                 let (n, of) = (self.n_turn, self.asking.budgets.steps);
                 (self.listener)(Event::Call { n, of, tool: &call.name, arguments: &call.arguments });
@@ -380,13 +383,13 @@ fn is_broken(call: &ToolCall) -> bool {
     !matches!(serde_json::from_str(&call.arguments), Ok(Value::Object(_)))
 }
 
-/// A call without what makes no difference to it: blanks, case of nothing, the semicolon at the end.
+/// A call without what makes no difference to it: blanks at its ends and the semicolon. Those inside can be in a literal.
 fn normal(tool: &str, arguments: &str) -> String {
     let Ok(Value::Object(mut args)) = serde_json::from_str::<Value>(arguments) else {
         return format!("{tool} {arguments}");
     };
     let sql = args.get("sql").and_then(Value::as_str).unwrap_or_default();
-    let sql = sql.split_whitespace().collect::<Vec<_>>().join(" ").trim_end_matches([';', ' ']).to_owned();
+    let sql = sql.trim().trim_end_matches(|c: char| c == ';' || c.is_whitespace()).to_owned();
     args.insert("sql".to_owned(), json!(sql));
     format!("{tool} {}", Value::Object(args))
 }

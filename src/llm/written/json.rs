@@ -29,6 +29,9 @@ pub(super) fn is_object(text: &str) -> bool {
     matches!(serde_json::from_str(text), Ok(Value::Object(_)))
 }
 
+/// Brackets in each other: what holds more is not parsed either. It also bounds how far one that never closes is followed.
+const MAX_DEPTH: usize = 128;
+
 /// Where the bracket that a text begins with closes.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut in_text, mut is_escaped) = (0_usize, false, false);
@@ -37,6 +40,7 @@ fn closing(text: &str) -> Option<usize> {
             _ if is_escaped => is_escaped = false,
             '\\' if in_text => is_escaped = true,
             '"' => in_text = !in_text,
+            '{' | '[' if !in_text && depth == MAX_DEPTH => return None,
             '{' | '[' if !in_text => depth += 1,
             '}' | ']' if !in_text => {
                 depth = depth.checked_sub(1)?;

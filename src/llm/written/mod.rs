@@ -23,12 +23,15 @@ pub(super) struct Written {
     pub(super) calls: Vec<ToolCall>,
 }
 
-/// Of a longer text only the end is searched: it takes time, and calls are short.
-const MAX_SEARCHED: usize = 256 << 10;
+/// Bytes. Of a longer text only the end counts: reading it takes time, and calls and answers are short.
+const MAX_SEARCHED: usize = 64 << 10;
+/// Bytes before an object in which its label is looked for.
+const MAX_LABEL: usize = 512;
 
 /// Reads what a model said and what it thought. A call in the thoughts counts where nothing else was said.
 pub(super) fn read(said: &str, thought: &str, tools: &[Tool<'_>]) -> Written {
     let (text, aside) = thinking::apart(said);
+    let text = end_of(&text, MAX_SEARCHED).to_owned();
     let found = search(&text, tools);
     if !found.calls.is_empty() || !text.trim().is_empty() {
         return found;
@@ -94,10 +97,20 @@ fn new_call(name: &str, arguments: String) -> ToolCall {
     ToolCall { id: String::new(), name: bare(name).to_owned(), arguments, extra: None }
 }
 
+/// The last `max_bytes` of a text, or a little less.
+fn end_of(text: &str, max_bytes: usize) -> &str {
+    text.get(text.ceil_char_boundary(text.len().saturating_sub(max_bytes))..).unwrap_or_default()
+}
+
+/// The first `max_bytes` of a text, or a little less.
+fn start_of(text: &str, max_bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(max_bytes)).unwrap_or_default()
+}
+
 fn search(text: &str, tools: &[Tool<'_>]) -> Written {
-    let from = text.char_indices().map(|(at, _)| at).find(|at| text.len() - at <= MAX_SEARCHED).unwrap_or_default();
+    let text = end_of(text, MAX_SEARCHED);
     let (mut calls, mut first) = (Vec::new(), None);
-    let mut at = from;
+    let mut at = 0;
     while let Some(rest) = text.get(at..)
         && let Some(opens) = rest.find(['{', '[', '<'])
     {
@@ -111,7 +124,7 @@ fn search(text: &str, tools: &[Tool<'_>]) -> Written {
             })
         } else {
             json::first(here).map(|(value, n_read)| {
-                collect(&value, label(text.get(..at).unwrap_or_default()), tools, &mut calls);
+                collect(&value, label(end_of(text.get(..at).unwrap_or_default(), MAX_LABEL)), tools, &mut calls);
                 n_read
             })
         };
@@ -121,8 +134,8 @@ fn search(text: &str, tools: &[Tool<'_>]) -> Written {
         at += n_read.unwrap_or(1);
     }
     if calls.is_empty() {
-        let found = pythonic::calls(text.get(from..).unwrap_or_default(), tools);
-        first = found.first().map(|(at, _)| from + at);
+        let found = pythonic::calls(text, tools);
+        first = found.first().map(|(at, _)| *at);
         calls.extend(found.into_iter().map(|(_, call)| call));
     }
     if calls.is_empty()

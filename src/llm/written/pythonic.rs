@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::{Tool, json, new_call};
+use super::{Tool, json, new_call, start_of};
 use crate::llm::ToolCall;
+
+/// Bytes of a key, and of a value that is no text.
+const MAX_WORD: usize = 200;
 
 /// Calls of tools that there are, with arguments that they take; each with where it begins.
 pub(super) fn calls(text: &str, tools: &[Tool<'_>]) -> Vec<(usize, ToolCall)> {
@@ -30,7 +33,8 @@ fn keywords(text: &str) -> Option<Map<String, Value>> {
     let mut fields = Map::new();
     let mut rest = text.trim_start();
     loop {
-        let (key, behind) = rest.split_once('=')?;
+        let (key, _) = start_of(rest, MAX_WORD).split_once('=')?;
+        let behind = rest.get(key.len() + 1..)?;
         let key = key.trim();
         if key.is_empty() || !key.chars().all(|c| c.is_alphanumeric() || c == '_') {
             return None;
@@ -58,7 +62,7 @@ fn literal(text: &str) -> Option<(Value, &str)> {
         let (value, n_read) = json::first(text)?;
         return Some((value, text.get(n_read..)?));
     }
-    let word = text.split([',', ')']).next()?;
+    let word = start_of(text, MAX_WORD).split([',', ')']).next()?;
     let behind = text.get(word.len()..)?;
     let value = match word.trim() {
         "True" => Value::Bool(true),

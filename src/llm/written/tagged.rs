@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Tool, bare, json, new_call, tool};
+use super::{Tool, bare, json, new_call, start_of, tool};
 use crate::llm::ToolCall;
 
 /// Bytes of a tag.
@@ -37,8 +37,10 @@ pub(super) fn call(text: &str, tools: &[Tool<'_>]) -> Option<(ToolCall, usize)> 
 
 /// The tag that a text begins with, and what is behind it.
 fn opened(text: &str) -> Option<(&str, &str)> {
-    let (tag, behind) = text.strip_prefix('<')?.split_once('>')?;
-    (tag.len() <= MAX_TAG && !tag.starts_with('/')).then_some((tag, behind))
+    let opened = text.strip_prefix('<')?;
+    let (tag, _) = start_of(opened, MAX_TAG + 1).split_once('>')?;
+    let behind = opened.get(tag.len() + 1..)?;
+    (!tag.starts_with('/')).then_some((tag, behind))
 }
 
 /// What a tag like `function=NAME` or `xyz:invoke name="NAME"` names.
@@ -59,8 +61,8 @@ fn attribute<'a>(tag: &'a str, kind: &str) -> Option<&'a str> {
 fn until_close<'a>(text: &'a str, kind: &str) -> &'a str {
     let mut closings = text.match_indices("</").map(|(at, _)| at);
     let is_of_kind = |at: &usize| {
-        let tag = text.get(at + 2..).and_then(|it| it.split_once('>')).map(|(tag, _)| tag.trim());
-        tag.is_some_and(|tag| tag.len() <= MAX_TAG && tag.ends_with(kind))
+        let tag = text.get(at + 2..).and_then(|it| start_of(it, MAX_TAG + 1).split_once('>'));
+        tag.is_some_and(|(tag, _)| tag.trim().ends_with(kind))
     };
     closings.find(is_of_kind).and_then(|at| text.get(..at)).unwrap_or(text)
 }

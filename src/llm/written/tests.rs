@@ -193,3 +193,27 @@ fn a_call_in_the_thoughts_counts_where_nothing_else_was_said() {
     assert_eq!(read("It is 3.", call, &tools).calls, []);
     assert_eq!(read("", r#"{"name": "run_sql", "arguments": {}}"#, &tools).calls, []);
 }
+
+#[test]
+fn what_opens_and_never_closes_does_not_take_long() {
+    let n = 10_000;
+    for unit in [
+        "[",
+        "{",
+        "<",
+        "[\"",
+        "</",
+        "<tool_call>",
+        "<think></think>",
+        "query(",
+        "query(sql=[",
+        "{} :",
+        "<function=a></",
+    ] {
+        let found = read_text(&unit.repeat(n));
+        assert!(found.text.len() <= MAX_SEARCHED, "{unit}");
+    }
+    let call = r#"<tool_call>{"name": "query", "arguments": {"sql": "select 1"}}</tool_call>"#;
+    assert_eq!(read_text(&("[".repeat(n) + call)).calls.len(), 1);
+    assert_eq!(read_text(&("[THINK]a[/THINK]<think>b</think>c".repeat(2) + "<think>d")).text, "cc");
+}

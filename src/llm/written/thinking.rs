@@ -34,15 +34,22 @@ pub(super) fn apart(text: &str) -> (String, String) {
             rest = behind;
         }
     }
-    loop {
-        let opened = PAIRS.iter().filter_map(|(open, close)| Some((rest.find(open)?, *open, *close))).min();
-        let Some((at, open, close)) = opened else { break };
-        said.push_str(rest.get(..at).unwrap_or_default());
-        let inside = rest.get(at + open.len()..).unwrap_or_default();
+    let text = rest;
+    // Where each opens next: only what was passed is looked for again.
+    let next = |from: usize, open: &str| text.get(from..)?.find(open).map(|at| from + at);
+    let mut opens: Vec<_> = PAIRS.iter().filter_map(|(open, close)| Some((next(0, open)?, *open, *close))).collect();
+    while let Some((at, open, close)) = opens.iter().min().copied() {
+        said.push_str(text.get(text.len() - rest.len()..at).unwrap_or_default());
+        let inside = text.get(at + open.len()..).unwrap_or_default();
         // One that never ends was cut off.
         let (inner, behind) = inside.split_once(close).unwrap_or((inside, ""));
         thought.push_str(inner);
         rest = behind;
+        let done = text.len() - rest.len();
+        opens.retain_mut(|(at, open, _)| {
+            *at = if *at < done { next(done, open).unwrap_or(usize::MAX) } else { *at };
+            *at != usize::MAX
+        });
     }
     said.push_str(rest);
     for mark in MARKS {

@@ -234,6 +234,15 @@ fn fields_that_a_server_refuses_are_left_out_from_then_on() {
 }
 
 #[test]
+fn a_limit_that_is_too_high_is_no_reason_to_ask_without_one() {
+    let words = "max_tokens is too large: 4096. This model's maximum context length is 2048 tokens";
+    let model = Model::of(vec![error(400, &[], "invalid_request_error", words)]);
+    let fault = bench().ask(&model, "What?", &[]).unwrap_err();
+    assert!(at(&fault, "/message").as_str().unwrap().contains("too large"), "{fault}");
+    assert_eq!(model.requests().len(), 1);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_a_fault_that_says_so() {
     let bench = bench();
     let mut command = bench.command(&["ask", "What?", "--json", "--llm-retries", "0"]);

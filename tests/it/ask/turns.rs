@@ -128,8 +128,8 @@ fn failures_beyond_the_repairs_end_it() {
 
 #[test]
 fn the_same_sql_twice_ends_it() {
-    let again = "select region,   sum(amount) as total\nfrom sales group by region order by region;";
-    let model = Model::of(vec![query(TOTAL), query(again), answer("North sold 30.75.", TOTAL)]);
+    let again = format!("\n {TOTAL} ;\n");
+    let model = Model::of(vec![query(TOTAL), query(&again), answer("North sold 30.75.", TOTAL)]);
     let reply = bench().ask(&model, "What?", &[]).unwrap();
     assert_eq!([at(&reply, "/status"), at(&reply, "/steps/1/outcome")], ["partial", "repeated"]);
     has(at(&reply, "/caveats"), &["The same SQL was run twice"]);
@@ -140,6 +140,32 @@ fn the_same_sql_twice_ends_it() {
     assert_eq!([at(&reply, "/status"), at(&reply, "/sql")], ["partial", TOTAL]);
     assert_eq!(at(&reply, "/table/rows"), &json!([["North", 30.75], ["South", 5.0]]));
     assert_eq!(model.requests().len(), 3);
+}
+
+#[test]
+fn blanks_inside_a_literal_make_another_query() {
+    let count = |region: &str| query(&format!("select count(*) as n from sales where region <> '{region}'"));
+    let model = Model::of(vec![count("a b"), count("a  b"), answer("It is 4.", "select count(*) as n from sales")]);
+    let reply = bench().ask(&model, "What?", &[]).unwrap();
+    assert_eq!([at(&reply, "/status"), at(&reply, "/steps/1/outcome")], ["answered", "ok"]);
+}
+
+#[test]
+fn of_many_calls_in_a_turn_sixteen_are_run() {
+    let many: Vec<_> = (0..200).map(|n| ("query", json!({"sql": format!("select {n} as n from sales")}))).collect();
+    let model = Model::of(vec![calls(&many), answer("North sold 30.75.", TOTAL)]);
+    let reply = bench().ask(&model, "What?", &[]).unwrap();
+    let steps = at(&reply, "/steps").as_array().unwrap();
+    assert_eq!(steps.iter().filter(|it| it["tool"] == "query").count(), 16);
+    has(at(&model.requests()[1], "/messages"), &["only 16 calls of a turn are run"]);
+}
+
+#[test]
+fn a_query_that_is_too_slow_ends_with_the_questions_time() {
+    let slow = "select count(*) as n from range(3000000) a, range(3000000) b where a.range % 7 = b.range % 11";
+    let model = Model::of(vec![query(slow), answer("North sold 30.75.", TOTAL)]);
+    let fault = bench().ask(&model, "What?", &["--ask-seconds", "4", "--query-timeout", "600"]).unwrap_err();
+    assert_eq!(at(&fault, "/code"), "timed_out");
 }
 
 #[test]
@@ -449,6 +475,7 @@ fn empty_replies_and_plain_text_are_nudged_before_they_count() {
     let model = Model::of(vec![query(TOTAL), text("North sold 30.75.")]);
     let reply = bench().ask(&model, "What?", &[]).unwrap();
     assert_eq!([at(&reply, "/answer"), at(&reply, "/sql")], ["North sold 30.75.", TOTAL]);
+    has(at(&reply, "/caveats"), &["in plain text"]);
     // One that says nothing is a failure, or as much of an answer as there is.
     let fault = bench().ask(&Model::of(vec![text("")]), "What?", &[]).unwrap_err();
     assert_eq!(at(&fault, "/code"), "model_failed");
