@@ -230,7 +230,7 @@ pub(super) fn structure(
     let mut frame = frame::frame(&lines, is_whole, is_text_file);
     let markup = fixed.markup.as_deref();
     let (adjusted, seen) = seen::adjust(frame, &lines, markup);
-    frame = adjusted;
+    frame = frame::with_first_rows(adjusted, &lines);
     if let Some(header_rows) = &fixed.header_rows {
         frame = Frame { ..by_rows(frame, &lines, header_rows)? };
     }
