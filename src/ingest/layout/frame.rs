@@ -28,6 +28,13 @@ pub(super) struct Frame {
     pub(super) is_plain: bool,
 }
 
+impl Frame {
+    /// Whether nothing but the first line is no data, above.
+    pub(super) fn is_ordinary(&self) -> bool {
+        self.header.iter().all(|idx| *idx == 0)
+    }
+}
+
 /// Lines that decide which columns hold values.
 const N_COUNTED: usize = 5_000;
 /// A header that has more lines is no header.
@@ -146,7 +153,7 @@ fn whole_header(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Vec<u
     let (mut idx, mut waiting) = (top + 1, Vec::new());
     while idx < (top + 6).min(lines.len()) {
         let Some(line) = lines.get(idx) else { break };
-        if line.is_only(stub) && !has_stub && is_group(lines, idx, stub, values) {
+        if line.is_only(stub) && !has_stub && top == 0 && is_group(lines, idx, stub, values) {
             break;
         }
         if line.is_only(stub) && !has_stub {
@@ -217,7 +224,7 @@ pub(super) fn with_first_rows(mut frame: Frame, lines: &[Line<'_>]) -> Frame {
     let data = lines.get(frame.first..frame.end).unwrap_or_default();
     let before = lines.get(behind..frame.first).unwrap_or_default();
     let Some(stub) = data.iter().filter_map(Line::first).min().filter(|_| !before.is_empty()) else { return frame };
-    if super::groups::column(before, data, &frame.values).is_none() {
+    if frame.is_ordinary() && super::groups::column(before, data, &frame.values, true).is_none() {
         let is_row = |line: &&Line<'_>| line.is_only(stub) && !line.is_rule() && !line.text(stub).starts_with('(');
         frame.first -= before.iter().rev().take_while(is_row).count();
     }

@@ -24,7 +24,8 @@ pub(super) fn are_wrapped(lines: &[Line<'_>], stub: u32) -> bool {
 }
 
 /// The column whose lines of one cell are groups, where that is certain. `before`: lines between header and data.
-pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u32>) -> Option<u32> {
+/// `is_ordinary`: the header is the first line alone. A sheet with titles is laid out for readers, and groups its rows.
+pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u32>, is_ordinary: bool) -> Option<u32> {
     let stub = data.iter().filter_map(Line::first).min()?;
     if values.is_empty() || values.contains(&stub) {
         return None;
@@ -37,6 +38,9 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
     let has_own = data.iter().filter(|line| line.has(stub)).count() > n_inside;
     if !enough || !has_own || are_wrapped(data, stub) || n_inside * 2 >= data.len() || n_before != before.len() {
         return None;
+    }
+    if !is_ordinary {
+        return Some(stub);
     }
     let all = || before.iter().chain(data).filter(|line| !line.is_rule());
     let labels: Vec<&Line<'_>> = all().filter(|line| is_label(line)).collect();
@@ -194,7 +198,7 @@ mod tests {
     fn groups_are_told_from_broken_labels() {
         let check = |text: &str, expect: Option<u32>| {
             let batch = batch(text);
-            assert_eq!(column(&[], &lines(&batch), &[1].into()), expect, "{text}");
+            assert_eq!(column(&[], &lines(&batch), &[1].into(), true), expect, "{text}");
         };
         check("FRUIT|\napple|1\npear|2\nNUTS|\nalmond|3\nhazel|4", Some(0));
         check("Share of\nthose|1\nPart of\nothers|2\nAll of\nthe rest|3", None);

@@ -253,7 +253,7 @@ pub(super) fn structure(
     structure.keeps_totals = fixed.keeps_totals;
     let behind = frame.header.last().map_or(frame.first, |idx| idx + 1);
     let before = lines.get(behind..frame.first).unwrap_or_default();
-    structure.groups = groups::column(before, data, &frame.values);
+    structure.groups = groups::column(before, data, &frame.values, frame.is_ordinary());
     if structure.groups.is_some() {
         structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
     } else {
