@@ -207,10 +207,35 @@ fn quotings(sample: &str, delimiter: u8) -> Vec<(Option<u8>, Option<u8>)> {
             quotings.push((Some(quote), None));
         }
     }
-    if opens(b'"') {
+    if opens(b'"') && !pairs_at_borders(bytes, delimiter) {
         quotings.push((None, None));
     }
     quotings
+}
+
+/// Whether nearly every quote opens or closes a cell, about as many the one as the other: they are quotes then, whatever
+/// table the text would make without them.
+fn pairs_at_borders(bytes: &[u8], delimiter: u8) -> bool {
+    let is_border = |byte: Option<&u8>| byte.is_none_or(|it| matches!(it, b'\n' | b'\r') || *it == delimiter);
+    let (mut n_open, mut n_closed, mut n_stray) = (0_usize, 0_usize, 0_usize);
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr::memchr(b'"', rest)) {
+        let start = at + found;
+        let n = bytes.iter().skip(start).take_while(|byte| **byte == b'"').count();
+        at = start + n;
+        let mut before = bytes.get(..start).unwrap_or_default().iter().rev().skip_while(|byte| **byte == b' ');
+        let mut behind = bytes.iter().skip(at).skip_while(|byte| **byte == b' ');
+        match (n % 2, is_border(before.next()), is_border(behind.next())) {
+            // An empty cell, or one that is all quotes.
+            (_, true, true) if n > 1 => (n_open, n_closed) = (n_open + 1, n_closed + 1),
+            // Doubled ones, within a cell.
+            (0, ..) => {}
+            (_, true, false) => n_open += 1,
+            (_, false, true) => n_closed += 1,
+            _ => n_stray += 1,
+        }
+    }
+    n_closed > 0 && n_open.abs_diff(n_closed) * 2 <= n_closed && n_stray * 10 <= n_open + n_closed
 }
 
 /// How good a table a dialect makes, and how wide most of its rows are.
@@ -361,6 +386,17 @@ mod tests {
         assert!(!found("a,b,c\n1,2, x\n").trims);
         let aligned = found("name    n     m\nanna    1     2\nbob     13    4\n");
         assert!(aligned.delimiter.runs && aligned.usual_width == 3);
+    }
+
+    #[test]
+    fn quotes_around_whole_cells_are_quotes() {
+        check("name\n\"Smith, John\"\n\"Lee, Ann\"\n\"Ray, Bob\"\n", b',', Some(b'"'));
+        check("price\n\"1,234.50\"\n\"2,000.00\"\n", b',', Some(b'"'));
+        check("Region,Product,Units\nN,a,1\nN,b,2\nS,a,3\n\"Source: ERP, April\"\n", b',', Some(b'"'));
+        check("\"Sales report, 2024\"\nRegion,Product,Units\nN,a,1\nN,b,2\n", b',', Some(b'"'));
+        let unclosed = "id,name,qty\n1,\"Smith, J\",5\n2,\"Lee, K\",6\n3,\"Odd,7\n4,Kim,8\n5,Bo,9\n";
+        check(unclosed, b',', Some(b'"'));
+        assert_eq!(Dialect::detect(unclosed, true, None).usual_width, 3);
     }
 
     #[test]

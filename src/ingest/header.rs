@@ -1,6 +1,6 @@
 //! Whether a table's first row heads it, and what its columns are called.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     cell::{Cell, Row},
@@ -117,12 +117,14 @@ pub(super) fn names(header: Option<Row<'_>>, n_columns: usize) -> Vec<String> {
     }
     let taken_as_written: HashSet<String> = written.iter().map(|name| name.to_lowercase()).collect();
     let mut taken = HashSet::new();
+    // The next number to try for a name, so that a thousand alike take a thousand steps.
+    let mut next: HashMap<String, u64> = HashMap::new();
     let mut names = Vec::with_capacity(n_columns);
     for (idx, name) in written.into_iter().enumerate() {
         let blank = name.is_empty();
         let base = if blank { format!("column_{}", idx + 1) } else { name };
         let mut unique = base.clone();
-        let mut n = 2_u64;
+        let n = next.entry(base.to_lowercase()).or_insert(2);
         let is_taken = |name: &str, first: bool| {
             let key = name.to_lowercase();
             taken.contains(&key) || ((blank || !first) && taken_as_written.contains(&key))
@@ -131,7 +133,7 @@ pub(super) fn names(header: Option<Row<'_>>, n_columns: usize) -> Vec<String> {
         while is_taken(&unique, first) {
             first = false;
             unique = format!("{base}_{n}");
-            n += 1;
+            *n += 1;
         }
         taken.insert(unique.to_lowercase());
         names.push(unique);

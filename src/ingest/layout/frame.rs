@@ -28,6 +28,13 @@ pub(super) struct Frame {
     pub(super) is_plain: bool,
 }
 
+impl Frame {
+    /// Whether nothing but the first line is no data, above.
+    pub(super) fn is_ordinary(&self) -> bool {
+        self.header.iter().all(|idx| *idx == 0)
+    }
+}
+
 /// Lines that decide which columns hold values.
 const N_COUNTED: usize = 5_000;
 /// A header that has more lines is no header.
@@ -146,6 +153,9 @@ fn whole_header(lines: &[Line<'_>], top: usize, values: &BTreeSet<u32>) -> Vec<u
     let (mut idx, mut waiting) = (top + 1, Vec::new());
     while idx < (top + 6).min(lines.len()) {
         let Some(line) = lines.get(idx) else { break };
+        if line.is_only(stub) && !has_stub && top == 0 && is_group(lines, idx, stub, values) {
+            break;
+        }
         if line.is_only(stub) && !has_stub {
             // It names the first column if it touches the header, or if the header goes on below it.
             let touches = lines.get(idx - 1).is_some_and(|above| above.number + 1 == line.number);
@@ -206,6 +216,26 @@ fn behind_groups(lines: &[Line<'_>], first: usize, values: &BTreeSet<u32>) -> us
     let next = first + n_groups;
     let follows = lines.get(next).is_some_and(|line| is_strong(line, values));
     if follows && !super::groups::are_wrapped(lines.get(first..).unwrap_or_default(), stub) { next } else { first }
+}
+
+/// The frame with the lines of one cell right below its header among the data, where they are no groups.
+pub(super) fn with_first_rows(mut frame: Frame, lines: &[Line<'_>]) -> Frame {
+    let behind = frame.header.last().map_or(frame.first, |idx| idx + 1);
+    let data = lines.get(frame.first..frame.end).unwrap_or_default();
+    let before = lines.get(behind..frame.first).unwrap_or_default();
+    let Some(stub) = data.iter().filter_map(Line::first).min().filter(|_| !before.is_empty()) else { return frame };
+    if frame.is_ordinary() && super::groups::column(before, data, &frame.values, true).is_none() {
+        let is_row = |line: &&Line<'_>| line.is_only(stub) && !line.is_rule() && !line.text(stub).starts_with('(');
+        frame.first -= before.iter().rev().take_while(is_row).count();
+    }
+    frame
+}
+
+/// Whether the first column goes on below with a label like this one, over rows of values: both are groups.
+fn is_group(lines: &[Line<'_>], idx: usize, stub: u32, values: &BTreeSet<u32>) -> bool {
+    let is_followed = |idx: usize| lines.get(idx + 1).is_some_and(|line| line.has(stub) && is_strong(line, values));
+    let is_again = |idx: usize| lines.get(idx).is_some_and(|line| line.is_only(stub)) && is_followed(idx);
+    is_followed(idx) && (idx + 2..lines.len().min(idx + 200)).any(is_again)
 }
 
 /// Whether the line's cells in the columns of values are values, or marks for missing ones, for the most part.

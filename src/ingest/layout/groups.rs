@@ -24,7 +24,8 @@ pub(super) fn are_wrapped(lines: &[Line<'_>], stub: u32) -> bool {
 }
 
 /// The column whose lines of one cell are groups, where that is certain. `before`: lines between header and data.
-pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u32>) -> Option<u32> {
+/// `is_ordinary`: the header is the first line alone. A sheet with titles is laid out for readers, and groups its rows.
+pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u32>, is_ordinary: bool) -> Option<u32> {
     let stub = data.iter().filter_map(Line::first).min()?;
     if values.is_empty() || values.contains(&stub) {
         return None;
@@ -32,11 +33,61 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
     let is_label = |line: &Line<'_>| line.is_only(stub) && line.n(Kind::Text) == 1;
     let n_before = before.iter().filter(|line| is_label(line)).count();
     let n_inside = data.iter().filter(|line| is_label(line)).count();
-    let is_first = data.first().is_some_and(is_label);
-    let enough = n_before + n_inside > 1 || n_before > 0 || is_first;
+    let is_first = n_before > 0 || data.first().is_some_and(is_label);
+    let enough = n_before + n_inside > 1 || is_first;
     let has_own = data.iter().filter(|line| line.has(stub)).count() > n_inside;
-    let wrapped = are_wrapped(data, stub);
-    (enough && has_own && !wrapped && n_inside * 2 < data.len() && n_before == before.len()).then_some(stub)
+    if !enough || !has_own || are_wrapped(data, stub) || n_inside * 2 >= data.len() || n_before != before.len() {
+        return None;
+    }
+    if !is_ordinary {
+        return Some(stub);
+    }
+    let all = || before.iter().chain(data).filter(|line| !line.is_rule());
+    let labels: Vec<&Line<'_>> = all().filter(|line| is_label(line)).collect();
+    let rows: Vec<&Line<'_>> = all().filter(|line| !is_label(line) && line.has(stub)).collect();
+    if stand_out(&labels, &rows, stub) {
+        return Some(stub);
+    }
+    // How many rows follow each label; those right above another one have none.
+    let mut followed: Vec<usize> = Vec::new();
+    for line in all() {
+        if is_label(line) {
+            followed.push(0);
+        } else if let Some(n) = followed.last_mut() {
+            *n += 1;
+        }
+    }
+    let n_several = followed.iter().filter(|n| **n > 1).count();
+    let is_narrow = counts(data.iter().take(2_000)).len() < 3;
+    let is_clear = n_several > 1 && n_several * 2 >= followed.len() && (!is_narrow || n_several == followed.len());
+    (is_clear && !are_alike(&labels, &rows, stub)).then_some(stub)
+}
+
+/// Whether the labels are written as the rows are not: bold, coloured, ending in a colon, or less indented.
+fn stand_out(labels: &[&Line<'_>], rows: &[&Line<'_>], stub: u32) -> bool {
+    let differ = |is_such: &dyn Fn(&Line<'_>) -> bool| {
+        labels.iter().all(|line| is_such(line)) && rows.iter().filter(|line| is_such(line)).count() * 4 < rows.len()
+    };
+    let indent = |line: &Line<'_>| {
+        let written = line.get(stub).and_then(|(_, cell)| cell.text()).map_or(0, |it| it.len() - it.trim_start().len());
+        let looked = line.row.looked().find(|(col_idx, ..)| *col_idx == stub).map_or(0, |(_, look, _)| look.indent());
+        written + looked
+    };
+    differ(&|line| line.is_bold)
+        || differ(&|line| line.is_filled)
+        || differ(&|line| line.text(stub).ends_with(':'))
+        || differ(&|line| indent(line) == 0)
+}
+
+/// Whether most labels have numbers in them and are rows' names but for those: `Person 10` among `Person 11`.
+fn are_alike(labels: &[&Line<'_>], rows: &[&Line<'_>], stub: u32) -> bool {
+    let shape = |line: &&Line<'_>| {
+        let text = line.text(stub);
+        let words: Vec<&str> = text.split(|c: char| c.is_ascii_digit()).filter(|it| !it.is_empty()).collect();
+        text.contains(|c: char| c.is_ascii_digit()).then(|| words.join("0"))
+    };
+    let of_rows: BTreeSet<String> = rows.iter().filter_map(shape).collect();
+    labels.iter().filter_map(shape).filter(|it| of_rows.contains(it)).count() * 2 > labels.len()
 }
 
 /// Whether the row has nothing but a label in the column of groups: the label as it is written, and how far the
@@ -147,12 +198,17 @@ mod tests {
     fn groups_are_told_from_broken_labels() {
         let check = |text: &str, expect: Option<u32>| {
             let batch = batch(text);
-            assert_eq!(column(&[], &lines(&batch), &[1].into()), expect, "{text}");
+            assert_eq!(column(&[], &lines(&batch), &[1].into(), true), expect, "{text}");
         };
         check("FRUIT|\napple|1\npear|2\nNUTS|\nalmond|3\nhazel|4", Some(0));
         check("Share of\nthose|1\nPart of\nothers|2\nAll of\nthe rest|3", None);
         check("apple|1\npear|2\nOnly one|\nnut|3", None);
         check("apple|1\npear|2", None);
+        check("Bob|\nAnn|5\nCarl|7\nDan|8", None);
+        check("Plan||\nBuild|open|3\nShip|done|4", None);
+        check("p 1|\np 2|5\np 3|7\np 4|\np 5|8\np 6|1", None);
+        check("Fruit:|\napple|1\npear|2", Some(0));
+        check("Revenue||\nProducts|100|110\nServices|50|55\nCosts||\nStaff|60|62\nRent|5|6", Some(0));
     }
 
     #[test]

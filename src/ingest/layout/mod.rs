@@ -230,7 +230,7 @@ pub(super) fn structure(
     let mut frame = frame::frame(&lines, is_whole, is_text_file);
     let markup = fixed.markup.as_deref();
     let (adjusted, seen) = seen::adjust(frame, &lines, markup);
-    frame = adjusted;
+    frame = frame::with_first_rows(adjusted, &lines);
     if let Some(header_rows) = &fixed.header_rows {
         frame = Frame { ..by_rows(frame, &lines, header_rows)? };
     }
@@ -253,7 +253,7 @@ pub(super) fn structure(
     structure.keeps_totals = fixed.keeps_totals;
     let behind = frame.header.last().map_or(frame.first, |idx| idx + 1);
     let before = lines.get(behind..frame.first).unwrap_or_default();
-    structure.groups = groups::column(before, data, &frame.values);
+    structure.groups = groups::column(before, data, &frame.values, frame.is_ordinary());
     if structure.groups.is_some() {
         structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
     } else {

@@ -81,7 +81,10 @@ pub(super) fn end(lines: &[Line<'_>]) -> usize {
     // A line that only may be one belongs to the data if nothing parts it from them.
     while let (Some(last), Some(next)) = (end.checked_sub(1).and_then(|idx| lines.get(idx)), lines.get(end)) {
         let is_apart = next.number > last.number + 1;
-        if is_apart || next.is_rule() || is_note(next, width) {
+        if (is_apart && !is_short_of_cells(next, lines.get(..end).unwrap_or_default()))
+            || next.is_rule()
+            || is_note(next, width)
+        {
             break;
         }
         end += 1;
@@ -89,10 +92,21 @@ pub(super) fn end(lines: &[Line<'_>]) -> usize {
     end
 }
 
+/// Whether a line of one cell is a row that lacks the others: it has the delimiters that rows have, and is no longer than
+/// their first cells are.
+fn is_short_of_cells(line: &Line<'_>, above: &[Line<'_>]) -> bool {
+    let Some(stub) = above.iter().filter_map(Line::first).min() else { return false };
+    let longest = above.iter().map(|line| line.text(stub).chars().count()).max().unwrap_or(0);
+    line.is_only(stub)
+        && above.last().is_some_and(|last| last.row.width() > 1 && last.row.width() == line.row.width())
+        && n_chars(line) <= longest.max(8)
+        && !is_bare_word(line)
+}
+
 /// Whether the line may be a note where it stands by itself: words in few cells, none of them a value.
 fn may_be_note(line: &Line<'_>, width: usize) -> bool {
     let [.., (_, last, _)] = line.cells.as_slice() else { return false };
-    let opens = opens_a_note(line);
+    let opens = opens_a_note(line) || is_bare_word(line);
     (line.cells.len() == 1 && *last == Kind::Text)
         || opens
         || (width > 3 && line.cells.len() == 2 && line.n(Kind::Value) == 0 && n_chars(line) > 30)
@@ -105,6 +119,11 @@ fn is_note(line: &Line<'_>, width: usize) -> bool {
 
 fn n_chars(line: &Line<'_>) -> usize {
     line.texts().map(|text| text.chars().count()).sum()
+}
+
+/// Whether its first cell is nothing but a word that opens notes: a row may be called that, too.
+fn is_bare_word(line: &Line<'_>) -> bool {
+    line.n(Kind::Value) == 0 && line.texts().next().is_some_and(|text| OPENINGS.contains(&text.to_lowercase().as_str()))
 }
 
 /// Whether its first cell begins as notes do, and no other holds a value.
@@ -120,7 +139,7 @@ pub(super) fn opens_a_note(line: &Line<'_>) -> bool {
         || (text.starts_with(['(', '[']) && mark.split_once([')', ']']).is_some_and(|(mark, _)| mark.len() <= 2));
     let lower = text.to_lowercase();
     let word = lower.split([':', '.', '：']).next().unwrap_or(&lower).trim_start_matches(['*', ' ']);
-    let has_colon = lower.len() > word.len() || lower == word;
+    let has_colon = lower.len() > word.len() || (rest.is_empty() && lower == word);
     let first = word.split_whitespace().next().unwrap_or(word);
     (has_mark && is_long && rest.is_empty())
         || (has_colon && OPENINGS.contains(&word))
@@ -156,5 +175,9 @@ mod tests {
         check("a\nb\nc", 3);
         check("a|b|c\nx|1|2\nNotebook|5|", 3);
         check("a|b\nKey|1\nNote|2", 3);
+        check("title|artist\nHello|Adele\nKey|Someone\nNote|Else\nSources|Nobody", 5);
+        check("word|meaning\nLegend|old tale\nRemark|a comment\nNote|short text", 4);
+        check("country|capital\nFrance|Paris\nSpain|Madrid\n\nItaly|", 4);
+        check("country|capital\nFrance|Paris\nSpain|Madrid\n\nNote|of the editor", 3);
     }
 }

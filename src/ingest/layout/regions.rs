@@ -295,7 +295,10 @@ fn are_apart(lines: &[Line<'_>], left: (u32, u32), right: (u32, u32)) -> bool {
     let n_shared = one.1.iter().filter(|name| other.1.contains(name)).count();
     let same_names = n_shared * 2 > one.1.len().min(other.1.len());
     let have_titles = one.0 > 0 && other.0 > 0;
-    same_names || have_titles || (one.2, one.3) != (other.2, other.3)
+    // Rows that end sooner may only lack their last cells; those that go on below the others' end have names of their own.
+    let stub = counts(right.iter().skip(other.0 + 1)).into_values().next().unwrap_or_default();
+    let has_own_rows = stub.texts > stub.values && (one.3 < other.3 || one.3 > other.3 + 1);
+    same_names || have_titles || one.2 != other.2 || has_own_rows
 }
 
 #[cfg(test)]
@@ -327,6 +330,7 @@ mod tests {
         check("a|b\nx|1\n\ny|2", &["A1:……"]);
         check("Title\n\na|b|c\nGroup||\nx|1|2\n\nTotal|1|2\n\nSource: me", &["A1:……"]);
         check("a||b\nx||1\ny||2", &["A1:……"]);
+        check("name|qty||price|tax\na|1||2|0.1\nb|2||3|0.2\nc|3|||", &["A1:……"]);
         check("Company:|ACME||\nPeriod:|2024||\n\na|b|c|d\nx|1|2|3", &["A1:……"]);
         check("a|b|c\nx|1|2\n\nGroup|US|\ny|1|2\nz|1|2", &["A1:……"]);
         // The same header again is a page.

@@ -37,7 +37,7 @@ const MAX_LINES: usize = 20_000;
 
 /// The rows of totals among lines of data, rising. `is_whole`: no data follow.
 pub(super) fn find(lines: &[Line<'_>], values: &BTreeSet<u32>, is_whole: bool) -> Vec<Total> {
-    if lines.len() > MAX_LINES {
+    if lines.len() > MAX_LINES || values.is_empty() {
         return Vec::new();
     }
     // The work grows with their product.
@@ -48,11 +48,21 @@ pub(super) fn find(lines: &[Line<'_>], values: &BTreeSet<u32>, is_whole: bool) -
     let tail = if is_whole { lines.len() - n_trailing } else { lines.len() };
     let table = Table::new(lines, values, &candidates);
     let mut totals: Vec<Total> = Vec::new();
+    // A word that other rows bear without adding anything up is what rows are called here.
+    let is_again = |candidate: &Candidate| candidates.iter().filter(|it| it.label == candidate.label).count() > 1;
     for candidate in &candidates {
         let (n_agreeing, disagreeing, is_checked) = table.check(candidate, &totals);
         let is_tail = candidate.idx >= tail && candidate.idx > 1;
         let is_total = match candidate.word {
-            Word::Alone => candidate.is_first || is_tail || n_agreeing > 0,
+            Word::Alone => {
+                // One number may be near a mean by chance.
+                let is_chance = candidate.numbers.len() < 2 && candidate.claim == Claim::Mean && is_again(candidate);
+                let is_near = !is_checked || !disagreeing.is_empty();
+                let is_bound = !is_chance && (candidate.numbers.len() > 1 || candidate.idx == 0);
+                (n_agreeing > 0 && !is_chance)
+                    || (is_tail && (candidate.numbers.len() > 1 || !is_again(candidate)))
+                    || (candidate.is_first && is_near && is_bound)
+            }
             Word::AtEdge => {
                 let is_next = totals.last().is_some_and(|last| last.idx + 1 == candidate.idx);
                 n_agreeing > 0
@@ -174,7 +184,9 @@ impl Table {
                 n_compared += 1;
                 if (found - claimed).abs() <= slack {
                     n_agreeing += usize::from(*claimed != 0.0);
-                } else if found != 0.0 && (0.55..1.8).contains(&(claimed / found)) {
+                } else if found != 0.0
+                    && ((0.55..1.8).contains(&(claimed / found)) || self.is_beyond(*col_idx, &rows, *claimed))
+                {
                     disagreeing.push(Disagreement { col_idx: *col_idx, claimed: *claimed, found });
                 }
             }
@@ -184,6 +196,13 @@ impl Table {
         }
         let (n_agreeing, n_compared, disagreeing) = best.unwrap_or_default();
         (n_agreeing, disagreeing, n_compared > 0)
+    }
+
+    /// Whether a claim is larger than any of the rows' values, so that it is no mean or rate of them.
+    fn is_beyond(&self, col_idx: u32, rows: &[usize], claimed: f64) -> bool {
+        let column = self.columns.get(&col_idx);
+        let mut cells = rows.iter().filter_map(|idx| column?.get(*idx).copied().flatten());
+        cells.all(|(number, _)| number.abs() < claimed.abs())
     }
 
     /// The rows that a total may stand for, likeliest first.
@@ -280,6 +299,23 @@ mod tests {
         check("a|1.25|\nb|2.26|\nИТОГО|3.5|", &[(3, 1, 0)]);
         check("a|1|10\nb|3|20\nAverage|2|15", &[(3, 2, 0)]);
         check("a|1|10\nb|3|20\nTotal|4|30\nMean|2|15", &[(3, 2, 0), (4, 2, 0)]);
+    }
+
+    #[test]
+    fn a_word_without_arithmetic_makes_no_total_between_rows() {
+        check("Best|10\nAverage|5\nWorst|1\nAverage|6", &[]);
+        check("Shell|100\nTotal|80\nBP|90\nEsso|50", &[]);
+    }
+
+    #[test]
+    fn a_total_that_is_twice_the_sum_is_wrong() {
+        check("a|10\nb|20\nc|15\nTotal|90", &[(4, 0, 1)]);
+    }
+
+    #[test]
+    fn a_table_without_values_has_no_totals() {
+        let batch = batch("Alien|Fox|A1\nDune|WB|D7\nTotal Recall|TriStar|T5");
+        assert_eq!(find(&lines(&batch), &BTreeSet::new(), true), []);
     }
 
     #[test]

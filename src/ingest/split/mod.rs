@@ -18,6 +18,8 @@ pub(super) struct Splitter {
     is_inside: bool,
     /// Whether a quote that opens no cell is a part of its cell.
     keeps_strays: bool,
+    /// Whether a record below the first one began with a `#`: it opens no remarks then.
+    has_hashes: bool,
     pub(super) n_records: u64,
     pub(super) mended: Mended,
 }
@@ -39,7 +41,14 @@ pub(super) struct Taken {
 
 impl Splitter {
     pub(super) fn new(dialect: Dialect) -> Splitter {
-        Splitter { dialect, is_inside: false, keeps_strays: false, n_records: 0, mended: Mended::default() }
+        Splitter {
+            dialect,
+            is_inside: false,
+            keeps_strays: false,
+            has_hashes: false,
+            n_records: 0,
+            mended: Mended::default(),
+        }
     }
 
     /// Leaves no character out.
@@ -93,12 +102,15 @@ impl Splitter {
                 batch.cancel_row();
                 return None;
             };
-            self.is_inside |= record.width == usual;
+            if record.width == usual {
+                self.has_hashes |= self.is_inside && text.get(start..).is_some_and(|text| text.starts_with('#'));
+                self.is_inside = true;
+            }
             batch.end_row();
             return Some(record.end);
         }
         let line = line_of(text, start, at_end);
-        if self.is_inside && line.is_some_and(|line| line.starts_with('#')) {
+        if self.is_inside && !self.has_hashes && line.is_some_and(|line| line.starts_with('#')) {
             batch.cancel_row();
             self.mended.comments.add(|| format!("row {}: {}", self.n_records + 1, line.unwrap_or_default().trim_end()));
             return line.map(|line| start + line.len());
@@ -245,6 +257,8 @@ mod tests {
         let inches: &[(u64, &[&str])] = &[(1, &["a", "12\"", "c"]), (2, &["1", "2", "3"])];
         check(usual, "a,\"12\"\",c\n1,2,3\n", inches);
         check(usual, "a,b,c\n# note, more\n4,5,6\n", &[(1, &["a", "b", "c"]), (3, &["4", "5", "6"])]);
+        let tagged: &[(u64, &[&str])] = &[(1, &["a", "b", "c"]), (2, &["#1", "x", "y"]), (3, &["#2", "z"])];
+        check(usual, "a,b,c\n#1,x,y\n#2,z\n", tagged);
         let kept: &[(u64, &[&str])] = &[(1, &["a, b, c"]), (2, &["x", "y\nz", "1"]), (3, &["2", "3"])];
         check(usual, "\"a, b, c\"\nx,\"y\nz\",1\n2,3\n", kept);
     }
