@@ -3,7 +3,7 @@
 use super::{
     cell::Cell,
     clock::{Spans, duration, two_parts},
-    grains::Grains,
+    grains::{Grains, is_season},
     guise::Guise,
     moment::{Day, Grain, Moment, Order, compact, moment},
     number::{self, Numeral, numeral},
@@ -392,13 +392,6 @@ impl Evidence {
             + self.n_code
             + self.n_text
     }
-}
-
-/// `2003-04`: the year after.
-fn is_season(text: &str) -> bool {
-    let (year, next) = text.split_once(['-', '/']).unwrap_or((text, ""));
-    let (Ok(year), Ok(next)) = (year.parse::<u32>(), next.parse::<u32>()) else { return false };
-    text.len() == 7 && (year + 1) % 100 == next
 }
 
 #[cfg(test)]
