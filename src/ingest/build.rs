@@ -320,7 +320,8 @@ impl Build {
         }
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
-            let is_doubtful = column.doubtful.count > 0 && (planned.doubt == Some(Doubt::Order) || !column.settled);
+            let is_doubtful = column.doubtful.count > 0
+                && (matches!(planned.doubt, Some(Doubt::Order | Doubt::Compact)) || !column.settled);
             let mut decision = planned.decision(column.n_values, column.n_strays, is_doubtful);
             if let Some(format) = &planned.format {
                 decision.because = format!("{}; {}", decision.because, format.words);
@@ -332,6 +333,7 @@ impl Build {
             self.built.merges.extend(column.merged.map(|merged| (planned.col_idx, merged)));
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
+                Some(Doubt::Compact) => tallies.compact_dates.append(column.doubtful),
                 Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
                 Some(Doubt::Comma) | None => {}
             }

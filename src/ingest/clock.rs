@@ -63,8 +63,31 @@ pub(super) fn duration(text: &str) -> Option<i64> {
         return None;
     }
     let (is_below, rest) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-    let millis = colons(rest).or_else(|| minutes(rest)).or_else(|| parts(rest))?;
+    let millis = colons(rest).or_else(|| minutes(rest)).or_else(|| parts(rest, 2).map(|(millis, _)| millis))?;
     Some(if is_below { -millis } else { millis })
+}
+
+/// Values of one column such as `45m` and `1h`, which may also be numbers with a unit.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Spans {
+    pub(super) n: u64,
+    /// The milliseconds of the first one's word, and whether another's are others.
+    size: i64,
+    pub(super) is_mixed: bool,
+}
+
+impl Spans {
+    pub(super) fn add(&mut self, text: &str) {
+        let Some((_, size)) = parts(text, 1) else { return };
+        self.is_mixed |= self.n > 0 && self.size != size;
+        self.size = size;
+        self.n += 1;
+    }
+}
+
+/// `45m`, `1h`: milliseconds, where the column says that they are durations.
+pub(super) fn span(text: &str) -> Option<i64> {
+    parts(text, 1).map(|(millis, _)| millis)
 }
 
 /// `3:45` and `72:10`: what they are, the column must say.
@@ -100,8 +123,9 @@ fn colons(text: &str) -> Option<i64> {
     (minutes < 60 && seconds < 60).then(|| (hours * 3_600 + minutes * 60 + seconds) * 1_000 + millis)
 }
 
-/// Numbers with a letter or word each, largest first: at least two, for one alone is a number with a unit.
-fn parts(text: &str) -> Option<i64> {
+/// Numbers with a letter or word each, largest first, and the milliseconds of the last word. `n_least`: two, for one alone
+/// is a number with a unit.
+fn parts(text: &str, n_least: usize) -> Option<(i64, i64)> {
     let iso = text.strip_prefix('P');
     let mut rest = iso.unwrap_or(text).trim_start_matches('T');
     let (mut millis, mut least, mut n_parts) = (0_i64, i64::MAX, 0);
@@ -109,7 +133,7 @@ fn parts(text: &str) -> Option<i64> {
         if n_parts > 0
             && let Some(clock) = colons(rest)
         {
-            return (least >= 86_400_000).then(|| millis + clock);
+            return (least >= 86_400_000).then(|| (millis + clock, 1_000));
         }
         let n_digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let (number, behind) = rest.split_at_checked(n_digits)?;
@@ -133,7 +157,7 @@ fn parts(text: &str) -> Option<i64> {
         (least, n_parts) = (size, n_parts + 1);
         rest = behind.trim_start_matches([' ', ',', '.', 'T']);
     }
-    (n_parts >= 2 || (iso.is_some() && n_parts == 1)).then_some(millis)
+    (n_parts >= n_least || (iso.is_some() && n_parts == 1)).then_some((millis, least))
 }
 
 /// `:15` and `:15.25`, or nothing: seconds, microseconds.

@@ -14,7 +14,7 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 
 use super::{
     cell::Cell,
-    clock::{duration, two_parts},
+    clock::{duration, span, two_parts},
     evidence::Reading,
     identifier::Pair,
     moment::{DAY, Day, Moment, SECOND, compact, moment},
@@ -62,6 +62,8 @@ pub(super) struct ColumnBuilder {
 pub(super) enum Doubt {
     /// The day and the month of its dates, which nothing in the column tells apart.
     Order,
+    /// Whether its eight digits are dates, which its name does not say.
+    Compact,
     /// Whether a comma groups digits or comes before decimals.
     Comma,
 }
@@ -181,7 +183,10 @@ impl ColumnBuilder {
             (Values::Interval(values), _) => {
                 let time = || moment(bytes).filter(|moment| moment.day.is_none()).and_then(|moment| moment.time);
                 let pair = two_parts(text).map(|pair| lasting(pair, self.style.pair));
-                let millis = pair.or_else(|| time().map(|micros| micros / 1_000)).or_else(|| duration(text))?;
+                let millis = pair
+                    .or_else(|| time().map(|micros| micros / 1_000))
+                    .or_else(|| duration(text))
+                    .or_else(|| span(text))?;
                 values.append_value(interval(millis)?);
             }
             (Values::Timestamp(values), Reading::Timestamp(order)) => {
@@ -233,6 +238,7 @@ impl Doubt {
     fn concerns(self, text: &str) -> bool {
         match self {
             Doubt::Order => moment(text.as_bytes()).and_then(|moment| moment.day).is_some_and(Day::is_ambiguous),
+            Doubt::Compact => true,
             Doubt::Comma => number::has_one_group(text),
         }
     }
@@ -253,6 +259,7 @@ fn unpadded(number: Numeral, text: &str, style: &Style) -> Option<Numeral> {
 
 /// The number that a text is by the column's style, and whether it lost a mark.
 fn written(text: &str, style: &Style, is_declared: bool) -> Option<(Numeral, bool)> {
+    let text = if style.is_signed { text.strip_prefix('+').unwrap_or(text) } else { text };
     let is_plain = style.notation == Notation::Point || !text.contains([',', '.']);
     if is_plain && let Some(numeral) = numeral(text.as_bytes()) {
         return Some((numeral, false));

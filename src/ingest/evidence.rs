@@ -2,8 +2,9 @@
 
 use super::{
     cell::Cell,
-    clock::{duration, two_parts},
-    grains::Grains,
+    clock::{Spans, duration, two_parts},
+    grains::{Grains, is_season},
+    guise::Guise,
     moment::{Day, Grain, Moment, Order, compact, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, Quantity, quantity},
@@ -69,6 +70,8 @@ pub(super) struct Evidence {
     pub(super) n_bracketed: u64,
     pub(super) n_phone_like: u64,
     pub(super) n_padded: u64,
+    pub(super) guise: Guise,
+    pub(super) spans: Spans,
     pub(super) n_compact: u64,
     pub(super) units: Vec<(String, u64)>,
     pub(super) n_rare_units: u64,
@@ -225,9 +228,13 @@ impl Evidence {
     }
 
     fn add_numeral(&mut self, text: &str, numeral: Numeral) {
+        if numeral != Numeral::Code {
+            self.guise.add(text, "");
+        }
         match numeral {
             Numeral::Code => {
                 self.n_code += 1;
+                self.guise.add_code(text);
                 self.n_long_codes += u64::from(text.len() > 2);
             }
             Numeral::Plain { mantissa, scale: 0 } if !text.contains(',') => {
@@ -269,6 +276,8 @@ impl Evidence {
         let (point, comma) = (quantity(text, Notation::Point), quantity(text, Notation::Comma));
         let Some(Quantity { unit, manner, .. }) = point.or(comma) else { return false };
         self.n_number += 1;
+        self.guise.add(text, unit);
+        self.spans.add(text);
         if let Some(point) = point {
             self.point.add(point.numeral);
         }
@@ -383,13 +392,6 @@ impl Evidence {
             + self.n_code
             + self.n_text
     }
-}
-
-/// `2003-04`: the year after.
-fn is_season(text: &str) -> bool {
-    let (year, next) = text.split_once(['-', '/']).unwrap_or((text, ""));
-    let (Ok(year), Ok(next)) = (year.parse::<u32>(), next.parse::<u32>()) else { return false };
-    text.len() == 7 && (year + 1) % 100 == next
 }
 
 #[cfg(test)]

@@ -35,3 +35,10 @@ impl Grains {
         grains.into_iter().max_by_key(|grain| self.of(*grain)).unwrap_or_default()
     }
 }
+
+/// `2003-04`: the year after.
+pub(super) fn is_season(text: &str) -> bool {
+    let (year, next) = text.split_once(['-', '/']).unwrap_or((text, ""));
+    let (Ok(year), Ok(next)) = (year.parse::<u32>(), next.parse::<u32>()) else { return false };
+    text.len() == 7 && (year + 1) % 100 == next
+}

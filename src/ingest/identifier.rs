@@ -92,6 +92,30 @@ const TIMES: [&str; 16] = [
     "depart",
 ];
 
+/// Words of a name that say: two letters stand for a language or a country.
+const LANGUAGES: [&str; 14] = [
+    "lang",
+    "language",
+    "languages",
+    "sprache",
+    "langue",
+    "idioma",
+    "lingua",
+    "taal",
+    "country",
+    "land",
+    "code",
+    "iso",
+    "locale",
+    "region",
+];
+
+/// Words of a name that say: eight digits are a date.
+const DATES: [&str; 26] = [
+    "date", "dates", "day", "dt", "datum", "tag", "dato", "fecha", "data", "jour", "dag", "yyyymmdd", "ymd", "birth",
+    "birthday", "born", "dob", "start", "end", "since", "until", "from", "to", "valid", "due", "created",
+];
+
 /// What two numbers with a colon between them are, where a column's name says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Pair {
@@ -112,6 +136,16 @@ pub(super) fn names_a_duration(name: &str) -> Option<Pair> {
 /// Whether a column of this name holds times of day.
 pub(super) fn names_a_time(name: &str) -> bool {
     has_word(name, &TIMES)
+}
+
+/// Whether a column of this name may hold the short forms of languages or countries.
+pub(super) fn names_languages(name: &str) -> bool {
+    has_word(name, &LANGUAGES)
+}
+
+/// Whether a column of this name holds dates.
+pub(super) fn names_a_date(name: &str) -> bool {
+    has_word(name, &DATES) || name.to_lowercase().ends_with("date") || name.to_lowercase().ends_with("datum")
 }
 
 fn has_word(name: &str, words: &[&str]) -> bool {

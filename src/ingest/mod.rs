@@ -16,6 +16,7 @@ mod evidence;
 pub mod fixes;
 pub mod format;
 mod grains;
+mod guise;
 mod header;
 mod identifier;
 mod layout;

@@ -153,10 +153,15 @@ fn year_first(text: &[u8]) -> Option<(Grain, NaiveDate)> {
     }
 }
 
-/// `Q1 2024`, `Q1-2024`, `1Q2024`, `W5 2024`, `KW 05/2024`.
+/// `Q1 2024`, `Q1-2024`, `1Q2024`, `1Q24`, `W5 2024`, `KW 05/2024`.
 fn year_last(text: &[u8]) -> Option<(Grain, NaiveDate)> {
     if let [number @ b'1'..=b'4', b'Q' | b'q', rest @ ..] = text {
-        let (year, 4, []) = digits(without_sign(rest), 4)? else { return None };
+        let (year, n_digits, []) = digits(without_sign(rest), 4)? else { return None };
+        let year = match n_digits {
+            4 => year,
+            2 => century(year),
+            _ => return None,
+        };
         return quarter(year, u32::from(number - b'0'));
     }
     let is_quarter = matches!(text.first(), Some(b'Q' | b'q' | b'T'));

@@ -47,6 +47,10 @@ impl PlannedColumn {
             Ground::Codes => {
                 "digits that name something: zeros in front, phone numbers, twelve digits each and more".to_owned()
             }
+            Ground::Guise => {
+                "a letter, word or sign beside most numbers may be part of a name, and nothing says a unit or a scale"
+                    .to_owned()
+            }
             Ground::Named => "its name says that it holds codes".to_owned(),
             Ground::AsTyped => "the workbook has them as text".to_owned(),
             Ground::Values => {
@@ -86,6 +90,12 @@ impl PlannedColumn {
         if style.notation == Notation::Comma {
             manner.push("decimal comma, as this column or the others show".to_owned());
         }
+        if self.verdict.is_scaled {
+            manner.push("letters behind digits scale them: k a thousand, M a million, B a billion times".to_owned());
+        }
+        if !style.unit.is_empty() {
+            manner.push(format!("`{}` is taken for their unit", style.unit));
+        }
         if style.is_padded {
             manner.push("zeros in front only pad".to_owned());
         }
@@ -96,7 +106,7 @@ impl PlannedColumn {
                 Order::Unasked => {}
             }
         }
-        if self.verdict.reading == Reading::Interval {
+        if self.verdict.reading == Reading::Interval && self.verdict.has_pairs {
             manner.push(match style.pair {
                 Pair::HoursAndMinutes => "two numbers are hours and minutes".to_owned(),
                 Pair::MinutesAndSeconds => "two numbers are minutes and seconds".to_owned(),
@@ -110,6 +120,7 @@ impl PlannedColumn {
 
     fn alternatives(&self, is_doubtful: bool) -> Vec<String> {
         let other = match (self.doubt.filter(|_| is_doubtful), self.verdict.reading) {
+            (Some(Doubt::Compact), _) => "BIGINT",
             (Some(Doubt::Comma), _) => "decimal comma",
             (Some(Doubt::Order), Reading::Date(Order::DayFirst) | Reading::Timestamp(Order::DayFirst)) => {
                 "month before day"

@@ -11,6 +11,7 @@ use super::{
     evidence::{Evidence, Reading},
     fixes::{SheetFix, canonical},
     header,
+    identifier::names_a_date,
     layout::{self, Fixed, Listed, Structure},
     look::Format,
     moment::Order,
@@ -151,7 +152,7 @@ impl Survey {
             let found = declared.map_or_else(|| evidence.verdict(&name, setting), Verdict::declared);
             let verdict = self.asked(&name, found, evidence.order());
             let is_said = matches!(verdict.ground, Ground::Declared | Ground::Asked);
-            let doubt = if is_said { None } else { self.doubt(evidence, &verdict) };
+            let doubt = if is_said { None } else { self.doubt(&name, evidence, &verdict) };
             let raw = self.raw_name(&name, &names);
             columns.push(PlannedColumn {
                 col_idx,
@@ -176,6 +177,8 @@ impl Survey {
                     ground: Ground::Words,
                     n_misfits: 0,
                     has_short_years: false,
+                    has_pairs: false,
+                    is_scaled: false,
                 },
                 setting,
                 is_declared: false,
@@ -221,8 +224,9 @@ impl Survey {
         Some(raw)
     }
 
-    fn doubt(&self, evidence: &Evidence, verdict: &Verdict) -> Option<Doubt> {
+    fn doubt(&self, name: &str, evidence: &Evidence, verdict: &Verdict) -> Option<Doubt> {
         match verdict.reading {
+            Reading::Date(_) if verdict.style.is_compact => (!names_a_date(name)).then_some(Doubt::Compact),
             Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
                 evidence.is_ambiguous().then_some(Doubt::Order)
             }

@@ -92,6 +92,7 @@ pub(super) struct Tallies {
     pub(super) wrong_totals: Tally,
     pub(super) ambiguous_dates: Tally,
     pub(super) grouped_numbers: Tally,
+    pub(super) compact_dates: Tally,
     pub(super) empty_columns: Tally,
     pub(super) hidden_rows: Tally,
     pub(super) hidden_columns: Tally,
@@ -125,6 +126,7 @@ impl Tallies {
             ),
             self.grouped_numbers
                 .issue("grouped_numbers", "numbers such as `1,115` were read as whole, but could have a decimal comma"),
+            self.compact_dates.issue("compact_dates", "numbers of eight digits were read as dates, which the column's name does not say"),
             self.empty_columns.issue("empty_columns", "columns without name or cell were left out"),
             self.hidden_rows.issue("hidden_rows", "rows that the workbook hides were read as the others"),
             self.hidden_columns.issue("hidden_columns", "columns that the workbook hides were read as the others"),

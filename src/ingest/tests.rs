@@ -553,3 +553,31 @@ proptest! {
         prop_assert_eq!(&table[1..], &expect[..]);
     }
 }
+
+#[test]
+fn letters_and_words_behind_digits_are_units_only_where_something_says_so() {
+    let check = |file: &str, expect: &str| {
+        let (receipt, table) = written(file.as_bytes(), &Options::default());
+        let rows: Vec<String> = table.iter().skip(1).map(|row| row.last().cloned().unwrap_or_default()).collect();
+        let kind = receipt.sheets[0].columns.last().unwrap().type_name.to_string();
+        assert_eq!(format!("{kind}: {}", rows.join(", ")), expect, "{file}");
+    };
+    check("apt,v\n5B,1\n6B,2\n7B,3\n", "BIGINT: 1, 2, 3");
+    check("v,apt\n1,5B\n2,6B\n3,7B\n", "VARCHAR: 5B, 6B, 7B");
+    check("v,users\n1,5K\n2,6M\n3,7K\n", "BIGINT: 5000, 6000000, 7000");
+    check("v,users\n1,$5M\n2,$6M\n", "BIGINT: 5000000, 6000000");
+    check("v,addr\n1,12 Main\n2,14 Main\n3,15 Main\n", "VARCHAR: 12 Main, 14 Main, 15 Main");
+    check("v,class\n1,10 A\n2,11 A\n3,12 A\n", "VARCHAR: 10 A, 11 A, 12 A");
+    check("v,current\n1,10 A\n2,11 A\n3,12 A\n", "BIGINT: 10, 11, 12");
+    check("v,stock\n1,10 boxes\n2,11 boxes\n3,12 boxes\n", "BIGINT: 10, 11, 12");
+    check("v,age\n1,18+\n2,65+\n3,5+\n", "VARCHAR: 18+, 65+, 5+");
+    check("v,code\n1,1E5\n2,2E7\n3,3E9\n", "VARCHAR: 1E5, 2E7, 3E9");
+    check("v,lang\n1,no\n2,si\n3,no\n", "VARCHAR: no, si, no");
+    check("v,student\n1,20010101\n2,20010102\n3,20010203\n", "BIGINT: 20010101, 20010102, 20010203");
+    check("v,start_date\n1,20010101\n2,20010102\n3,20010203\n", "DATE: 2001-01-01, 2001-01-02, 2001-02-03");
+    check("v,net\n1,+1200\n2,-5000\n3,+2500000\n4,+3\n", "BIGINT: 1200, -5000, 2500000, 3");
+    check("v,phone_of\n1,+4915112345\n2,+4915112346\n", "VARCHAR: +4915112345, +4915112346");
+    check("v,took\n1,45m\n2,1h\n", "INTERVAL: 00:45:00, 01:00:00");
+    check("v,took\n1,1h 30m\n2,2h 05m\n3,45m\n", "INTERVAL: 01:30:00, 02:05:00, 00:45:00");
+    check("v,period\n1,1Q24\n2,3Q24\n", "DATE: 2024-01-01, 2024-07-01");
+}

@@ -2,10 +2,10 @@
 
 use super::{
     evidence::{Evidence, Reading},
-    identifier::{Pair, names_a_counter, names_a_duration, names_a_time, names_codes},
+    identifier::{Pair, names_a_counter, names_a_date, names_a_duration, names_a_time, names_codes, names_languages},
     moment::{Grain, Order},
     quantity::Notation,
-    words::CERTAIN,
+    words::{CERTAIN, PLAIN},
 };
 
 /// How the values of a column are written, as far as its reading depends on it.
@@ -16,6 +16,8 @@ pub(super) struct Style {
     pub(super) unit: String,
     /// Whether zeros in front say nothing: the numbers count the rows, or are padded to a width.
     pub(super) is_padded: bool,
+    /// Whether a plus is a sign before however many digits.
+    pub(super) is_signed: bool,
     /// Whether dates are eight digits.
     pub(super) is_compact: bool,
     pub(super) grain: Grain,
@@ -42,6 +44,9 @@ pub(super) struct Verdict {
     pub(super) n_misfits: u64,
     /// Whether years were written with two digits.
     pub(super) has_short_years: bool,
+    /// Whether some value is two numbers with a colon, and some a number with a letter for a power of ten.
+    pub(super) has_pairs: bool,
+    pub(super) is_scaled: bool,
 }
 
 /// Why a column is what it is.
@@ -58,6 +63,8 @@ pub(super) enum Ground {
     Mixed,
     /// Digits that name something: leading zeros, phone numbers, long ones.
     Codes,
+    /// Digits with a letter, word or sign that may be part of a name.
+    Guise,
     /// The column's name says that it holds codes.
     Named,
     /// A workbook's text cells.
@@ -72,6 +79,9 @@ pub(super) enum Ground {
 /// `12a` among whole numbers, ten times rarer, for they say that the others are codes too.
 const SHARE: u64 = 10;
 
+/// So many eight-digit numbers that are dates all are dates, whatever the column is called.
+const COMPACT: u64 = 12;
+
 /// One in so many values may be the same word each time.
 const SAME_SHARE: u64 = 3;
 
@@ -84,7 +94,15 @@ const COUNTED: u64 = 10;
 impl Verdict {
     /// What the file itself says.
     pub(super) fn declared(reading: Reading) -> Verdict {
-        Verdict { reading, style: Style::default(), ground: Ground::Declared, n_misfits: 0, has_short_years: false }
+        Verdict {
+            reading,
+            style: Style::default(),
+            ground: Ground::Declared,
+            n_misfits: 0,
+            has_short_years: false,
+            has_pairs: false,
+            is_scaled: false,
+        }
     }
 }
 
@@ -93,7 +111,7 @@ impl Evidence {
     pub(super) fn is_open(&self) -> bool {
         let n_values = self.n_values();
         let only_null_words = n_values == 0 && self.n_null_word > 0;
-        let only_one_truth = n_values > 0 && self.n_true.max(self.n_false) == n_values && !self.is_truth();
+        let only_one_truth = n_values > 0 && self.n_true.max(self.n_false) == n_values && !self.is_truth("");
         only_null_words || only_one_truth || self.is_ambiguous()
     }
 
@@ -121,8 +139,8 @@ impl Evidence {
         }
     }
 
-    fn is_truth(&self) -> bool {
-        let pairs = !self.other_pairs;
+    fn is_truth(&self, name: &str) -> bool {
+        let pairs = !self.other_pairs & if names_languages(name) { PLAIN } else { u32::MAX };
         pairs & CERTAIN != 0 || (pairs != 0 && self.n_true > 0 && self.n_false > 0)
     }
 
@@ -144,6 +162,7 @@ impl Evidence {
             notation: self.notation(setting),
             unit: if is_number { self.unit().0.to_owned() } else { String::new() },
             is_padded,
+            is_signed: is_number && self.guise.n_signed() > 0,
             is_compact: matches!(best, Reading::Date(_)) && self.n_compact == n_suited,
             grain: self.by_grain.most(),
             pair: self.pair(name),
@@ -155,6 +174,8 @@ impl Evidence {
             ground,
             n_misfits: if is_read { n_misfits } else { 0 },
             has_short_years: is_read && self.n_short_year > 0,
+            has_pairs: self.n_pair > 0,
+            is_scaled: is_read && is_number && self.guise.is_scaled(),
         }
     }
 
@@ -176,9 +197,18 @@ impl Evidence {
             return (Reading::Text, if self.n_code > 0 { Ground::Codes } else { ground });
         }
         if is_number
-            && (self.is_of_codes() || (is_all_text && self.is_of_long_digits()) || (self.n_code > 0 && !is_padded))
+            && (self.is_of_codes()
+                || (is_all_text && self.is_of_long_digits())
+                || (self.n_code > self.guise.n_signed() && !is_padded))
         {
             return (Reading::Text, Ground::Codes);
+        }
+        if is_number && self.guise.is_of_exponents(n_values) {
+            return (Reading::Text, Ground::Codes);
+        }
+        let is_guise = self.guise.is_of_bounds(n_values) || self.guise.is_of_names(name, self.unit().0, self.n_number);
+        if is_number && is_guise {
+            return (Reading::Text, Ground::Guise);
         }
         if !self.tolerates(reading, n_misfits) {
             return (Reading::Text, Ground::Mixed);
@@ -202,16 +232,19 @@ impl Evidence {
             Notation::Comma => &self.comma,
         };
         let (_, n_other_units) = self.unit();
-        let n_padded_codes = if self.is_padded(name) { self.n_code } else { 0 };
+        let n_padded_codes = if self.is_padded(name) { self.n_code } else { self.guise.n_signed() };
         let n_number = numbers.total().saturating_sub(n_other_units) + n_padded_codes;
-        if self.n_compact == self.n_number && self.n_compact >= 3 && self.n_compact == self.n_values() {
+        let n_least = if names_a_date(name) { 3 } else { COMPACT };
+        if self.n_compact == self.n_number && self.n_compact >= n_least && self.n_compact == self.n_values() {
             return (Reading::Date(Order::Unasked), self.n_compact);
         }
-        let lasts = self.n_duration > 0 || (self.n_pair > 0 && names_a_duration(name).is_some());
+        let is_lasting = self.n_duration > 0 || self.spans.is_mixed || names_a_duration(name).is_some();
+        let n_span = if is_lasting { self.spans.n } else { 0 };
+        let lasts = self.n_duration > 0 || self.spans.is_mixed || (self.n_pair > 0 && names_a_duration(name).is_some());
         // `3:45` alone may be a score; beside `12:10`, or below `Departure`, it is a time.
         let is_clock = self.n_long_pair == 0 && (self.n_time > 0 || names_a_time(name));
         let n_clock = if is_clock { self.n_pair } else { 0 };
-        let n_truth = if self.is_truth() { self.n_true + self.n_false } else { 0 };
+        let n_truth = if self.is_truth(name) { self.n_true + self.n_false } else { 0 };
         let kinds = [
             (numbers.reading(), n_number),
             (Reading::Boolean, n_truth),
@@ -223,7 +256,7 @@ impl Evidence {
             ),
             (Reading::TimestampTz(order), in_grain(self.n_timestamp_tz)),
             // A time of day beside durations is one under 24 hours.
-            (Reading::Interval, if lasts { self.n_duration + self.n_time + self.n_pair } else { 0 }),
+            (Reading::Interval, if lasts { self.n_duration + self.n_time + self.n_pair + n_span } else { 0 }),
         ];
         kinds.into_iter().fold((Reading::Text, 0), |best, next| if next.1 > best.1 { next } else { best })
     }

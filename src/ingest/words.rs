@@ -81,6 +81,9 @@ pub(super) struct Truth {
 /// The pairs that mean a truth value even where a column has only one of the two.
 pub(super) const CERTAIN: u32 = 1;
 
+/// The pairs whose words are no codes of languages or countries: `true`, `yes`, `y`, `t`, `ja` and `nein`, `oui`.
+pub(super) const PLAIN: u32 = 0b1_0001_1111;
+
 pub(super) fn truth(text: &str) -> Option<Truth> {
     if text.len() > 10 || text.is_empty() {
         return None;
