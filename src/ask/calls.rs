@@ -126,9 +126,12 @@ impl Caller<'_> {
             }
         };
         // Where the caller has called the question off, no one reads this.
-        let outcome = outcome.map_err(|fault| match fault.code {
-            Code::Cancelled => Fault::new(Code::TimedOut, "the question's time ran out before this call was done"),
-            _ => fault,
+        let outcome = outcome.map_err(|fault| {
+            if fault.code == Code::Cancelled {
+                Fault::new(Code::TimedOut, "the question's time ran out before this call was done")
+            } else {
+                fault
+            }
         });
         let is_failure = outcome.is_err();
         let (mut reply, code) = match outcome {

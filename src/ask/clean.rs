@@ -246,6 +246,6 @@ mod tests {
         assert_eq!(prose(&"< ".repeat(n)), "< ".repeat(n).trim());
         assert_eq!(prose(&"[a]".repeat(n)), "a".repeat(n / 2));
         assert_eq!(prose("[a](b[c](d)e"), "[a](bce");
-        assert_eq!(prose("[a [b](c] d) ![e](f)!"), "[a [b](c] d) e!");
+        assert_eq!(prose("[a [b](c] d) ![e](f)!"), "[a b e!");
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Guise {
     n_known: u64,
     /// Whether some number has decimals or grouped digits.
     has_marks: bool,
-    /// `1E5`: a whole mantissa and no sign behind it.
+    /// `1E5`: a whole mantissa, and behind it one digit or two without a sign.
     n_exponent: u64,
     /// `18+`, `<5`.
     n_bound: u64,
@@ -111,7 +111,8 @@ impl Guise {
             self.n_unknown += 1;
         }
         let power = behind.strip_prefix(['e', 'E']).filter(|_| n_digits > 0);
-        self.n_exponent += u64::from(power.is_some_and(|it| it.bytes().all(|byte| byte.is_ascii_digit())));
+        self.n_exponent +=
+            u64::from(power.is_some_and(|it| it.len() < 3 && it.bytes().all(|byte| byte.is_ascii_digit())));
         self.n_bound += u64::from(text.ends_with('+') || text.starts_with(['<', '>', '≤', '≥']));
         self.is_signed |= text.starts_with(['-', '+', '\u{2212}']);
     }

@@ -559,7 +559,7 @@ fn letters_and_words_behind_digits_are_units_only_where_something_says_so() {
     let check = |file: &str, expect: &str| {
         let (receipt, table) = written(file.as_bytes(), &Options::default());
         let rows: Vec<String> = table.iter().skip(1).map(|row| row.last().cloned().unwrap_or_default()).collect();
-        let kind = receipt.sheets[0].columns.last().unwrap().type_name.to_string();
+        let kind = receipt.sheets[0].columns.last().unwrap().type_name.clone();
         assert_eq!(format!("{kind}: {}", rows.join(", ")), expect, "{file}");
     };
     check("apt,v\n5B,1\n6B,2\n7B,3\n", "BIGINT: 1, 2, 3");

@@ -58,12 +58,13 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
         }
     }
     let n_several = followed.iter().filter(|n| **n > 1).count();
+    // In two columns a row that lacks its value looks like a label: nothing but its look tells them apart.
     let is_narrow = counts(data.iter().take(2_000)).len() < 3;
-    let is_clear = n_several > 1 && n_several * 2 >= followed.len() && (!is_narrow || n_several == followed.len());
+    let is_clear = !is_narrow && n_several > 1 && n_several * 2 >= followed.len();
     (is_clear && !are_alike(&labels, &rows, stub)).then_some(stub)
 }
 
-/// Whether the labels are written as the rows are not: bold, coloured, ending in a colon, or less indented.
+/// Whether the labels are written as the rows are not: bold, coloured, ending in a colon, in capitals, or less indented.
 fn stand_out(labels: &[&Line<'_>], rows: &[&Line<'_>], stub: u32) -> bool {
     let differ = |is_such: &dyn Fn(&Line<'_>) -> bool| {
         labels.iter().all(|line| is_such(line)) && rows.iter().filter(|line| is_such(line)).count() * 4 < rows.len()
@@ -76,7 +77,12 @@ fn stand_out(labels: &[&Line<'_>], rows: &[&Line<'_>], stub: u32) -> bool {
     differ(&|line| line.is_bold)
         || differ(&|line| line.is_filled)
         || differ(&|line| line.text(stub).ends_with(':'))
+        || differ(&|line| is_in_capitals(&line.text(stub)))
         || differ(&|line| indent(line) == 0)
+}
+
+fn is_in_capitals(text: &str) -> bool {
+    text.contains(char::is_uppercase) && !text.contains(char::is_lowercase)
 }
 
 /// Whether most labels have numbers in them and are rows' names but for those: `Person 10` among `Person 11`.
