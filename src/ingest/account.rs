@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::{
     build::{Built, GROUP, Plan, PlannedColumn},
     column::Merged,
-    evidence::Reading,
     layout::{Claim, LeftOut, Structure},
+    reading::Reading,
     receipt::{ColumnNote, Decision},
     show,
 };

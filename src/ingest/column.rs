@@ -8,8 +8,9 @@ use super::{
     build::{Known, Plan, PlannedColumn},
     cell::Cell,
     columns::{ColumnBuilder, Outcome},
-    evidence::{Evidence, Reading},
+    evidence::Evidence,
     moment::Order,
+    reading::Reading,
     show,
     sums::Sum,
     tally::Tally,
@@ -188,21 +189,10 @@ impl Column {
     fn new(planned: &PlannedColumn, fills: bool) -> Column {
         let verdict = &planned.verdict;
         let builder = ColumnBuilder::new(verdict.reading, verdict.style.clone(), planned.doubt, planned.is_declared);
-        let how = match verdict.reading {
-            Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) => match order {
-                Order::DayFirst => ", day first",
-                Order::MonthFirst => ", month first",
-                Order::Unasked => "",
-            },
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => "",
+        let how = match verdict.reading.date_order() {
+            Some(Order::DayFirst) => ", day first",
+            Some(Order::MonthFirst) => ", month first",
+            Some(Order::Unasked) | None => "",
         };
         Column {
             col_idx: planned.col_idx,

@@ -15,11 +15,11 @@ use arrow_schema::{DataType, Field, IntervalUnit, TimeUnit};
 use super::{
     cell::Cell,
     clock::{duration, span, two_parts},
-    evidence::Reading,
     identifier::Pair,
     moment::{DAY, Day, Moment, SECOND, compact, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, quantity},
+    reading::Reading,
     show, units,
     verdict::Style,
     words::{is_null_word, truth},

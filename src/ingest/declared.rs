@@ -14,7 +14,7 @@ use std::{
 use quick_xml::{Reader, XmlVersion, events::Event};
 use zip::ZipArchive;
 
-use super::{evidence::Reading, moment::Order};
+use super::{moment::Order, reading::Reading};
 
 /// Longest value of a property that Excel takes.
 const MAX_UNITS: usize = 255;

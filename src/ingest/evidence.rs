@@ -8,35 +8,12 @@ use super::{
     moment::{Day, Grain, Moment, Order, compact, moment},
     number::{self, Numeral, numeral},
     quantity::{Notation, Quantity, quantity},
+    reading::{PRECISION, Reading},
     units,
     words::{is_null_word, truth},
 };
-use crate::value::ColumnType;
-
-/// How a column's cells are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    /// No cell has a value so far.
-    Nothing,
-    Boolean,
-    Integer,
-    Decimal {
-        scale: u8,
-    },
-    Double,
-    Date(Order),
-    Time,
-    Timestamp(Order),
-    TimestampTz(Order),
-    Interval,
-    Text,
-    /// Text in a workbook although it could be read as something else: its author wanted text.
-    TextAsTyped,
-}
-
 /// Most digits behind the point of a decimal column; what has more is a double.
 const MAX_SCALE: u8 = 6;
-const PRECISION: u8 = 18;
 
 /// Different units that are remembered.
 const N_UNITS: usize = 8;
@@ -118,23 +95,6 @@ pub(super) struct Evidence {
     pub(super) n_dotted: u64,
     /// Whether there is any cell that is not blank, with a value or without.
     pub(super) is_filled: bool,
-}
-
-impl Reading {
-    pub(super) fn column_type(self) -> ColumnType {
-        match self {
-            Reading::Boolean => ColumnType::Boolean,
-            Reading::Integer => ColumnType::Integer,
-            Reading::Decimal { scale } => ColumnType::Decimal { precision: PRECISION, scale },
-            Reading::Double => ColumnType::Double,
-            Reading::Date(_) => ColumnType::Date,
-            Reading::Time => ColumnType::Time,
-            Reading::Timestamp(_) => ColumnType::Timestamp,
-            Reading::TimestampTz(_) => ColumnType::TimestampTz,
-            Reading::Interval => ColumnType::Interval,
-            Reading::Nothing | Reading::Text | Reading::TextAsTyped => ColumnType::Text,
-        }
-    }
 }
 
 impl Numbers {

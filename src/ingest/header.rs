@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     cell::{Cell, Row},
-    evidence::{Evidence, Reading},
-    number, show,
+    evidence::Evidence,
+    number,
+    reading::Reading,
+    show,
 };
 
 /// Whether the first row plainly is one of the rows below it: where those are not text, it is of their types too.

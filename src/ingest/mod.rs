@@ -29,6 +29,7 @@ mod named;
 mod number;
 mod parquet;
 mod quantity;
+mod reading;
 mod reason;
 pub mod receipt;
 pub mod reread;
@@ -150,6 +151,22 @@ struct Table {
     /// What stands outside of it and of its like.
     notes: Vec<String>,
     source: Arc<dyn Source + Send>,
+}
+
+impl Table {
+    /// Of a file or worksheet with this title, of which nothing more is known.
+    fn of(title: String, source: impl Source + Send + 'static) -> Table {
+        Table {
+            title,
+            worksheet: None,
+            hidden: false,
+            is_bounded: false,
+            header_row: None,
+            totals_row: None,
+            notes: Vec::new(),
+            source: Arc::new(source),
+        }
+    }
 }
 
 impl From<ReadError> for Fault {

@@ -3,10 +3,10 @@
 use super::{
     build::PlannedColumn,
     columns::Doubt,
-    evidence::Reading,
     identifier::Pair,
     moment::{Grain, Order, PIVOT},
     quantity::Notation,
+    reading::Reading,
     receipt::Decision,
     verdict::Ground,
 };
@@ -99,12 +99,10 @@ impl PlannedColumn {
         if style.is_padded {
             manner.push("zeros in front only pad".to_owned());
         }
-        if let Reading::Date(order) | Reading::Timestamp(order) | Reading::TimestampTz(order) = self.verdict.reading {
-            match order {
-                Order::DayFirst => manner.push("day before month".to_owned()),
-                Order::MonthFirst => manner.push("month before day".to_owned()),
-                Order::Unasked => {}
-            }
+        match self.verdict.reading.date_order() {
+            Some(Order::DayFirst) => manner.push("day before month".to_owned()),
+            Some(Order::MonthFirst) => manner.push("month before day".to_owned()),
+            Some(Order::Unasked) | None => {}
         }
         if self.verdict.reading == Reading::Interval && self.verdict.has_pairs {
             manner.push(match style.pair {

@@ -8,7 +8,7 @@ use super::{
     cell::{Batch, Row, Source},
     columns::Doubt,
     declared::{self, Declared},
-    evidence::{Evidence, Reading},
+    evidence::Evidence,
     fixes::{SheetFix, canonical},
     header,
     identifier::names_a_date,
@@ -16,6 +16,7 @@ use super::{
     look::Format,
     moment::Order,
     quantity::Notation,
+    reading::Reading,
     shown::Counted,
     verdict::{Ground, Setting, Style, Verdict},
 };
@@ -198,13 +199,20 @@ impl Survey {
 
     /// What was found, but for what a caller says of the column's type or of its dates.
     fn asked(&self, name: &str, found: Verdict, order: Order) -> Verdict {
-        let wanted = self.types.get(&name.to_lowercase()).map(|wanted| wanted.in_order(order));
+        let wanted = self.types.get(&name.to_lowercase()).map(|wanted| {
+            // The order that the column shows, where none was said.
+            if wanted.date_order() == Some(Order::Unasked) { wanted.in_order(order) } else { *wanted }
+        });
         let reading = wanted.unwrap_or(found.reading);
-        let is_date = matches!(reading, Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_));
-        if wanted.is_none() && !(is_date && self.day_first.is_some()) {
+        if wanted.is_none() && !(reading.date_order().is_some() && self.day_first.is_some()) {
             return found;
         }
-        Verdict { reading: reading.ordered(self.day_first), ground: Ground::Asked, ..found }
+        let reading = match self.day_first {
+            None => reading,
+            Some(true) => reading.in_order(Order::DayFirst),
+            Some(false) => reading.in_order(Order::MonthFirst),
+        };
+        Verdict { reading, ground: Ground::Asked, ..found }
     }
 
     /// What the columns say of each other: a table has one decimal sign.
@@ -253,50 +261,4 @@ pub(super) fn n_certain(sample: &[Batch]) -> usize {
         }
     }
     sample.len()
-}
-
-impl Reading {
-    /// With the order that its dates show, where none was said.
-    fn in_order(self, order: Order) -> Reading {
-        match self {
-            Reading::Date(Order::Unasked) => Reading::Date(order),
-            Reading::Timestamp(Order::Unasked) => Reading::Timestamp(order),
-            Reading::TimestampTz(Order::Unasked) => Reading::TimestampTz(order),
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Date(_)
-            | Reading::Time
-            | Reading::Timestamp(_)
-            | Reading::TimestampTz(_)
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => self,
-        }
-    }
-
-    /// The reading with the day or the month first in its dates, where that is said.
-    fn ordered(self, day_first: Option<bool>) -> Reading {
-        let order = match day_first {
-            None => return self,
-            Some(true) => Order::DayFirst,
-            Some(false) => Order::MonthFirst,
-        };
-        match self {
-            Reading::Date(_) => Reading::Date(order),
-            Reading::Timestamp(_) => Reading::Timestamp(order),
-            Reading::TimestampTz(_) => Reading::TimestampTz(order),
-            Reading::Nothing
-            | Reading::Boolean
-            | Reading::Integer
-            | Reading::Decimal { .. }
-            | Reading::Double
-            | Reading::Time
-            | Reading::Interval
-            | Reading::Text
-            | Reading::TextAsTyped => self,
-        }
-    }
 }

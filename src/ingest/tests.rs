@@ -42,16 +42,7 @@ fn written_cells(rows: &'static [&'static [Cell<'static>]]) -> (Receipt, Vec<Vec
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    let table = Table {
-        title: "sheet".to_owned(),
-        worksheet: None,
-        hidden: false,
-        is_bounded: false,
-        header_row: None,
-        totals_row: None,
-        notes: Vec::new(),
-        source: std::sync::Arc::new(Rows(rows)),
-    };
+    let table = Table::of("sheet".to_owned(), Rows(rows));
     let receipt = read_tables(vec![table], &Options::default(), &LIMITS, Some(folder.path()), &mut |_| {}).unwrap();
     let table = seen(&receipt);
     (receipt, table)

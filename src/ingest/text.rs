@@ -47,7 +47,7 @@ pub(super) fn read(
     decoded(file, options, &mut |source| {
         let (encoding, dialect, undecodable) = (source.encoding, source.dialect, source.n_undecodable.clone());
         let mended = source.mended.clone();
-        let mut receipt = read_tables(vec![table_of(name, source)], options, limits, out, progress)?;
+        let mut receipt = read_tables(vec![Table::of(stem(name), source)], options, limits, out, progress)?;
         Format::Csv.name().clone_into(&mut receipt.format);
         receipt.encoding = Some(encoding.name().to_owned());
         receipt.delimiter = dialect.delimiter_text();
@@ -89,23 +89,10 @@ pub(super) fn raw(
         _ => chosen(file, &options)?,
     };
     let source = TextSource { keeps_strays: true, ..TextSource::open(file, encoding, &options)? };
-    let table = table_of(name, source);
+    let table = Table::of(stem(name), source);
     match Extent::of_main(&receipt) {
         Some(extent) => extent.rows(&table, row),
         None => verbatim::largest(&[table], row),
-    }
-}
-
-fn table_of(name: &str, source: TextSource) -> Table {
-    Table {
-        title: stem(name),
-        worksheet: None,
-        hidden: false,
-        is_bounded: false,
-        header_row: None,
-        totals_row: None,
-        notes: Vec::new(),
-        source: Arc::new(source),
     }
 }
 

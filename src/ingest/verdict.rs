@@ -1,10 +1,11 @@
 //! The decision: how a column is read, by all its evidence.
 
 use super::{
-    evidence::{Evidence, Reading},
+    evidence::Evidence,
     identifier::{Pair, names_a_counter, names_a_date, names_a_duration, names_a_time, names_codes, names_languages},
     moment::{Grain, Order},
     quantity::Notation,
+    reading::Reading,
     words::{CERTAIN, PLAIN},
 };
 

@@ -42,15 +42,20 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
     if !is_ordinary {
         return Some(stub);
     }
-    let all = || before.iter().chain(data).filter(|line| !line.is_rule());
-    let labels: Vec<&Line<'_>> = all().filter(|line| is_label(line)).collect();
-    let rows: Vec<&Line<'_>> = all().filter(|line| !is_label(line) && line.has(stub)).collect();
-    if stand_out(&labels, &rows, stub) {
+    let all: Vec<&Line<'_>> = before.iter().chain(data).filter(|line| !line.is_rule()).collect();
+    let labels: Vec<&Line<'_>> = all.iter().copied().filter(|line| is_label(line)).collect();
+    let rows: Vec<&Line<'_>> = all.iter().copied().filter(|line| !is_label(line) && line.has(stub)).collect();
+    // Each label is less indented than the row that follows it.
+    let is_outline = all.windows(2).all(|pair| match pair {
+        [label, row] if is_label(label) && !is_label(row) => indent(label, stub) < indent(row, stub),
+        _ => true,
+    });
+    if is_outline || stand_out(&labels, &rows, stub) {
         return Some(stub);
     }
     // How many rows follow each label; those right above another one have none.
     let mut followed: Vec<usize> = Vec::new();
-    for line in all() {
+    for line in all {
         if is_label(line) {
             followed.push(0);
         } else if let Some(n) = followed.last_mut() {
@@ -64,21 +69,22 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
     (is_clear && !are_alike(&labels, &rows, stub)).then_some(stub)
 }
 
-/// Whether the labels are written as the rows are not: bold, coloured, ending in a colon, in capitals, or less indented.
+/// How far the text of a cell is from its left edge: by spaces before it, and by the workbook.
+fn indent(line: &Line<'_>, column: u32) -> usize {
+    let written = line.get(column).and_then(|(_, cell)| cell.text()).map_or(0, |it| it.len() - it.trim_start().len());
+    let looked = line.row.looked().find(|(col_idx, ..)| *col_idx == column).map_or(0, |(_, look, _)| look.indent());
+    written + looked
+}
+
+/// Whether the labels are written as the rows are not: bold, coloured, ending in a colon, or in capitals.
 fn stand_out(labels: &[&Line<'_>], rows: &[&Line<'_>], stub: u32) -> bool {
     let differ = |is_such: &dyn Fn(&Line<'_>) -> bool| {
         labels.iter().all(|line| is_such(line)) && rows.iter().filter(|line| is_such(line)).count() * 4 < rows.len()
-    };
-    let indent = |line: &Line<'_>| {
-        let written = line.get(stub).and_then(|(_, cell)| cell.text()).map_or(0, |it| it.len() - it.trim_start().len());
-        let looked = line.row.looked().find(|(col_idx, ..)| *col_idx == stub).map_or(0, |(_, look, _)| look.indent());
-        written + looked
     };
     differ(&|line| line.is_bold)
         || differ(&|line| line.is_filled)
         || differ(&|line| line.text(stub).ends_with(':'))
         || differ(&|line| is_in_capitals(&line.text(stub)))
-        || differ(&|line| indent(line) == 0)
 }
 
 fn is_in_capitals(text: &str) -> bool {

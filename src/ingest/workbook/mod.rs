@@ -24,7 +24,7 @@ use std::{
 
 use calamine::{CellErrorType, Sheet, SheetType, SheetVisible, XlsbError, XlsxError};
 
-use super::{Limits, Options, ReadError, Table, format::Format, receipt::Issue};
+use super::{Limits, Options, ReadError, Table, cell::Source, format::Format, receipt::Issue};
 
 /// The tables of a workbook, one for each worksheet with any cell in it, in the workbook's order.
 pub(super) fn tables(
@@ -105,6 +105,11 @@ fn error_text(error: &CellErrorType) -> &'static str {
         CellErrorType::Value => "#VALUE!",
         CellErrorType::GettingData => "#GETTING_DATA",
     }
+}
+
+/// A worksheet's table, with what its workbook says of it.
+fn worksheet(sheet: &Sheet, source: impl Source + Send + 'static) -> Table {
+    Table { hidden: is_hidden(sheet), notes: seen_by_no_one(sheet), ..Table::of(sheet.name.clone(), source) }
 }
 
 fn is_hidden(sheet: &Sheet) -> bool {

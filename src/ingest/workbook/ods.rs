@@ -6,7 +6,6 @@ use std::{
     mem,
     ops::{ControlFlow, Range},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use calamine::{Sheet, SheetType, SheetVisible};
@@ -16,7 +15,7 @@ use quick_xml::{
 };
 use zip::{ZipArchive, result::ZipError};
 
-use super::{chosen, is_hidden, left_out, package, seen_by_no_one, serial, spread::Spread};
+use super::{chosen, left_out, package, serial, spread::Spread, worksheet};
 use crate::ingest::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
@@ -55,16 +54,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
             blank.push(sheet);
             continue;
         }
-        tables.push(Table {
-            title: sheet.name.clone(),
-            worksheet: None,
-            hidden: is_hidden(&sheet),
-            is_bounded: false,
-            header_row: None,
-            totals_row: None,
-            notes: seen_by_no_one(&sheet),
-            source: Arc::new(Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }),
-        });
+        tables.push(worksheet(&sheet, Worksheet { file: file.to_owned(), table_idx, limits: limits.clone() }));
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     Ok((tables, issues))

@@ -11,10 +11,10 @@ use std::{
 use calamine::{Data, Range, Reader, Xls, XlsError, Xlsx, XlsxError};
 
 use super::{
-    chosen, error_text, guarded, io_error, is_hidden, left_out,
+    chosen, error_text, guarded, io_error, left_out,
     rows::Rows,
-    seen_by_no_one,
     serial::{self, Shown},
+    worksheet,
 };
 use crate::ingest::{
     Limits, Options, ReadError, Table,
@@ -63,16 +63,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
         let place = places.iter().position(|name| *name == sheet.name);
         let markup = place.and_then(|idx| markups.get_mut(idx)).map(std::mem::take).unwrap_or_default();
         let markup = Arc::new(markup);
-        tables.push(Table {
-            title: sheet.name.clone(),
-            worksheet: None,
-            hidden: is_hidden(&sheet),
-            is_bounded: false,
-            header_row: None,
-            totals_row: None,
-            notes: seen_by_no_one(&sheet),
-            source: Arc::new(Worksheet { range, is_1904, markup, limits: limits.clone() }),
-        });
+        tables.push(worksheet(&sheet, Worksheet { range, is_1904, markup, limits: limits.clone() }));
     }
     issues.extend(left_out("empty_sheets", "no cells", &blank));
     Ok((tables, issues))

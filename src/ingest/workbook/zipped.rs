@@ -15,12 +15,12 @@ use super::{
     formats::Formats,
     guarded,
     inflated::{Inflated, Watch},
-    is_hidden, left_out,
+    left_out,
     listed::{self, Said},
     package,
     rows::Rows,
-    seen_by_no_one,
     serial::{self, Shown},
+    worksheet,
 };
 use crate::ingest::{
     Limits, Options, ReadError, Table,
@@ -58,15 +58,9 @@ pub(super) fn tables(
         .into_iter()
         .map(|sheet| {
             let Said { listed, markup } = said.remove(&sheet.name).unwrap_or_default();
-            Table {
-                title: sheet.name.clone(),
-                worksheet: None,
-                hidden: is_hidden(&sheet),
-                is_bounded: false,
-                header_row: None,
-                totals_row: None,
-                notes: seen_by_no_one(&sheet),
-                source: Arc::new(Worksheet {
+            worksheet(
+                &sheet,
+                Worksheet {
                     book: Arc::clone(&book),
                     file: file.to_owned(),
                     watch: Arc::clone(&watch),
@@ -74,10 +68,10 @@ pub(super) fn tables(
                     listed,
                     markup: Arc::new(markup),
                     formats: Arc::clone(&formats),
-                    name: sheet.name,
+                    name: sheet.name.clone(),
                     limits: limits.clone(),
-                }),
-            }
+                },
+            )
         })
         .collect();
     Ok((tables, issues))
