@@ -231,7 +231,7 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "reading the file");
-        self.inner.house.pool.import(self.home_with(task.reads(), folders), task, &call, &progress).await
+        self.in_own_worker(self.home_with(task.reads(), folders), task, call, &progress).await
     }
 
     pub(super) fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {

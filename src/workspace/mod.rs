@@ -25,10 +25,12 @@ mod upload;
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use self::{quota::Flights, refresh::Failures, roots::Roots};
@@ -37,7 +39,10 @@ use crate::{
     fault::{Code, Fault},
     ingest,
     store::{Scratch, Store, WorkspaceDir},
-    worker::pool::{CallLimits, Home, Pool, PoolLimits},
+    worker::{
+        pool::{CallLimits, Home, Pool, PoolLimits},
+        task::Task,
+    },
 };
 
 pub use self::{
@@ -56,6 +61,9 @@ pub use self::{
 
 /// How long old files lie at most while a server runs.
 pub const SWEPT_EVERY: Duration = Duration::from_hours(1);
+
+/// While an import runs.
+const STANDING_CHECKED_EVERY: Duration = Duration::from_secs(1);
 
 /// What a Quire process may use; `cli::config` fills it.
 #[derive(Debug, Clone)]
@@ -249,6 +257,45 @@ impl Workspace {
     /// Fails with `unauthenticated` where the account was disabled meanwhile, or the session or the token ended.
     pub(super) async fn check_standing(&self) -> Result<(), Fault> {
         self.blocking(Inner::check_standing).await
+    }
+
+    /// Runs a task in a worker of its own, for as long as whoever asked for it may: an account that is disabled or a token
+    /// that is revoked meanwhile ends it.
+    async fn in_own_worker<T: DeserializeOwned>(
+        &self,
+        home: Home,
+        task: Task,
+        call: CallLimits,
+        progress: &(dyn Fn(f64) + Send + Sync),
+    ) -> Result<T, Fault> {
+        let cancel = call.cancel.child_token();
+        let call = CallLimits { cancel: cancel.clone(), ..call };
+        let mut work = pin!(self.inner.house.pool.import(home, task, &call, progress));
+        tokio::select! {
+            outcome = &mut work => outcome,
+            fallen = self.falls() => {
+                cancel.cancel();
+                // Until the worker has ended.
+                let _: Result<T, Fault> = work.await;
+                Err(fallen)
+            }
+        }
+    }
+
+    /// Waits until what the caller showed is no longer good, which another process may have brought about.
+    async fn falls(&self) -> Fault {
+        let mut seconds = tokio::time::interval(STANDING_CHECKED_EVERY);
+        loop {
+            if self.inner.credential.is_none() {
+                return std::future::pending().await;
+            }
+            seconds.tick().await;
+            // A catalog that can't answer now is asked again.
+            match self.check_standing().await {
+                Err(fault) if fault.code == Code::Unauthenticated => return fault,
+                Err(_) | Ok(()) => {}
+            }
+        }
     }
 
     /// Starts a worker ahead of the first call.

@@ -172,7 +172,7 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "applying the steps");
-        self.inner.house.pool.import(home, Task::Transform { manifest, request }, &call, &progress).await
+        self.in_own_worker(home, Task::Transform { manifest, request }, call, &progress).await
     }
 }
 
