@@ -107,7 +107,7 @@ async fn upload(
     // Until the answer says otherwise, the import is this request's, and ends with it.
     let ends = job.ends_with_its_request();
     let (patience, is_async) = preferred(&headers);
-    if is_async || !job.ends_within(patience).await {
+    if (is_async || !job.ends_within(patience).await) && job.keep() {
         ends.disarm();
         let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)).map_err(Fault::internal)?;
         let mut response = (StatusCode::ACCEPTED, Json(Accepted { job: job.id.clone() })).into_response();
