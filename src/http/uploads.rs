@@ -191,8 +191,11 @@ async fn text(mut part: Field<'_>) -> Result<String, Fault> {
                 .field(name));
         }
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Fault::new(Code::InvalidArguments, format!("the field `{name}` is not UTF-8")).field(name))
+    String::from_utf8(bytes).map_err(|_| {
+        Fault::new(Code::InvalidArguments, format!("the field `{name}` is not UTF-8"))
+            .hint("write it in UTF-8")
+            .field(name)
+    })
 }
 
 fn set(options: &mut Options, name: &str, value: String) -> Result<(), Fault> {
@@ -220,7 +223,7 @@ fn set(options: &mut Options, name: &str, value: String) -> Result<(), Fault> {
 
 fn broken(error: &MultipartError) -> Fault {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Fault::new(Code::LimitExceeded, "the form is too large");
+        return Fault::new(Code::LimitExceeded, "the form is too large").hint("send its files in several requests");
     }
     Fault::new(Code::InvalidArguments, "the form broke off or is malformed").hint("send it again")
 }

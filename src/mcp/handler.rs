@@ -75,7 +75,9 @@ impl ServerHandler for Handler {
         };
         match outcome {
             Ok(reply) => Ok(CallToolResult::structured(reply).into()),
-            Err(fault) if fault.code == Code::UnknownTool => Err(ErrorData::invalid_params(fault.message, None)),
+            Err(fault) if fault.code == Code::UnknownTool => {
+                Err(ErrorData::invalid_params(fault.message, Some(json!({"hint": fault.hint}))))
+            }
             Err(fault) => Ok(CallToolResult::structured_error(json!(fault)).into()),
         }
     }
