@@ -172,6 +172,12 @@ impl House {
         if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
     }
 
+    /// Lets go of memory that is quickly filled again.
+    pub async fn shrink(self: &Arc<House>) -> Result<(), Fault> {
+        let house = Arc::clone(self);
+        blocking(move || Ok(house.catalog.shrink()?)).await
+    }
+
     /// Whether the catalog answers, the store can be written to, and a worker starts and answers.
     pub async fn readiness(self: &Arc<House>) -> [(&'static str, Result<(), Fault>); 3] {
         let house = Arc::clone(self);
