@@ -7,6 +7,7 @@ mod budget;
 mod calls;
 mod cards;
 mod clean;
+mod dates;
 mod finish;
 mod gather;
 mod heard;
