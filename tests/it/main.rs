@@ -23,6 +23,8 @@ mod corpus;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod harness;
