@@ -94,6 +94,11 @@ fn every_op_makes_the_table_that_its_words_promise() {
             json!([[1, "North", 2], [2, "South", null], [3, "North", 4], [3, "North", 4]]),
         ),
         (
+            json!({"op": "trim", "columns": ["region", "qty"], "case": "upper"}),
+            json!(["id", "region", "qty"]),
+            json!([[1, "NORTH", 2], [2, "SOUTH", null], [3, "NORTH", 4], [3, "NORTH", 4]]),
+        ),
+        (
             json!({"op": "split", "column": "region", "by": "o", "into": ["a", "b"]}),
             json!(["id", "a", "b", "qty"]),
             json!([[1, "n", "rth", 2], [2, " S", "uth ", null], [3, "n", "rth", 4], [3, "n", "rth", 4]]),
