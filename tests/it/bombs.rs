@@ -14,8 +14,11 @@ const ROWS: &str =
 /// A zip of parts.
 fn zip(parts: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut out = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Deflated);
     for (name, body) in parts {
+        // Deflating much of it takes an unoptimised build long.
+        let is_long = body.len() > 8 << 20;
+        let method = if is_long { CompressionMethod::Stored } else { CompressionMethod::Deflated };
+        let options = SimpleFileOptions::default().compression_method(method);
         out.start_file(*name, options).unwrap();
         out.write_all(body).unwrap();
     }
