@@ -58,6 +58,9 @@ pub mod digest;
 pub mod engine;
 pub mod export;
 pub mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod ingest;
 pub mod llm;

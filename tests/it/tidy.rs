@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["auth"],
     &["mcp"],
     &["http"],
-    &["cli"],
+    &["cli", "fuzzing"],
 ];
 
 /// Crates, and the only modules that may name them.
