@@ -92,7 +92,8 @@ static BENCH: LazyLock<Bench> =
     LazyLock::new(|| Bench::new(FOLDER.path().to_owned()).unwrap_or_else(|fault| panic!("no bench: {fault:?}")));
 
 /// Small, so that what grows beyond them is seen.
-const LIMITS: Limits = Limits { file_bytes: 1 << 20, inflated_bytes: 8 << 20, cells: 100_000, columns: 2_000, sheets: 50 };
+const LIMITS: Limits =
+    Limits { file_bytes: 1 << 20, inflated_bytes: 8 << 20, cells: 100_000, columns: 2_000, sheets: 50 };
 
 fn import(name: &str, bytes: &[u8]) {
     let file = FOLDER.path().join("file");
