@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use crate::fault::Fault;
 
 pub use client::OpenAi;
-pub use settings::{ModelSettings, Secret};
+pub use settings::ModelSettings;
 
 /// Something that continues a conversation.
 pub trait ChatModel: Send + Sync {

@@ -17,6 +17,8 @@ mod attacks;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;
