@@ -180,7 +180,11 @@ impl House {
 
     /// Says once, in the log, what of the sandbox is missing. Fails where it is required.
     pub async fn check_sandbox(&self) -> Result<(), Fault> {
-        match self.missing_of_sandbox().await {
+        self.said(self.missing_of_sandbox().await)
+    }
+
+    fn said(&self, missing: Result<Vec<String>, Fault>) -> Result<(), Fault> {
+        match missing {
             Ok(missing) if missing.is_empty() => {}
             Ok(missing) => {
                 tracing::warn!(missing = missing.join("; "), "workers run without a whole sandbox; see `quire doctor`");
@@ -192,7 +196,7 @@ impl House {
     }
 
     /// Whether nothing may run without the sandbox.
-    pub fn requires_sandbox(&self) -> bool {
+    fn requires_sandbox(&self) -> bool {
         self.limits.pool.requires_sandbox
     }
 
@@ -251,9 +255,15 @@ impl Workspace {
         self.blocking(Inner::check_standing).await
     }
 
-    /// Starts a worker ahead of the first call.
+    /// Starts a worker ahead of the first call, and says in the log what its sandbox lacks. Fails where that is required.
     pub async fn warm(&self) -> Result<(), Fault> {
-        self.inner.house.pool.warm(&self.home()).await
+        let house = &self.inner.house;
+        house.said(house.pool.warm(&self.home()).await)
+    }
+
+    /// Whether `warm` may fail.
+    pub fn requires_sandbox(&self) -> bool {
+        self.inner.house.requires_sandbox()
     }
 
     /// Adds a call to the history. A history that can't be written does not fail the call.
