@@ -61,8 +61,24 @@ pub struct Home {
     pub key: String,
     /// What the worker may read: version files, the one file of an import.
     pub reads: Vec<PathBuf>,
-    /// Scratch folders, where it may also write.
+    /// Scratch folders, where it may also write. A worker for queries has one of its own instead.
     pub writes: Vec<PathBuf>,
+}
+
+/// What a workspace gives to its workers for queries.
+pub trait Supply: Sync {
+    /// Its sheets; asked only when a worker has those of another generation.
+    fn manifest(&self) -> impl Future<Output = Result<Manifest, Fault>> + Send;
+
+    /// An empty folder for a new worker; none where nothing can be written.
+    fn folder(&self) -> impl Future<Output = Result<Option<Folder>, Fault>> + Send;
+}
+
+/// A worker's own folder.
+pub struct Folder {
+    pub path: PathBuf,
+    /// Keeps it there, and removes it when it goes.
+    pub held: Box<dyn Send + Sync>,
 }
 
 /// How long a worker keeps its priority while others call: short where it can have it back. Else a new one takes its
@@ -103,9 +119,9 @@ impl Pool {
     }
 
     /// Starts a worker for `home` ahead of its first call. Answers like `missing`.
-    pub async fn warm(&self, home: &Home) -> Result<Vec<String>, Fault> {
+    pub async fn warm(&self, home: &Home, supply: &impl Supply) -> Result<Vec<String>, Fault> {
         let _warming = self.warming.lock().await;
-        let mut process = self.start(home.clone(), Kind::Queries).await?;
+        let mut process = self.start_for_queries(home, supply).await?;
         let missing = asked(&mut process, Task::Sandbox).await?;
         self.idle.keep(&home.key, process);
         parsed(&missing)
@@ -140,31 +156,30 @@ impl Pool {
         asked(&mut process, task).await
     }
 
-    /// Runs a task over the workspace's sheets. `manifest` answers them, and is asked only when the worker has those of
-    /// another generation.
-    pub async fn query<T, M, F>(
+    /// Runs a task over the workspace's sheets, which are of this generation.
+    pub async fn query<T: DeserializeOwned>(
         &self,
         home: &Home,
         generation: u64,
-        manifest: M,
-        task: Task,
+        supply: &impl Supply,
+        mut task: Task,
         call: &CallLimits,
-    ) -> Result<T, Fault>
-    where
-        T: DeserializeOwned,
-        M: Fn() -> F + Send + Sync,
-        F: Future<Output = Result<Manifest, Fault>> + Send,
-    {
+    ) -> Result<T, Fault> {
         let _place = self.queries.place(&home.key, &call.cancel).await?;
         let mut process = match self.kept(&home.key).await {
             Some(process) => process,
-            None => self.start(home.clone(), Kind::Queries).await?,
+            None => self.start_for_queries(home, supply).await?,
         };
         if process.generation != Some(generation) {
-            process.run(Task::SetManifest(manifest().await?), call, &|_| ()).await.map_err(Ended::into_fault)?;
+            process.run(Task::SetManifest(supply.manifest().await?), call, &|_| ()).await.map_err(Ended::into_fault)?;
             process.generation = Some(generation);
         }
+        let spilled = process.redirect(&mut task);
         let outcome = process.run(task, call, &|_| ()).await;
+        if let Some((own, wanted)) = spilled {
+            // As a rule there was nothing to keep.
+            let _ = tokio::fs::rename(own, wanted).await;
+        }
         if !matches!(outcome, Err(Ended::Lost(_))) && process.restore() {
             self.idle.keep(&home.key, process);
         }
@@ -195,6 +210,15 @@ impl Pool {
         }
         self.idle.shrink(self.shares.n_free());
         process
+    }
+
+    /// The workspace's own worker for queries, which writes to a folder of its own alone.
+    async fn start_for_queries(&self, home: &Home, supply: &impl Supply) -> Result<Process, Fault> {
+        let folder = supply.folder().await?;
+        let writes = folder.iter().map(|folder| folder.path.clone()).collect();
+        let mut process = self.start(Home { writes, ..home.clone() }, Kind::Queries).await?;
+        process.folder = folder;
+        Ok(process)
     }
 
     /// Starts a worker that is `home`'s for as long as it lives.

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
     pin::pin,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     frame,
     meter::{Meter, Metered},
-    pool::CallLimits,
+    pool::{CallLimits, Folder},
     priority,
     shares::Shares,
     task::{Answer, Confinement, Order, Task},
@@ -40,6 +40,8 @@ pub(super) struct Process {
     last_words: Arc<Mutex<Vec<u8>>>,
     /// Generation of the manifest it has.
     pub(super) generation: Option<u64>,
+    /// Where it writes results.
+    pub(super) folder: Option<Folder>,
     watch: Watch,
     metered: Option<Metered>,
     /// Whether others go first.
@@ -89,12 +91,19 @@ impl Process {
         frame::write_async(&mut orders, confinement).await.map_err(failed)?;
         let answers = BufReader::new(answers);
         let metered = child.id().map(|pid| watch.meter.on(pid));
-        let (generation, is_lowered) = (None, false);
-        Ok(Process { child, orders, answers, last_words, generation, watch, metered, is_lowered })
+        let (generation, folder, is_lowered) = (None, None, false);
+        Ok(Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered })
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Has the task write what it may keep to this worker's own folder. Answers that file, and where it is wanted.
+    pub(super) fn redirect(&self, task: &mut Task) -> Option<(PathBuf, PathBuf)> {
+        let (file, folder) = (task.spill()?, self.folder.as_ref()?);
+        let own = folder.path.join(file.file_name()?);
+        Some((own.clone(), std::mem::replace(file, own)))
     }
 
     /// Runs one task. After an error of kind `Lost` the process is of no more use.

@@ -37,7 +37,10 @@ use crate::{
     fault::{Code, Fault},
     ingest,
     store::{Scratch, Store, WorkspaceDir},
-    worker::pool::{CallLimits, Home, Pool, PoolLimits},
+    worker::{
+        pool::{CallLimits, Folder, Home, Pool, PoolLimits, Supply},
+        task::Manifest,
+    },
 };
 
 pub use self::{
@@ -258,7 +261,7 @@ impl Workspace {
     /// Starts a worker ahead of the first call, and says in the log what its sandbox lacks. Fails where that is required.
     pub async fn warm(&self) -> Result<(), Fault> {
         let house = &self.inner.house;
-        house.said(house.pool.warm(&self.home()).await)
+        house.said(house.pool.warm(&self.home(), self).await)
     }
 
     /// Whether `warm` may fail.
@@ -294,7 +297,7 @@ impl Workspace {
     }
 
     fn home(&self) -> Home {
-        self.home_with(vec![self.inner.dir.versions()], vec![self.inner.dir.scratch()])
+        self.home_with(vec![self.inner.dir.versions()], Vec::new())
     }
 
     /// The home of a worker that may read and write there and nowhere else.
@@ -321,6 +324,25 @@ impl Workspace {
     ) -> Result<T, Fault> {
         let inner = Arc::clone(&self.inner);
         blocking(move || work(&inner)).await
+    }
+}
+
+impl Supply for Workspace {
+    async fn manifest(&self) -> Result<Manifest, Fault> {
+        self.blocking(|inner| {
+            let files = inner.house.catalog.manifest(inner.user.id)?.files.into_iter();
+            Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect())
+        })
+        .await
+    }
+
+    async fn folder(&self) -> Result<Option<Folder>, Fault> {
+        match self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await {
+            Ok(scratch) => Ok(Some(Folder { path: scratch.path().to_owned(), held: Box::new(scratch) })),
+            // Reading needs none.
+            Err(fault) if fault.code == Code::StorageFailed => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 }
 
