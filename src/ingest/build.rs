@@ -321,8 +321,7 @@ impl Build {
         }
         let tallies = &mut self.built.tallies;
         for (column, planned) in self.columns.into_iter().zip(&self.plan.columns) {
-            let is_doubtful = column.doubtful.count > 0
-                && (matches!(planned.doubt, Some(Doubt::Order | Doubt::Compact)) || !column.settled);
+            let is_doubtful = column.doubtful.count > 0 && (planned.doubt != Some(Doubt::Comma) || !column.settled);
             let mut decision = planned.decision(column.n_values, column.n_strays, is_doubtful);
             if let Some(format) = &planned.format {
                 decision.because = format!("{}; {}", decision.because, format.words);
@@ -335,8 +334,11 @@ impl Build {
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Compact) => tallies.compact_dates.append(column.doubtful),
-                Some(Doubt::Comma) if !column.settled => tallies.grouped_numbers.append(column.doubtful),
-                Some(Doubt::Comma) | None => {}
+                Some(Doubt::Comma) if column.settled => {}
+                Some(Doubt::Comma | Doubt::Point) => tallies.grouped_numbers.append(column.doubtful),
+                Some(Doubt::Bare | Doubt::Percent) => tallies.mixed_percents.append(column.doubtful),
+                Some(Doubt::Rounded) => tallies.rounded_numbers.append(column.doubtful),
+                None => {}
             }
         }
         // A table that does not start in the first column leaves none out there.

@@ -66,6 +66,14 @@ pub(super) enum Doubt {
     Compact,
     /// Whether a comma groups digits or comes before decimals.
     Comma,
+    /// Whether a point does.
+    Point,
+    /// Whether numbers without `%` among percents are percents too.
+    Bare,
+    /// Whether percents as text among a workbook's numbers are written as those are.
+    Percent,
+    /// Whether numbers of many digits beside fractions, which are rounded, are numbers at all.
+    Rounded,
 }
 
 #[derive(Debug)]
@@ -239,7 +247,11 @@ impl Doubt {
         match self {
             Doubt::Order => moment(text.as_bytes()).and_then(|moment| moment.day).is_some_and(Day::is_ambiguous),
             Doubt::Compact => true,
-            Doubt::Comma => number::has_one_group(text),
+            Doubt::Comma => number::has_one_group(text, ','),
+            Doubt::Point => number::has_one_group(text, '.'),
+            Doubt::Bare => !text.contains('%') && text.contains(|c| ('1'..='9').contains(&c)),
+            Doubt::Percent => text.contains('%'),
+            Doubt::Rounded => numeral(text.as_bytes()).is_some_and(Numeral::is_beyond_doubles),
         }
     }
 }

@@ -44,6 +44,13 @@ impl Numeral {
         mantissa.checked_mul(*power).filter(|scaled| scaled.unsigned_abs() < 1_000_000_000_000_000_000)
     }
 
+    /// Whether its whole part is above 2^53, from where on doubles skip whole numbers.
+    pub(super) fn is_beyond_doubles(self) -> bool {
+        let Numeral::Plain { mantissa, scale } = self else { return false };
+        let whole = POWERS.get(usize::from(scale)).map_or(0, |power| mantissa / power);
+        whole.unsigned_abs() > 1 << 53
+    }
+
     pub(super) fn as_double(self) -> Option<f64> {
         match self {
             Numeral::Plain { mantissa, scale } => {
@@ -123,9 +130,10 @@ pub(super) fn is_padded(text: &str) -> bool {
     matches!(digits, [b'0', b'0'..=b'9', ..])
 }
 
-/// Whether a number could also be one with three decimals behind a comma: `1,115`, but not `1,115.5` or `1,115,000`.
-pub(super) fn has_one_group(text: &str) -> bool {
-    text.split_once(',').is_some_and(|(_, group)| group.len() == 3 && !group.contains([',', '.']))
+/// Whether a number could have one group of digits or three decimals behind this sign: `1,115`, but not `1,115.5` or
+/// `1,115,000`.
+pub(super) fn has_one_group(text: &str, sign: char) -> bool {
+    text.split_once(sign).is_some_and(|(_, group)| group.len() == 3 && !group.contains([',', '.']))
 }
 
 /// Exponents and thousands separators.

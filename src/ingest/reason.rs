@@ -120,6 +120,8 @@ impl PlannedColumn {
         let other = match (self.doubt.filter(|_| is_doubtful), self.verdict.reading) {
             (Some(Doubt::Compact), _) => "BIGINT",
             (Some(Doubt::Comma), _) => "decimal comma",
+            (Some(Doubt::Point), _) => "BIGINT",
+            (Some(Doubt::Bare | Doubt::Percent | Doubt::Rounded), _) => "VARCHAR",
             (Some(Doubt::Order), Reading::Date(Order::DayFirst) | Reading::Timestamp(Order::DayFirst)) => {
                 "month before day"
             }

@@ -151,7 +151,7 @@ impl Survey {
             }
             let declared = self.declared.as_ref().and_then(|declared| declared.get(&name));
             let found = declared.map_or_else(|| evidence.verdict(&name, setting), Verdict::declared);
-            let verdict = self.asked(&name, found, evidence.order());
+            let verdict = self.asked(&name, found, evidence);
             let is_said = matches!(verdict.ground, Ground::Declared | Ground::Asked);
             let doubt = if is_said { None } else { self.doubt(&name, evidence, &verdict) };
             let raw = self.raw_name(&name, &names);
@@ -198,10 +198,10 @@ impl Survey {
     }
 
     /// What was found, but for what a caller says of the column's type or of its dates.
-    fn asked(&self, name: &str, found: Verdict, order: Order) -> Verdict {
+    fn asked(&self, name: &str, mut found: Verdict, evidence: &Evidence) -> Verdict {
         let wanted = self.types.get(&name.to_lowercase()).map(|wanted| {
             // The order that the column shows, where none was said.
-            if wanted.date_order() == Some(Order::Unasked) { wanted.in_order(order) } else { *wanted }
+            if wanted.date_order() == Some(Order::Unasked) { wanted.in_order(evidence.order()) } else { *wanted }
         });
         let reading = wanted.unwrap_or(found.reading);
         if wanted.is_none() && !(reading.date_order().is_some() && self.day_first.is_some()) {
@@ -212,6 +212,10 @@ impl Survey {
             Some(true) => reading.in_order(Order::DayFirst),
             Some(false) => reading.in_order(Order::MonthFirst),
         };
+        if reading == Reading::Integer && evidence.leaves_points_open() {
+            // Whole numbers have no decimals: the points group digits.
+            found.style.notation = Notation::Comma;
+        }
         Verdict { reading, ground: Ground::Asked, ..found }
     }
 
@@ -238,9 +242,7 @@ impl Survey {
             Reading::Date(_) | Reading::Timestamp(_) | Reading::TimestampTz(_) => {
                 evidence.is_ambiguous().then_some(Doubt::Order)
             }
-            Reading::Integer | Reading::Decimal { .. } | Reading::Double => {
-                (self.leaves_commas && verdict.style.notation == Notation::Point).then_some(Doubt::Comma)
-            }
+            Reading::Integer | Reading::Decimal { .. } | Reading::Double => self.doubt_of_numbers(evidence, verdict),
             Reading::Nothing
             | Reading::Boolean
             | Reading::Time
@@ -248,6 +250,20 @@ impl Survey {
             | Reading::Text
             | Reading::TextAsTyped => None,
         }
+    }
+
+    fn doubt_of_numbers(&self, evidence: &Evidence, verdict: &Verdict) -> Option<Doubt> {
+        if verdict.reading == Reading::Double && evidence.has_many_digits() {
+            return Some(Doubt::Rounded);
+        }
+        if verdict.style.unit.ends_with('%') {
+            return Some(if evidence.n_as_text < evidence.n_values() { Doubt::Percent } else { Doubt::Bare });
+        }
+        if !self.leaves_commas || verdict.style.notation == Notation::Comma {
+            return None;
+        }
+        let is_pointed = self.columns.iter().any(|it| it.leaning() < 0);
+        Some(if evidence.leaves_points_open() && !is_pointed { Doubt::Point } else { Doubt::Comma })
     }
 }
 

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
+    fixes::{Fixes, SheetFix},
     raw, read, read_tables,
     receipt::Receipt,
 };
@@ -259,6 +260,28 @@ fn a_second_plan_that_fails_leads_to_a_survey_of_all_rows() {
 }
 
 #[test]
+fn points_group_digits_where_a_caller_says_that_the_numbers_are_whole() {
+    let fix = SheetFix { types: [("a".to_owned(), "BIGINT".to_owned())].into(), ..SheetFix::default() };
+    let fixes = Fixes { sheets: [("sales".to_owned(), fix)].into(), ..Fixes::default() };
+    let options = Options { fixes, ..Options::default() };
+    let (receipt, table) = written(b"a;b\n1.000;x\n950;y\n", &options);
+    assert_eq!((table[1][0].as_str(), table[2][0].as_str()), ("1000", "950"));
+    assert_eq!(issues(&receipt), Vec::<String>::new());
+}
+
+#[test]
+fn what_stands_beside_percents_and_what_a_double_can_not_hold_is_reported() {
+    let check = |file: &str, row: &str, expect: &str| {
+        let (receipt, table) = written(file.as_bytes(), &Options::default());
+        assert_eq!((table[1].join(" ").as_str(), issues(&receipt).join(" / ").as_str()), (row, expect), "{file}");
+    };
+    check("a,b\n12%,x\n0.15,y\n20,z\n0,z\n", "12.00 x", "mixed_percents 2 A3: 0.15; A4: 20");
+    check("a,b\n12%,x\n15%,y\n", "12 x", "");
+    check("a,b\n12345678901234567,x\n0.25,y\n", "1.2345678901234568e+16 x", "rounded_numbers 1 A2: 12345678901234567");
+    check("a,b\n0.12345678901234567,x\n0.25,y\n", "0.12345678901234568 x", "");
+}
+
+#[test]
 fn commas_that_may_be_decimal_ones_are_reported() {
     let fixed = |text: &str| {
         let options = Options { delimiter: Some(";".to_owned()), ..Options::default() };
@@ -269,6 +292,9 @@ fn commas_that_may_be_decimal_ones_are_reported() {
     assert_eq!(fixed("a;b\n1,115;x\n2,300;y\n"), found("1115 x", &["grouped_numbers 2 A2: 1,115; A3: 2,300"]));
     assert_eq!(fixed("a;b\n1,115;x\n300;y\n"), found("1115 x", &[]));
     assert_eq!(fixed("a;b\n1,115;x\n1,115,000;y\n"), found("1115 x", &[]));
+    assert_eq!(fixed("a;b\n1.000;x\n950;y\n"), found("1.000 x", &["grouped_numbers 1 A2: 1.000"]));
+    assert_eq!(fixed("a;b\n1.000;2.5\n950;3\n"), found("1.000 2.5", &[]));
+    assert_eq!(fixed("a;b\n0.125;x\n1.000;y\n"), found("0.125 x", &[]));
     assert_eq!(fixed("a;b\n1,115;x\n12,5;y\n"), found("1.115 x", &[]));
     let receipt = check("a,b\n\"1,115\",x\n", &[&["a BIGINT", "b VARCHAR"], &["1115", "x"]]);
     assert_eq!(issues(&receipt), [""; 0]);

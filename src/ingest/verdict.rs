@@ -127,6 +127,16 @@ impl Evidence {
         if self.n_number * 10 < self.n_values() * 9 { 0 } else { self.lean() }
     }
 
+    /// Whether each number with a point could have a group of digits behind it as well as three decimals: `1.115`.
+    pub(super) fn leaves_points_open(&self) -> bool {
+        self.lean() == 0 && self.point.n_decimal > 0 && self.comma.n_decimal + self.comma.n_double == 0
+    }
+
+    /// Whether some number has a whole part of more digits than a double holds.
+    pub(super) fn has_many_digits(&self) -> bool {
+        self.point.max_whole_digits.max(self.comma.max_whole_digits) > 15
+    }
+
     /// The day's place that suits most dates. Where both do, points put the day first and the rest the month.
     pub(super) fn order(&self) -> Order {
         if self.n_open == 0 {
