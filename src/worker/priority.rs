@@ -46,7 +46,8 @@ fn set(pid: u32, priority: i32) -> bool {
         Ok(()) | Err(rustix::io::Errno::SRCH) => true,
         Err(_) => false,
     };
-    ids.map(is_set).fold(true, |all, one| all && one)
+    // All are tried, also after one that can't be set.
+    ids.filter(|id| !is_set(*id)).count() == 0
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -14,7 +14,7 @@ const RECENT: Duration = Duration::from_secs(2);
 /// All shares; clones are handles of the same ones.
 #[derive(Clone)]
 pub(super) struct Shares {
-    n_shares: usize,
+    n_all: usize,
     book: Arc<Mutex<Book>>,
     /// Each queue's sign to hand out again.
     queues: Arc<[Notify; 2]>,
@@ -37,19 +37,19 @@ struct Book {
 impl Shares {
     /// At least one.
     pub(super) fn new(n_shares: usize) -> Shares {
-        Shares { n_shares: n_shares.max(1), book: Arc::default(), queues: Arc::default() }
+        Shares { n_all: n_shares.max(1), book: Arc::default(), queues: Arc::default() }
     }
 
     /// Whether there is one for the workspace. The last one is for who has none: a user's slow queries and imports
     /// together don't hold up another's first call.
     pub(super) fn has_one_for(&self, workspace: &str) -> bool {
-        self.lock().has_one_for(workspace, self.n_shares)
+        self.lock().has_one_for(workspace, self.n_all)
     }
 
     /// Takes it, where there is one.
     pub(super) fn take(&self, workspace: &str) -> Option<Share> {
         let mut book = self.lock();
-        if !book.has_one_for(workspace, self.n_shares) {
+        if !book.has_one_for(workspace, self.n_all) {
             return None;
         }
         *book.held.entry(workspace.to_owned()).or_default() += 1;
@@ -57,7 +57,7 @@ impl Shares {
     }
 
     pub(super) fn n_free(&self) -> usize {
-        self.n_shares.saturating_sub(self.lock().n_held())
+        self.n_all.saturating_sub(self.lock().n_held())
     }
 
     /// Ends when a share has become free since the last time. `queue` is 0 or 1.
