@@ -129,7 +129,7 @@ pub(super) async fn as_problem(request: Request, next: Next) -> Response {
         headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if [Code::Busy, Code::RateLimited].contains(&fault.code) && !headers.contains_key(header::RETRY_AFTER) {
-        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        headers.insert(header::RETRY_AFTER, HeaderValue::from(fault.wait.unwrap_or(5)));
     }
     answer
 }
@@ -152,7 +152,7 @@ impl Document {
         if fault.code.is_ours() {
             tracing::error!(request_id = id.0, code = fault.code.name(), detail = fault.message, "a call failed");
         }
-        let Fault { code, message, hint, field } = fault.redacted(&id.0);
+        let Fault { code, message, hint, field, wait: _ } = fault.redacted(&id.0);
         let errors = field.map(|field| FieldError { field, detail: message.clone() }).into_iter().collect();
         Document {
             r#type: format!("/docs#{}", code.name()),

@@ -40,8 +40,8 @@ use crate::{
     ingest,
     store::{Scratch, Store, WorkspaceDir},
     worker::{
-        pool::{CallLimits, Home, Pool, PoolLimits},
-        task::Task,
+        pool::{CallLimits, Folder, Home, Pool, PoolLimits, Supply},
+        task::{Manifest, Task},
     },
 };
 
@@ -194,7 +194,11 @@ impl House {
 
     /// Says once, in the log, what of the sandbox is missing. Fails where it is required.
     pub async fn check_sandbox(&self) -> Result<(), Fault> {
-        match self.missing_of_sandbox().await {
+        self.said(self.missing_of_sandbox().await)
+    }
+
+    fn said(&self, missing: Result<Vec<String>, Fault>) -> Result<(), Fault> {
+        match missing {
             Ok(missing) if missing.is_empty() => {}
             Ok(missing) => {
                 tracing::warn!(missing = missing.join("; "), "workers run without a whole sandbox; see `quire doctor`");
@@ -206,7 +210,7 @@ impl House {
     }
 
     /// Whether nothing may run without the sandbox.
-    pub fn requires_sandbox(&self) -> bool {
+    fn requires_sandbox(&self) -> bool {
         self.limits.pool.requires_sandbox
     }
 
@@ -304,9 +308,15 @@ impl Workspace {
         }
     }
 
-    /// Starts a worker ahead of the first call.
+    /// Starts a worker ahead of the first call, and says in the log what its sandbox lacks. Fails where that is required.
     pub async fn warm(&self) -> Result<(), Fault> {
-        self.inner.house.pool.warm(&self.home()).await
+        let house = &self.inner.house;
+        house.said(house.pool.warm(&self.home(), self).await)
+    }
+
+    /// Whether `warm` may fail.
+    pub fn requires_sandbox(&self) -> bool {
+        self.inner.house.requires_sandbox()
     }
 
     /// Adds a call to the history. A history that can't be written does not fail the call.
@@ -337,7 +347,7 @@ impl Workspace {
     }
 
     fn home(&self) -> Home {
-        self.home_with(vec![self.inner.dir.versions()], vec![self.inner.dir.scratch()])
+        self.home_with(vec![self.inner.dir.versions()], Vec::new())
     }
 
     /// The home of a worker that may read and write there and nowhere else.
@@ -364,6 +374,25 @@ impl Workspace {
     ) -> Result<T, Fault> {
         let inner = Arc::clone(&self.inner);
         blocking(move || work(&inner)).await
+    }
+}
+
+impl Supply for Workspace {
+    async fn manifest(&self) -> Result<Manifest, Fault> {
+        self.blocking(|inner| {
+            let files = inner.house.catalog.manifest(inner.user.id)?.files.into_iter();
+            Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect())
+        })
+        .await
+    }
+
+    async fn folder(&self) -> Result<Option<Folder>, Fault> {
+        match self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await {
+            Ok(scratch) => Ok(Some(Folder { path: scratch.path().to_owned(), held: Box::new(scratch) })),
+            // Reading needs none.
+            Err(fault) if fault.code == Code::StorageFailed => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 }
 
