@@ -23,6 +23,7 @@ mod layout;
 mod lines;
 mod look;
 mod mended;
+mod merges;
 mod moment;
 mod months;
 mod named;
