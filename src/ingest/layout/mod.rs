@@ -15,6 +15,7 @@ mod seen;
 mod totals;
 mod transposed;
 mod unit;
+mod watch;
 mod words;
 
 use std::{
@@ -36,6 +37,7 @@ pub(super) use groups::{Path as GroupPath, label as group_label};
 use outline::Outline;
 use pages::Pages;
 pub(super) use regions::{Listed, Region};
+pub(super) use watch::Watch;
 pub(super) use words::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
