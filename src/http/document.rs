@@ -20,6 +20,7 @@ const ANY_TOOL: &str = "/v1/tools/{tool}";
 
 /// What a first call of each tool looks like.
 const EXAMPLES: &[(&str, &str)] = &[
+    ("annotate_sheet", r#"{"sheet": "sales", "column": "amount", "meaning": "net sales", "unit": "EUR"}"#),
     ("ask", r#"{"question": "Which region sold most?"}"#),
     ("delete_sheet", r#"{"sheet": "sales"}"#),
     ("describe_sheet", r#"{"sheet": "sales"}"#),
@@ -36,6 +37,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("summarize_sheet", r#"{"sheet": "sales"}"#),
     ("test_hypothesis", r#"{"test": "mann_whitney", "sheet": "sales", "columns": ["amount"], "group_by": "region"}"#),
     ("transform_sheet", r#"{"sheet": "sales", "steps": [{"op": "filter", "expr": "amount > 10"}]}"#),
+    ("verify_answer", r#"{"answer": "3f9a1c07b2de"}"#),
 ];
 
 /// The finished document.

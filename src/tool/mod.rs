@@ -42,7 +42,7 @@ pub trait Tool: Send + Sync + 'static {
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     Reads,
-    /// Adds; calling it again with the same arguments changes nothing more.
+    /// Adds or notes; calling it again with the same arguments changes nothing more.
     Writes,
     /// Adds, and adds again with each call; takes nothing away.
     Changes,

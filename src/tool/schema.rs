@@ -22,7 +22,7 @@ pub(super) fn of_args<T: Tool>() -> Value {
             MAX_BYTES.to_owned(),
             json!({
                 "type": "integer",
-                "description": "Bytes of the reply.",
+                "description": "Byte limit.",
                 "default": reply::DEFAULT_BYTES,
             }),
         );

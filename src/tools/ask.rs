@@ -30,8 +30,7 @@ impl Tool for Ask {
 
     const NAME: &'static str = "ask";
     const TITLE: &'static str = "Ask in plain words";
-    const ABOUT: &'static str = "Has the language model that Quire is configured with answer a question: text, SQL, rows, \
-        caveats. You can do the same with `query`.";
+    const ABOUT: &'static str = "Has the language model that Quire is configured with answer: text, SQL, rows, caveats. You can do the same with `query`.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Answer, Fault> {

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::annotate_sheet::Annotated;
 use crate::{
     catalog::Version,
     engine::profile::ColumnProfile,
@@ -20,7 +21,7 @@ pub(super) struct DescribeSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name.
+    /// A sheet.
     sheet: String,
     /// All when empty.
     #[serde(default)]
@@ -53,6 +54,10 @@ pub(super) struct Description {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(default)]
     column_notes: Vec<ColumnNote>,
+    /// What users noted with `annotate_sheet`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
+    annotations: Vec<Annotated>,
     version: u64,
     /// Newest first.
     versions: Vec<Snapshot>,
@@ -133,8 +138,8 @@ impl Tool for DescribeSheet {
 
     const NAME: &'static str = "describe_sheet";
     const TITLE: &'static str = "Describe a sheet";
-    const ABOUT: &'static str = "Returns a sheet's columns with type, null and distinct counts, minimum, maximum and \
-        example values (all if 20 or fewer), exact over all rows; issues and decisions of the import; source; versions. Call it before writing SQL.";
+    const ABOUT: &'static str = "Returns columns with type, nulls, distinct, range and values (all if 20 or fewer) over all \
+        rows; issues and decisions of the import; notes; versions. Call it before writing SQL.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Description, Fault> {
@@ -176,6 +181,7 @@ impl Tool for DescribeSheet {
             decisions,
             sheet_notes: layout.notes,
             column_notes: layout.column_notes,
+            annotations: described.annotations.into_iter().map(Annotated::from).collect(),
             version: sheet.version.number,
             issues: sheet.version.issues,
             source,

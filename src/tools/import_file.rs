@@ -141,8 +141,8 @@ impl Tool for ImportFile {
     const NAME: &'static str = "import_file";
     const TITLE: &'static str = "Import a file";
     const ABOUT: &'static str = "Reads a file (csv, tsv, xlsx, xlsm, xlsb, xls, ods, parquet, json) into sheets for \
-        `query`, one for each table. Give `path`, or `name` with `content` or `content_base64`. Returns names, \
-        typed columns, issues. The same file again gives the same sheets.";
+        `query`, one for each table. Give `path`, or `name` with `content` or `content_base64`. The \
+        same file again gives the same sheets.";
     const EFFECT: Effect = Effect::Writes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Imported, Fault> {

@@ -13,7 +13,7 @@ pub(super) struct ListSheets;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Text in name, title, file or column, in any case.
+    /// Text in name, title, file or column.
     #[serde(default)]
     search: String,
     /// `next_cursor` of the page before.
@@ -21,7 +21,7 @@ pub(super) struct Args {
     cursor: String,
     /// Sheets to return.
     #[serde(default = "default_limit")]
-    #[schemars(range(min = 1, max = 500))]
+    #[schemars(range(max = 500))]
     limit: u64,
 }
 

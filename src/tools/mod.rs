@@ -1,5 +1,6 @@
 //! Every tool, one file each. To add one: its `mod` line, its `with` line, and its regenerated contract.
 
+mod annotate_sheet;
 mod ask;
 mod delete_sheet;
 mod describe_sheet;
@@ -17,6 +18,7 @@ mod sheet_history;
 mod summarize_sheet;
 mod test_hypothesis;
 mod transform_sheet;
+mod verify_answer;
 
 use serde_json::Value;
 
@@ -24,6 +26,7 @@ use crate::{fault::Fault, tool::Registry, workspace};
 
 pub fn registry() -> Registry {
     Registry::default()
+        .with::<annotate_sheet::AnnotateSheet>()
         .with::<ask::Ask>()
         .with::<delete_sheet::DeleteSheet>()
         .with::<describe_sheet::DescribeSheet>()
@@ -39,6 +42,7 @@ pub fn registry() -> Registry {
         .with::<summarize_sheet::SummarizeSheet>()
         .with::<test_hypothesis::TestHypothesis>()
         .with::<transform_sheet::TransformSheet>()
+        .with::<verify_answer::VerifyAnswer>()
 }
 
 /// The same for callers who are elsewhere, and see no file of this machine.

@@ -14,11 +14,11 @@ pub(super) struct PreviewRows;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name.
+    /// A sheet.
     sheet: String,
     /// Rows to return.
     #[serde(default = "default_n_rows")]
-    #[schemars(range(min = 1, max = 1_000))]
+    #[schemars(range(max = 1_000))]
     n_rows: u64,
     /// Rows to skip.
     #[serde(default)]

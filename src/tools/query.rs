@@ -18,7 +18,7 @@ pub(super) struct Args {
     sql: String,
     /// Rows to return.
     #[serde(default = "default_max_rows")]
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(max = 10_000))]
     max_rows: u64,
 }
 
@@ -34,8 +34,7 @@ impl Tool for Query {
     const TITLE: &'static str = "Query sheets with SQL";
     const ABOUT: &'static str = "Runs one read-only SELECT (DuckDB dialect) over any sheets, joined by name. \
         A cut reply has a `result` handle for `read_result`. Aggregate in SQL \
-        rather than reading rows. Call `describe_sheet` first for exact column names and values. PIVOT needs its \
-        values listed; for files use `import_file`.";
+        rather than reading rows. Call `describe_sheet` first for exact names and values. For files use `import_file`.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {

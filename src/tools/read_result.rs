@@ -21,7 +21,7 @@ pub(super) struct Args {
     offset: u64,
     /// Rows to return.
     #[serde(default = "default_max_rows")]
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(max = 10_000))]
     max_rows: u64,
 }
 
@@ -35,8 +35,7 @@ impl Tool for ReadResult {
 
     const NAME: &'static str = "read_result";
     const TITLE: &'static str = "Read more of a result";
-    const ABOUT: &'static str = "Returns the next rows of a cut `query` result by its `result` handle, without running \
-        the query again. Prefer a narrower query to reading many pages.";
+    const ABOUT: &'static str = "Returns the next rows of a cut `query` result, without running it again.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<RowsReply, Fault> {

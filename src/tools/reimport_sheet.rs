@@ -19,7 +19,7 @@ pub(super) struct ReimportSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name.
+    /// A sheet.
     sheet: String,
     /// Some of: header_rows: [5, 6] or []; region: "A5:H20"; types: {"day": "DATE"}; day_first; totals: "keep"; delimiter; encoding.
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]

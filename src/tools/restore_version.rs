@@ -13,7 +13,7 @@ pub(super) struct RestoreVersion;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet, also a deleted one.
+    /// May be a deleted one.
     sheet: String,
     /// As in `sheet_history`; 0: the one before, or a deleted sheet as it was.
     #[serde(default)]
@@ -46,8 +46,8 @@ impl Tool for RestoreVersion {
 
     const NAME: &'static str = "restore_version";
     const TITLE: &'static str = "Restore a version";
-    const ABOUT: &'static str = "Makes an old version current again, as a new one, so this too can be \
-        undone; or brings back a sheet deleted in the last 30 days.";
+    const ABOUT: &'static str =
+        "Makes an old version current again, as a new one; or brings back a sheet deleted in the last 30 days.";
     const EFFECT: Effect = Effect::Changes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Restored, Fault> {

@@ -18,10 +18,10 @@ pub(super) struct SheetHistory;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet, also a deleted one; empty lists the deleted ones.
+    /// Empty: lists deleted ones.
     #[serde(default)]
     sheet: String,
-    /// Adds the SQL that made each version.
+    /// Adds the SQL of each.
     #[serde(default)]
     sql: bool,
 }

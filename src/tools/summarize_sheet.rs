@@ -15,7 +15,7 @@ pub(super) struct SummarizeSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name.
+    /// A sheet.
     sheet: String,
     /// All when empty.
     #[serde(default)]
@@ -70,8 +70,8 @@ impl Tool for SummarizeSheet {
 
     const NAME: &'static str = "summarize_sheet";
     const TITLE: &'static str = "Summarize a sheet";
-    const ABOUT: &'static str = "Returns exact statistics over all rows (nulls, distinct, range, mean, sd, quartiles, \
-        outliers, top values, date gaps), correlations, duplicates, keys, and findings on quality with SQL that shows them.";
+    const ABOUT: &'static str = "Exact statistics over all rows: nulls, distinct, range, mean, sd, quartiles, outliers, top \
+        values, gaps; correlations, duplicates, keys; findings on quality with SQL that shows them.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<SummaryReply, Fault> {

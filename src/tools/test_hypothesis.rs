@@ -16,7 +16,7 @@ pub(super) struct TestHypothesis;
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
     test: Test,
-    /// A sheet's name.
+    /// A sheet.
     sheet: String,
     /// Numeric; categories for `chi_square` (2), `goodness_of_fit` (1); `linear_regression`: outcome, predictors.
     columns: Vec<String>,
@@ -52,7 +52,7 @@ impl Tool for TestHypothesis {
     const NAME: &'static str = "test_hypothesis";
     const TITLE: &'static str = "Test a hypothesis";
     const ABOUT: &'static str = "Runs a statistical test or regression: statistic, two-sided p-value, 95% interval, \
-        effect size, result in words. Groups are one column split by `group_by`, or several columns. Nulls are left out.";
+        effect size. Groups are one column split by `group_by`, or several columns. Nulls are left out.";
     const EFFECT: Effect = Effect::Reads;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<TestReply, Fault> {

@@ -7,7 +7,6 @@ use serde_json::{Value, value::RawValue};
 use crate::{
     fault::Fault,
     tool::{Call, Effect, Tool, reply::Reply},
-    transform::OPS,
     value::Column,
     workspace::{TransformCall, TransformDone},
 };
@@ -17,7 +16,7 @@ pub(super) struct TransformSheet;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// A sheet's name.
+    /// A sheet.
     sheet: String,
     #[serde(default, deserialize_with = "list")]
     #[schemars(schema_with = "steps")]
@@ -83,13 +82,12 @@ struct Cells {
 }
 
 /// The fields of every op, as a model reads them.
-const STEPS: &str = "Applied in order; each sees the columns that the one before leaves. Fields by op: filter {expr}; select, \
+const STEPS: &str = "In order; each sees what the one before leaves. Fields by op: filter {expr}; select, \
     drop {columns}; rename {columns: {\"old\": \"new\"}}; cast {columns, to: \"DATE\"}; derive {column, expr}; fill \
     {columns, value} or {columns, method: forward|backward|mean|median|mode|min|max, by}; replace {columns, \
     from, to, mode: cell|part|regex} or {columns, values: {\"old\": \"new\"}}; trim {columns, collapse, case: \
     lower|upper|title, empty_to_null}; split {column, by: \",\", into: [\"a\", \"b\"]}; merge {columns, by: \" \", to}; \
-    parse_dates {columns, format: \"%d/%m/%Y\"}; parse_numbers {columns, decimal: \",\"} (format and decimal are \
-    found out where absent); dedupe {columns, keep: first|last}; sort {by: [\"a\", \"-b\"]}; limit {n, offset}; \
+    parse_dates {columns, format: \"%d/%m/%Y\"}; parse_numbers {columns, decimal: \",\"} (found out where absent); dedupe {columns, keep: first|last}; sort {by: [\"a\", \"-b\"]}; limit {n, offset}; \
     group {by, aggregates: {\"total\": \"sum(price)\"}}; pivot {by, column, values, aggregate: sum}; unpivot \
     {columns, name, value}; join {sheet, on: [\"id\"] or {\"own\": \"other\"}, how: left|inner|right|full|semi|anti, \
     columns}; union {sheet}; window {column, expr: \"rank()\", by, order: [\"-price\"], rows: 7}; sql {sql: \"select \
@@ -112,8 +110,7 @@ impl Tool for TransformSheet {
     const TITLE: &'static str = "Transform a sheet";
     const ABOUT: &'static str = "Cleans or reshapes a sheet by steps, as a new version (`restore_version` undoes it) or, \
         with `save_as`, a new sheet. Expressions are DuckDB's. Try \
-        `dry_run` first: rows before and after, columns changed, cells that don't convert, sample rows. To answer a \
-        question use `query`. When a linked file changes, its sheet's steps are applied again.";
+        `dry_run` first.";
     const EFFECT: Effect = Effect::Changes;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Outcome, Fault> {
@@ -175,13 +172,12 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Err
 }
 
 fn steps(_: &mut SchemaGenerator) -> Schema {
-    let ops: Vec<&str> = OPS.iter().map(|(name, _)| *name).collect();
     json_schema!({
         "type": "array",
         "description": STEPS,
         "items": {
             "type": "object",
-            "properties": {"op": {"type": "string", "enum": ops}},
+            "properties": {"op": {"type": "string"}},
             "required": ["op"],
             "additionalProperties": true
         }

@@ -116,14 +116,24 @@ impl<'a> Chain<'a> {
         format!("(SELECT *, row_number() OVER () AS {} FROM {}) AS this", self.row(), self.last())
     }
 
+    /// Whether no step has changed the sheet so far.
+    pub(super) fn is_bare(&self) -> bool {
+        self.links.len() == 1
+    }
+
     /// The name, quoted, of the number of a row, which some steps need to keep the rows' order.
     pub(super) fn row(&self) -> String {
-        ColumnName(&row_beside(&self.columns)).quoted()
+        self.beside(ROW)
+    }
+
+    /// A name, quoted, that no column has, made from this one.
+    pub(super) fn beside(&self, name: &str) -> String {
+        ColumnName(&name_beside(name, &self.columns)).quoted()
     }
 
     /// A user's expression, its calls that depend on the order of the rows following the row number.
     pub(super) fn ordered(&self, expr: &str) -> Result<Expression, Fault> {
-        self.engine.ordered_expression(expr, &row_beside(&self.columns))
+        self.engine.ordered_expression(expr, &name_beside(ROW, &self.columns))
     }
 
     /// A table of the last link, its rows numbered where `is_numbered`.
@@ -267,9 +277,12 @@ impl<'a> Chain<'a> {
     }
 }
 
+/// What the number of a row is called, if no column is called so.
+pub(super) const ROW: &str = "#row";
+
 /// A name that none of the columns has.
-pub(super) fn row_beside(columns: &[Column]) -> String {
-    let mut name = "#row".to_owned();
+pub(super) fn name_beside(name: &str, columns: &[Column]) -> String {
+    let mut name = name.to_owned();
     while columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) {
         name.push('#');
     }

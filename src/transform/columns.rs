@@ -55,18 +55,24 @@ pub(super) fn derive(chain: &mut Chain<'_>, column: &str, expr: &str) -> Result<
 }
 
 pub(super) fn trim(
-    chain: &Chain<'_>,
+    chain: &mut Chain<'_>,
     columns: &[String],
     collapse: bool,
     case: Case,
     empty_to_null: bool,
 ) -> Result<String, Fault> {
-    let mut chosen = chain.chosen(columns)?;
+    let named = if columns.is_empty() { Vec::new() } else { chain.chosen(columns)? };
+    let (mut chosen, others): (Vec<Column>, Vec<Column>) =
+        named.into_iter().partition(|column| column.type_name == "VARCHAR");
     if columns.is_empty() {
         chosen = chain.columns.iter().filter(|column| column.type_name == "VARCHAR").cloned().collect();
     }
+    if !others.is_empty() {
+        let names: Vec<&str> = others.iter().take(8).map(|column| column.name.as_str()).collect();
+        chain.notes.push(format!("only text is trimmed: `{}` stay as they are", names.join("`, `")));
+    }
     let trimmed = |column: &Column| {
-        let mut sql = format!("trim({}, {})", as_text(column), text_literal(BLANKS));
+        let mut sql = format!("trim({}, {})", quoted(column), text_literal(BLANKS));
         if collapse {
             sql = format!("regexp_replace({sql}, '[\\s\\p{{Z}}]+', ' ', 'g')");
         }

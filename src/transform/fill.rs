@@ -24,6 +24,9 @@ pub(super) fn fill(
     let groups = chain.chosen(by)?;
     let partition = if groups.is_empty() { String::new() } else { format!("PARTITION BY {} ", list(&groups)) };
     let row = chain.row();
+    if let ([column], Some(Method::Forward), true) = (chosen.as_slice(), method, groups.is_empty()) {
+        return Ok(forward(chain, column));
+    }
     let mut written = Vec::new();
     for column in &chosen {
         let name = quoted(column);
@@ -68,6 +71,18 @@ pub(super) fn fill(
         None => format!("SELECT {items} FROM {}", chain.last()),
         Some(_) => format!("SELECT {items} FROM {} ORDER BY {row}", chain.numbered()),
     })
+}
+
+/// Of one column over the whole sheet: each run of blanks is a small partition with the value before it, where one window over
+/// all rows would be held whole.
+fn forward(chain: &Chain<'_>, column: &Column) -> String {
+    let (row, run, name) = (chain.row(), chain.beside("#run"), quoted(column));
+    let filled = format!("coalesce({name}, first_value({name}) OVER (PARTITION BY {run} ORDER BY {row}))");
+    format!(
+        "SELECT {} FROM (SELECT *, count({name}) OVER (ROWS UNBOUNDED PRECEDING) AS {run} FROM {}) ORDER BY {row}",
+        items(chain, std::slice::from_ref(column), &[filled]),
+        chain.numbered(),
+    )
 }
 
 /// A mean makes doubles of whole numbers, which hold them to 2^53.

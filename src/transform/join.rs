@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    chain::{Chain, quoted, row_beside},
+    chain::{Chain, ROW, name_beside, quoted},
     rows::other,
     step::How,
 };
@@ -61,7 +61,7 @@ pub(super) fn join(
         How::Anti => "ANTI JOIN",
     };
     let both: Vec<Column> = chain.columns.iter().chain(&there).cloned().collect();
-    let row = ColumnName(&row_beside(&both)).quoted();
+    let row = ColumnName(&name_beside(ROW, &both)).quoted();
     let order = if matches!(how, How::Semi | How::Anti) {
         format!("this.{row}")
     } else {

@@ -24,12 +24,19 @@ pub(super) fn filter(chain: &mut Chain<'_>, expr: &str) -> Result<String, Fault>
 pub(super) fn dedupe(chain: &mut Chain<'_>, columns: &[String], keep: Keep) -> Result<String, Fault> {
     let (numbered, all, row) = (chain.numbered(), list(&chain.columns), chain.row());
     let chosen = chain.chosen(columns)?;
+    let which = if keep == Keep::First { "min" } else { "max" };
     if chosen.is_empty() {
-        let which = if keep == Keep::First { "min" } else { "max" };
         return Ok(format!("SELECT {all} FROM {numbered} GROUP BY {all} ORDER BY {which}({row})"));
     }
-    let order = if keep == Keep::First { "ASC" } else { "DESC" };
     let by = list(&chosen);
+    if chain.is_bare() {
+        // A window would hold all rows; this reads them twice, which only a sheet itself is sure to answer alike.
+        return Ok(format!(
+            "SELECT {all} FROM {numbered} SEMI JOIN \
+             (SELECT {which}({row}) AS {row} FROM {numbered} GROUP BY {by}) AS kept USING ({row}) ORDER BY {row}"
+        ));
+    }
+    let order = if keep == Keep::First { "ASC" } else { "DESC" };
     Ok(format!(
         "SELECT {all} FROM {numbered} \
          QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {row} {order}) = 1 ORDER BY {row}"

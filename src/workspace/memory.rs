@@ -85,6 +85,7 @@ impl Workspace {
                 let found = super::read::chosen(&sheet, std::slice::from_ref(&note.column))?;
                 note.column = found.into_iter().next().map(|column| column.name).unwrap_or_default();
             }
+            note.sheet = sheet.name;
             inner.house.catalog.put_note(inner.user.id, &note)?;
             Ok(note)
         })
@@ -178,5 +179,5 @@ fn today() -> String {
 
 fn no_answer(id: &str) -> Fault {
     Fault::new(Code::NotFound, format!("there is no answer `{id}`"))
-        .hint("`quire memory` lists the answers that are kept")
+        .hint("`ask` gives an answer's `id`; `quire memory` lists those that are kept")
 }

@@ -1,7 +1,7 @@
 //! Reading sheets: query, preview, describe, list, delete.
 
 use crate::{
-    catalog::{CatalogError, Sheet, Version},
+    catalog::{CatalogError, Note, Sheet, Version},
     context::Context,
     engine::{Page, PageRequest, profile::ColumnProfile, sound::of_sheet},
     fault::{Code, Fault},
@@ -37,6 +37,8 @@ pub struct Described {
     pub columns: Vec<(Column, ColumnProfile)>,
     /// Newest first.
     pub versions: Vec<Version>,
+    /// What users said of the sheet and its columns.
+    pub annotations: Vec<Note>,
     pub notes: Vec<String>,
 }
 
@@ -138,7 +140,9 @@ impl Workspace {
         let columns = columns.collect();
         let sheet_id = sheet.id;
         let versions = self.blocking(move |inner| Ok(inner.house.catalog.versions(inner.user.id, sheet_id)?)).await?;
-        Ok(Described { sheet, columns, versions, notes })
+        let mut annotations = self.notes().await?;
+        annotations.retain(|it| it.sheet == sheet.name);
+        Ok(Described { sheet, columns, versions, annotations, notes })
     }
 
     /// Sheets by name, from the one after `after` on.

@@ -46,10 +46,11 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
     let labels: Vec<&Line<'_>> = all.iter().copied().filter(|line| is_label(line)).collect();
     let rows: Vec<&Line<'_>> = all.iter().copied().filter(|line| !is_label(line) && line.has(stub)).collect();
     // Each label is less indented than the row that follows it.
-    let is_outline = all.windows(2).all(|pair| match pair {
-        [label, row] if is_label(label) && !is_label(row) => indent(label, stub) < indent(row, stub),
-        _ => true,
+    let mut steps = all.windows(2).filter_map(|pair| match pair {
+        [label, row] if is_label(label) && !is_label(row) => Some((indent(label, stub), indent(row, stub))),
+        _ => None,
     });
+    let is_outline = steps.next().is_some_and(|(label, row)| label < row) && steps.all(|(label, row)| label < row);
     if is_outline || stand_out(&labels, &rows, stub) {
         return Some(stub);
     }
@@ -216,6 +217,7 @@ mod tests {
         check("Share of\nthose|1\nPart of\nothers|2\nAll of\nthe rest|3", None);
         check("apple|1\npear|2\nOnly one|\nnut|3", None);
         check("apple|1\npear|2", None);
+        check("apple|1\npear|2\nno nuts|\nthat is all|", None);
         check("Bob|\nAnn|5\nCarl|7\nDan|8", None);
         check("Plan||\nBuild|open|3\nShip|done|4", None);
         check("p 1|\np 2|5\np 3|7\np 4|\np 5|8\np 6|1", None);

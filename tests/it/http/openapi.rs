@@ -128,6 +128,7 @@ fn the_examples_work_one_after_the_other() {
         "import_file",
         "list_sheets",
         "describe_sheet",
+        "annotate_sheet",
         "preview_rows",
         "query",
         "summarize_sheet",

@@ -1,5 +1,6 @@
 //! One file per tool.
 
+mod annotate_sheet;
 mod ask;
 mod delete_sheet;
 mod describe_sheet;
@@ -16,3 +17,4 @@ mod sheet_history;
 mod summarize_sheet;
 mod test_hypothesis;
 mod transform_sheet;
+mod verify_answer;

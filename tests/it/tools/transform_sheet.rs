@@ -1,5 +1,7 @@
 //! `transform_sheet`.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::harness::{Bench, Client, code_of, fault};
@@ -90,6 +92,11 @@ fn every_op_makes_the_table_that_its_words_promise() {
             json!({"op": "trim", "case": "title"}),
             json!(["id", "region", "qty"]),
             json!([[1, "North", 2], [2, "South", null], [3, "North", 4], [3, "North", 4]]),
+        ),
+        (
+            json!({"op": "trim", "columns": ["region", "qty"], "case": "upper"}),
+            json!(["id", "region", "qty"]),
+            json!([[1, "NORTH", 2], [2, "SOUTH", null], [3, "NORTH", 4], [3, "NORTH", 4]]),
         ),
         (
             json!({"op": "split", "column": "region", "by": "o", "into": ["a", "b"]}),
@@ -565,6 +572,36 @@ fn what_depends_on_the_order_of_rows_follows_the_sheet() {
         after(&mut client, &steps)[1],
         json!([[0, 0, 0, "012", "210"], [1, 1, 1, "012", "21"], [2, 2, 0, "012", "2"]])
     );
+}
+
+#[test]
+fn rows_of_long_sheets_are_filled_and_deduped_in_their_order() {
+    let mut file = "id,k,v\n".to_owned();
+    for id in 0..40_000_u32 {
+        let v = if id % 37 == 5 { id.to_string() } else { String::new() };
+        writeln!(file, "{id},{},{v}", id % 5_003).unwrap();
+    }
+    let bench = Bench::new().file("long.csv", file);
+    let mut client = bench.serve_files();
+    let mut told = |steps: Value, sql: &str| {
+        client.call("transform_sheet", &json!({"sheet": "long", "steps": steps, "save_as": "made"})).unwrap();
+        let rows = client.rows(sql);
+        client.call("delete_sheet", &json!({"sheet": "made"})).unwrap();
+        rows
+    };
+    let fill = json!([{"op": "fill", "columns": ["v"], "method": "forward"}]);
+    let wrong = "select count(*) from made where v is distinct from if(id < 5, null, id - (id - 5) % 37)";
+    assert_eq!(told(fill, wrong), json!([[0]]));
+    let kept = "select count(*), min(id), max(id), count(*) filter (id < before) from \
+                (select id, lag(id) over () as before from made)";
+    for before in [json!([]), json!([{"op": "filter", "expr": "id >= 0"}])] {
+        for (keep, expect) in [("first", json!([[5_003, 0, 5_002, 0]])), ("last", json!([[5_003, 34_997, 39_999, 0]]))]
+        {
+            let mut steps = before.clone();
+            steps.as_array_mut().unwrap().push(json!({"op": "dedupe", "columns": ["k"], "keep": keep}));
+            assert_eq!(told(steps, kept), expect);
+        }
+    }
 }
 
 #[test]
