@@ -180,7 +180,10 @@ impl From<ReadError> for Fault {
                 .hint("open it in the program that made it and save it again, or export the sheet as CSV"),
             ReadError::Encrypted => Fault::new(Code::UnreadableFile, message).hint("save it without a password"),
             ReadError::Limit { .. } => Fault::new(Code::LimitExceeded, message)
-                .hint("split the file, or start Quire with a higher `--max-cells`, `--max-columns` or `--max-sheets`"),
+                .hint(
+                "split the file, say by `header_row` that a text is one table, or start Quire with a higher `--max-cells`, \
+                 `--max-columns` or `--max-sheets`",
+            ),
             ReadError::Option { hint, .. } => Fault::new(Code::InvalidArguments, message).hint(hint),
         }
     }

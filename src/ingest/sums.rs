@@ -12,7 +12,7 @@ use super::layout::Claim;
 /// What a column's numbers come to so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Sum {
-    sum: f64,
+    total: f64,
     n: u32,
     /// The largest of the numbers, without signs.
     largest: f64,
@@ -27,7 +27,7 @@ impl Sum {
             DataType::Decimal64(_, scale) => decimal(array.as_primitive::<Decimal64Type>(), *scale),
             _ => return,
         };
-        self.sum += sum;
+        self.total += sum;
         self.largest = self.largest.max(largest);
         self.n = self.n.saturating_add(u32::try_from(array.len() - array.null_count()).unwrap_or(u32::MAX));
     }
@@ -41,8 +41,8 @@ impl Sum {
     /// None where there are too few numbers for a claim about them.
     pub(super) fn expected(&self, claim: Claim) -> Option<f64> {
         (self.n > 1).then(|| match claim {
-            Claim::Sum => self.sum,
-            Claim::Mean => self.sum / f64::from(self.n),
+            Claim::Sum => self.total,
+            Claim::Mean => self.total / f64::from(self.n),
         })
     }
 }

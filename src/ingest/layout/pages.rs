@@ -8,11 +8,14 @@ use crate::ingest::{cell::Row, show};
 /// Lines above a repeated header that may be of its page.
 const MAX_ABOVE: usize = 6;
 
+/// Filled cells of a row, by column.
+type Cells = Vec<(u32, String)>;
+
 /// The rows that come again on each page.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Pages {
-    /// Filled cells of the header's rows, by column.
-    headings: BTreeSet<Vec<(u32, String)>>,
+    /// The header's rows.
+    headings: BTreeSet<Cells>,
     /// Titles and page numbers, as `key` has them.
     around: BTreeSet<String>,
 }
@@ -22,21 +25,22 @@ impl Pages {
     pub(super) fn find(above: &[Line<'_>], header: &[&Line<'_>], data: &[Line<'_>], values: &BTreeSet<u32>) -> Pages {
         let again_by_itself = header.iter().filter(|line| comes_again(line, data, values));
         let mut headings: BTreeSet<_> = again_by_itself.map(|line| cells(line.row)).collect();
-        let again = |headings: &BTreeSet<_>| -> Vec<usize> {
-            let is_such = |line: &Line<'_>| headings.contains(&cells(line.row));
-            (0..data.len()).filter(|idx| data.get(*idx).is_some_and(is_such)).collect()
+        if headings.is_empty() {
+            return Pages::default();
+        }
+        let places = |own: &Cells| -> Vec<usize> {
+            (0..data.len()).filter(|idx| data.get(*idx).is_some_and(|line| is_row(line, own))).collect()
         };
-        let breaks = again(&headings);
+        let mut breaks: Vec<usize> = headings.iter().flat_map(places).collect();
         // Years head columns as well, and are data where no other line of the header is beside them.
-        let beside = |idx: usize| breaks.iter().any(|other| idx.abs_diff(*other) < header.len());
         for line in header.iter().filter(|line| line.cells.len() > 1) {
             let own = cells(line.row);
-            let places = again(&[own.clone()].into());
-            if !places.is_empty() && places.into_iter().all(beside) {
-                headings.insert(own);
+            let found = places(&own);
+            let is_beside = |idx: &usize| breaks.iter().any(|other| idx.abs_diff(*other) < header.len());
+            if !found.is_empty() && found.iter().all(is_beside) && headings.insert(own) {
+                breaks.extend(found);
             }
         }
-        let breaks = again(&headings);
         let titles: BTreeSet<String> = above.iter().map(key).collect();
         let is_around = |line: &&Line<'_>| titles.contains(&key(line)) || has_page_number(line);
         let around = breaks.iter().flat_map(|idx| {
@@ -53,8 +57,7 @@ impl Pages {
         }
         let Some((col_idx, first)) = row.cells().find(|(_, cell)| !cell.is_blank()) else { return false };
         let first = show::cell(first);
-        let is_like =
-            |cells: &Vec<(u32, String)>| cells.first().is_some_and(|it| it.0 == col_idx && it.1 == first.trim());
+        let is_like = |cells: &Cells| cells.first().is_some_and(|it| it.0 == col_idx && it.1 == first.trim());
         if self.headings.iter().any(is_like) && self.headings.contains(&cells(row)) {
             return true;
         }
@@ -68,16 +71,25 @@ fn comes_again(line: &Line<'_>, data: &[Line<'_>], values: &BTreeSet<u32>) -> bo
         return false;
     }
     let own = cells(line.row);
-    let is_same = |other: &&Line<'_>| other.cells.len() == own.len() && cells(other.row) == own;
-    if !data.iter().any(|other| is_same(&other)) {
+    if !data.iter().any(|other| is_row(other, &own)) {
         return false;
     }
     let shares = |other: &Line<'_>| own.iter().any(|(col_idx, text)| other.text(*col_idx) == *text);
     line.cells.iter().any(|(col_idx, ..)| values.contains(col_idx))
-        || data.iter().filter(|other| !is_same(other)).all(|other| !shares(other))
+        || data.iter().filter(|other| !is_row(other, &own)).all(|other| !shares(other))
 }
 
-fn cells(row: Row<'_>) -> Vec<(u32, String)> {
+/// Whether a line has just these cells; most lines differ in the first.
+fn is_row(line: &Line<'_>, own: &Cells) -> bool {
+    line.cells.len() == own.len()
+        && line
+            .cells
+            .iter()
+            .zip(own)
+            .all(|((col_idx, ..), (own_idx, text))| col_idx == own_idx && line.text(*col_idx) == *text)
+}
+
+fn cells(row: Row<'_>) -> Cells {
     let filled = row.cells().filter(|(_, cell)| !cell.is_blank());
     filled.map(|(col_idx, cell)| (col_idx, show::cell(cell).trim().to_owned())).collect()
 }

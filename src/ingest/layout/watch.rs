@@ -10,8 +10,8 @@ use crate::ingest::cell::{Batch, Row};
 
 /// Rows behind a gap that show whether a table starts there.
 const N_SHOWING: usize = 60;
-/// Gaps that are looked at: a table of words with blank rows all over must not take hours.
-const MAX_GAPS: usize = 10_000;
+/// Gaps that are looked at: a long table with blank rows all over must not take many times as long.
+const MAX_GAPS: usize = 2_000;
 
 /// Looks on while rows stream by.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Watch {
         let mut first = Batch::default();
         let filled = || rows.iter().filter(|row| !row.is_blank());
         filled().take(N_COMPARED).for_each(|row| copy(&mut first, *row));
-        let last = filled().last().map_or(0, |row| row.number);
+        let last = filled().next_back().map_or(0, |row| row.number);
         Watch { first, behind: Batch::default(), last, n_gaps: 0, starts: Vec::new() }
     }
 
@@ -96,7 +96,9 @@ mod tests {
         let rows: Vec<Row<'_>> = batch.rows().collect();
         let (known, rest) = rows.split_at(4);
         let mut watch = Watch::over(known);
-        rest.iter().for_each(|row| watch.add(*row));
+        for row in rest {
+            watch.add(*row);
+        }
         let found = watch.end().unwrap_or_default();
         let starts: Vec<(u64, &str)> =
             found.iter().map(|it| (it.region.rows.0, it.region.title.as_deref().unwrap_or_default())).collect();
