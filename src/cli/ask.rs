@@ -94,11 +94,11 @@ impl Teller {
     fn show(&self, event: Event<'_>) {
         let said = {
             let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Event::Text(text) = event {
-                said.push_str(text);
-                return;
+            match event {
+                Event::Text(text) => return said.push_str(text),
+                Event::Turn { .. } => return,
+                Event::Call { .. } | Event::Called(_) => std::mem::take(&mut *said),
             }
-            std::mem::take(&mut *said)
         };
         let mut err = std::io::stderr().lock();
         // A standard error that is closed is no reason to stop.

@@ -196,7 +196,7 @@ impl Inner {
 
     /// Takes room for what is to be committed, and is to be kept until it is. `n_sheets`: those that would be new.
     pub(super) fn hold_commit(&self, n_bytes: u64, n_sheets: u64) -> Result<Hold, Fault> {
-        self.hold(Part { n_bytes, n_sheets, ..Part::default() }, |flight| {
+        self.hold(Part { n_sheets, n_bytes, ..Part::default() }, |flight| {
             self.check_bytes(flight, n_bytes)?;
             self.check_sheets(flight, n_sheets)
         })
