@@ -241,7 +241,7 @@ def cost(args, scratch):
             work()
         our, *beside, their, ping = alternate(args.rounds * 50, *works)
         note = f"adds {milliseconds(our - their)}, of it the pipe {milliseconds(ping)}"
-        line(f"warm: {name}", milliseconds(our), milliseconds(their), "", note + versus(our, beside))
+        line(f"warm: {name}", milliseconds(our), milliseconds(their), f"{our / their:.2f}", note + versus(our, beside))
     for server in servers:
         server.close()
 

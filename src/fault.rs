@@ -17,11 +17,14 @@ pub struct Fault {
     /// The one argument that is wrong, where it is one: its name, or its path such as `steps[0].op`.
     #[serde(skip)]
     pub field: Option<String>,
+    /// Seconds after which to call again, where that may help.
+    #[serde(skip)]
+    pub wait: Option<u64>,
 }
 
 impl Fault {
     pub fn new(code: Code, message: impl Into<String>) -> Fault {
-        Fault { code, message: message.into(), hint: String::new(), field: None }
+        Fault { code, message: message.into(), hint: String::new(), field: None, wait: None }
     }
 
     #[must_use]
@@ -33,6 +36,12 @@ impl Fault {
     #[must_use]
     pub fn field(mut self, field: impl Into<String>) -> Fault {
         self.field = Some(field.into());
+        self
+    }
+
+    #[must_use]
+    pub fn wait(mut self, seconds: u64) -> Fault {
+        self.wait = Some(seconds);
         self
     }
 

@@ -68,6 +68,7 @@ fn open(dir: &TempDir, settings: Settings) -> Result<Accounts, Fault> {
             queries: queue,
             imports: queue,
             budget: Budget { memory_bytes: 1, threads: 1 },
+            total_bytes: 1,
             file_bytes: 1,
             requires_sandbox: false,
             n_idle: 0,

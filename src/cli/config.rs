@@ -12,7 +12,10 @@ use crate::{
     fault::{Code, Fault},
     ingest,
     tool::Registry,
-    worker::pool::{PoolLimits, QueueLimits, own_program},
+    worker::{
+        meter,
+        pool::{PoolLimits, QueueLimits, own_program},
+    },
     workspace::{House, Limits, Quotas, Remote, roots::Roots},
 };
 
@@ -38,12 +41,18 @@ pub struct Settings {
     /// Memory for each worker, such as 512MB or 2GB
     #[arg(long, global = true, value_name = "SIZE", default_value = "1GB", env = "QUIRE_MEMORY")]
     memory: Size,
+    /// Memory for all workers together; calls wait until there is some [default: three quarters of the machine's]
+    #[arg(long, global = true, value_name = "SIZE", env = "QUIRE_TOTAL_MEMORY")]
+    total_memory: Option<Size>,
     /// The operating system's sandbox around each worker: what there is of it, or none but a whole one
     #[arg(long, global = true, value_name = "WHICH", default_value = "auto", env = "QUIRE_SANDBOX")]
     sandbox: Sandbox,
     /// Queries that run at once
     #[arg(long, global = true, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..))]
     workers: u16,
+    /// Calls that may wait for a worker, of all users; of one, a quarter
+    #[arg(long, global = true, value_name = "N", default_value = "2048", value_parser = clap::value_parser!(u16).range(1..))]
+    max_waiting: u16,
     /// Threads for each query [default: one per core]
     #[arg(long, global = true, value_name = "N", default_value = "0", hide_default_value = true)]
     threads: u16,
@@ -130,6 +139,10 @@ impl Settings {
 
     fn limits(&self) -> Limits {
         let workers = usize::from(self.workers);
+        // Where the system does not say what there is, the number of workers alone is the bound.
+        let share_of_machine = || meter::of_machine().map_or(u64::MAX, |all| all / 4 * 3);
+        let total_bytes = self.total_memory.map_or_else(share_of_machine, |size| size.0);
+        let memory_bytes = self.memory.0.min(total_bytes);
         Limits {
             ingest: ingest::Limits {
                 file_bytes: self.max_file_size.0,
@@ -139,11 +152,12 @@ impl Settings {
                 sheets: self.max_sheets,
             },
             pool: PoolLimits {
-                queries: queue(workers),
-                imports: queue(workers),
-                budget: Budget { memory_bytes: self.memory.0, threads: self.threads.into() },
+                queries: queue(workers, self.max_waiting.into()),
+                imports: queue(workers, self.max_waiting.into()),
+                budget: Budget { memory_bytes, threads: self.threads.into() },
+                total_bytes,
                 // The largest that anything writes: a version file, or what a transform spills.
-                file_bytes: self.max_file_size.0.saturating_mul(4).max(self.memory.0.saturating_mul(10)),
+                file_bytes: self.max_file_size.0.saturating_mul(4).max(memory_bytes.saturating_mul(10)),
                 requires_sandbox: self.sandbox == Sandbox::Require,
                 n_idle: workers.saturating_mul(2),
                 idle_for: Duration::from_mins(10),
@@ -168,13 +182,13 @@ enum Sandbox {
 }
 
 /// As many places as there are workers, and as many again for users who run nothing yet.
-fn queue(workers: usize) -> QueueLimits {
+fn queue(workers: usize, n_waiting: usize) -> QueueLimits {
     QueueLimits {
         n_places: workers,
         n_reserved: workers,
         n_per_workspace: workers,
-        n_waiting_per_workspace: 512,
-        n_waiting: 2_048,
+        n_waiting_per_workspace: n_waiting.div_ceil(4),
+        n_waiting,
         patience: Duration::from_mins(1),
     }
 }

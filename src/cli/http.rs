@@ -240,6 +240,9 @@ async fn tidy(app: Arc<App>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(10));
     loop {
         seconds.tick().await;
+        if let Err(fault) = app.house.shrink().await {
+            tracing::warn!(%fault, "the catalog keeps its memory");
+        }
         heap::give_back();
         app.metrics.tidy();
         app.jobs.tidy();

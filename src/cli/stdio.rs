@@ -29,8 +29,8 @@ pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault>
     let registry = settings.equipped(tools::registry())?;
     let house = settings.house()?;
     let workspace = house.local()?;
-    if house.requires_sandbox() {
-        house.check_sandbox().await?;
+    if workspace.requires_sandbox() {
+        workspace.warm().await?;
     }
     // Beside the greeting, not before it.
     tokio::spawn(prepare(house, workspace.clone(), settings.open));
@@ -39,12 +39,9 @@ pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault>
 
 /// A warm worker first, then the files to open, then tidying for as long as the process serves.
 async fn prepare(house: Arc<House>, workspace: Workspace, open: Vec<PathBuf>) {
-    if let Err(fault) = workspace.warm().await {
-        tracing::error!(%fault, hint = fault.hint, "no worker could be started");
-    }
-    if !house.requires_sandbox() {
-        // Had it failed, every call would say so.
-        let _ = house.check_sandbox().await;
+    if !workspace.requires_sandbox() {
+        // Should it fail, it is in the log, and every call says so.
+        let _ = workspace.warm().await;
     }
     for path in open.iter().flat_map(|path| files_below(path)) {
         let context = Context { cancel: CancellationToken::new(), progress: &|_, _| () };

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{
     build::{Built, GROUP, Plan, PlannedColumn},
-    column::Merged,
     layout::{Claim, LeftOut, Structure},
+    merges::Merges,
     reading::Reading,
     receipt::{ColumnNote, Decision},
     show,
@@ -54,8 +54,7 @@ pub(super) fn told(plan: &Plan, built: &Built) -> Told {
         note: "the column is hidden in the workbook".to_owned(),
     });
     let mut decisions = vec![region(plan, built), header(structure)];
-    let named = |col_idx: u32| name(col_idx).unwrap_or_default();
-    decisions.extend(built.merges.iter().flat_map(|(col_idx, merged)| merges(*col_idx, &named(*col_idx), merged)));
+    decisions.extend(built.merges.iter().flat_map(Merges::told));
     decisions.extend(totals(structure));
     decisions.extend(structure.groups.map(|column| Decision {
         about: "groups".to_owned(),
@@ -127,36 +126,12 @@ fn header(structure: &Structure) -> Decision {
     Decision { about: "header".to_owned(), decided, because, confidence, alternatives }
 }
 
-/// What became of cells that are merged downwards.
-fn merges(col_idx: u32, name: &str, merged: &Merged) -> impl Iterator<Item = Decision> + use<> {
-    let decision = |decided: String, because: &str, confidence, other: String| Decision {
-        about: "fill".to_owned(),
-        decided,
-        because: because.to_owned(),
-        confidence,
-        alternatives: vec![other],
-    };
-    let column = show::letters(col_idx);
-    let filled = (merged.filled.count > 0).then(|| {
-        let decided =
-            format!("merged cells of column {column} hold their value in each of their rows: {}", merged.filled.told());
-        decision(decided, "the workbook says that they are one cell", 95, "null below the first row".to_owned())
-    });
-    let left = (merged.left.count > 0).then(|| {
-        let decided =
-            format!("numbers in merged cells of column {column} stand in their first row only: {}", merged.left.told());
-        let other = format!("the same number in each row: {}", offer(&[filled_forward(name)]));
-        decision(decided, "each of them repeated would be counted more than once", 80, other)
-    });
-    filled.into_iter().chain(left)
-}
-
 /// Steps as `transform_sheet` takes them.
-fn offer(steps: &[Value]) -> String {
+pub(super) fn offer(steps: &[Value]) -> String {
     format!("transform_sheet with the steps {}", Value::from(steps))
 }
 
-fn filled_forward(name: &str) -> Value {
+pub(super) fn filled_forward(name: &str) -> Value {
     json!({"op": "fill", "columns": [name], "method": "forward"})
 }
 

@@ -8,10 +8,11 @@ use arrow_schema::{Schema, SchemaRef};
 use super::{
     ReadError,
     cell::{Cell, Row},
-    column::{Column, Merged},
+    column::Column,
     columns::{Doubt, Outcome, field},
     evidence::Evidence,
     layout::{Claim, GroupPath, LeftOut, Structure, group_label},
+    merges::Merges,
     parquet::Writer,
     reading::Reading,
     receipt::Decision,
@@ -69,8 +70,7 @@ pub(super) struct Built {
     pub(super) tallies: Tallies,
     /// Why each column is of its type.
     pub(super) types: Vec<Decision>,
-    /// What became of cells that are merged downwards, by column.
-    pub(super) merges: Vec<(u32, Merged)>,
+    pub(super) merges: Vec<Merges>,
     /// What stands above and below the data: cell and text, no more than some.
     pub(super) notes: Vec<(u64, String)>,
 }
@@ -330,7 +330,9 @@ impl Build {
             if self.plan.structure.markup.as_ref().is_some_and(|markup| markup.hides_column(planned.col_idx)) {
                 tallies.hidden_columns.add(|| format!("{}: {}", show::letters(planned.col_idx), planned.name));
             }
-            self.built.merges.extend(column.merged.map(|merged| (planned.col_idx, merged)));
+            let n_blank = self.built.n_rows.saturating_sub(column.n_values + column.n_strays);
+            let merges = column.merged.map(|merged| Merges::of(&self.plan.structure, planned, merged, n_blank));
+            self.built.merges.extend(merges);
             match planned.doubt {
                 Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
                 Some(Doubt::Compact) => tallies.compact_dates.append(column.doubtful),
@@ -358,10 +360,10 @@ impl Build {
         for total in &mut self.plan.structure.totals {
             for (col_idx, claimed) in mem::take(&mut total.unchecked) {
                 let sum = self.columns.iter().find(|column| column.col_idx == col_idx).map(|column| &column.sum);
-                let Some(found) = sum.and_then(|sum| sum.expected(total.claim)) else { continue };
+                let Some((sum, found)) = sum.and_then(|sum| Some((sum, sum.expected(total.claim)?))) else { continue };
                 if (found - claimed).abs() <= found.abs() * 1e-6 {
                     total.n_agreeing += 1;
-                } else if (0.55..1.8).contains(&(claimed / found)) {
+                } else if sum.belies(claimed, found) {
                     total.disagreeing.push((col_idx, claimed, found));
                 }
             }

@@ -23,6 +23,7 @@ mod layout;
 mod lines;
 mod look;
 mod mended;
+mod merges;
 mod moment;
 mod months;
 mod named;
@@ -67,7 +68,7 @@ use format::Format;
 use layout::{Listed, Region};
 use receipt::Receipt;
 use table::{Budget, Read};
-use window::Window;
+use window::{Kept, Window};
 
 /// What a caller may fix instead of leaving it to detection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,7 +180,10 @@ impl From<ReadError> for Fault {
                 .hint("open it in the program that made it and save it again, or export the sheet as CSV"),
             ReadError::Encrypted => Fault::new(Code::UnreadableFile, message).hint("save it without a password"),
             ReadError::Limit { .. } => Fault::new(Code::LimitExceeded, message)
-                .hint("split the file, or start Quire with a higher `--max-cells`, `--max-columns` or `--max-sheets`"),
+                .hint(
+                "split the file, say by `header_row` that a text is one table, or start Quire with a higher `--max-cells`, \
+                 `--max-columns` or `--max-sheets`",
+            ),
             ReadError::Option { hint, .. } => Fault::new(Code::InvalidArguments, message).hint(hint),
         }
     }
@@ -290,11 +294,17 @@ fn read_tables(
             match table::read(&table, options, path, &mut budget, &mut overall) {
                 Ok(Read::Sheet(sheet)) => receipt.sheets.push(*sheet),
                 Ok(Read::Empty) => empty.add(|| table.title.clone()),
-                Ok(Read::Several(regions)) if n_tables > 1 => {
-                    taken.remove(&table.title);
-                    waiting.extend(parts(&table, regions, &mut taken));
+                Ok(Read::Several(regions, kept)) => {
+                    let found = u64::try_from(receipt.sheets.len() + regions.len()).unwrap_or(u64::MAX);
+                    let limit = u64::from(limits.sheets);
+                    if found > limit {
+                        return Err(ReadError::Limit { what: "tables of a file", found, limit });
+                    }
+                    if n_tables > 1 {
+                        taken.remove(&table.title);
+                    }
+                    waiting.extend(parts(&table, regions, kept.as_ref(), &mut taken));
                 }
-                Ok(Read::Several(regions)) => waiting.extend(parts(&table, regions, &mut taken)),
                 Err(ReadError::Damaged(what)) => {
                     unreadable.add(|| format!("{}: {what}", table.title));
                     damage.get_or_insert(what);
@@ -315,12 +325,12 @@ fn read_tables(
 fn bounded(table: Table, options: &Options) -> Result<Table, ReadError> {
     let region = options.fixes.of(&table.title).and_then(|fix| fix.region.as_deref());
     let Some(region) = region.map(Region::parse).transpose()? else { return Ok(table) };
-    let source = Arc::new(Window { source: Arc::clone(&table.source), region });
+    let source = Arc::new(Window { source: Arc::clone(&table.source), region, kept: None });
     Ok(Table { source, is_bounded: true, ..table })
 }
 
 /// The tables of one worksheet, each named by its title, or by its place.
-fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Vec<Table> {
+fn parts(table: &Table, regions: Vec<Listed>, kept: Option<&Arc<Kept>>, taken: &mut HashSet<String>) -> Vec<Table> {
     let title = |region: &Region, nth: u64| match (&region.title, nth) {
         (Some(title), _) => title.clone(),
         (None, 1) => table.title.clone(),
@@ -334,7 +344,7 @@ fn parts(table: &Table, regions: Vec<Listed>, taken: &mut HashSet<String>) -> Ve
         worksheet: Some(table.title.clone()),
         hidden: table.hidden,
         is_bounded: false,
-        source: Arc::new(Window { source: Arc::clone(&table.source), region }),
+        source: Arc::new(Window { source: Arc::clone(&table.source), region, kept: kept.cloned() }),
     });
     parts.collect()
 }

@@ -10,7 +10,7 @@ use std::{
     mem,
     ops::ControlFlow,
     path::{Path, PathBuf},
-    sync::mpsc::sync_channel,
+    sync::{Arc, mpsc::sync_channel},
     thread,
 };
 
@@ -19,14 +19,18 @@ use super::{
     build::{Build, Known},
     cell::{Batch, Row},
     fixes::SheetFix,
-    layout::{self, Listed},
+    layout::{self, Listed, Watch},
     receipt::SheetReceipt,
     survey::{HELD_ROWS, Survey, n_certain},
+    window::Kept,
 };
 use crate::value::{Column, ColumnType};
 
 /// Rows that decide the first plan.
 const SAMPLE_ROWS: usize = 20_000;
+
+/// Cells that are kept while a file proves to be many tables.
+const MAX_KEPT: usize = 2_000_000;
 
 /// Batches under way from the reading thread.
 const N_WAITING: usize = 4;
@@ -45,8 +49,8 @@ pub(super) enum Read {
     Sheet(Box<SheetReceipt>),
     /// It has no cell.
     Empty,
-    /// It is several, and none was read: where they lie.
-    Several(Vec<Listed>),
+    /// It is several, and none was read: where they lie, and their rows if those are not too many.
+    Several(Vec<Listed>, Option<Arc<Kept>>),
 }
 
 /// Reads a table whole and writes it to `out`, if there is one. `may_split`: it may prove to be several.
@@ -105,7 +109,7 @@ pub(super) fn read(
                     }))
                 }));
             }
-            Finished::Several(regions) => return Ok(Read::Several(regions)),
+            Finished::Several(regions, kept) => return Ok(Read::Several(regions, kept)),
             // Rows that suited what the file said are not in the evidence: it is gathered from the start.
             Finished::Again(evidence) if evidence.declared.is_some() => survey = fresh(),
             Finished::Again(evidence) => {
@@ -162,6 +166,8 @@ struct Pass<'a> {
     /// The last rows so far: whether they are notes is known once they prove to be the table's last.
     held: VecDeque<Batch>,
     n_held: usize,
+    /// Looks for tables that begin behind the first rows.
+    watch: Option<Watch>,
 }
 
 enum Phase {
@@ -172,12 +178,17 @@ enum Phase {
     Building(Box<Build>),
     Surveying,
     /// The rows are those of several tables, each of which is read by itself.
-    Split(Vec<Listed>),
+    Split {
+        regions: Vec<Listed>,
+        /// All rows so far, unless those are too many.
+        batches: Option<Vec<Batch>>,
+        n_cells: usize,
+    },
 }
 
 enum Finished {
     Built(Option<Box<SheetReceipt>>),
-    Several(Vec<Listed>),
+    Several(Vec<Listed>, Option<Arc<Kept>>),
     Again(Box<Survey>),
 }
 
@@ -195,7 +206,7 @@ impl<'a> Pass<'a> {
                 Phase::Building(Box::new(build))
             }
         };
-        Ok(Pass { survey, out, idx: n_pass, phase, held: VecDeque::new(), n_held: 0 })
+        Ok(Pass { survey, out, idx: n_pass, phase, held: VecDeque::new(), n_held: 0, watch: None })
     }
 
     fn add(&mut self, batch: Batch) -> Result<(), ReadError> {
@@ -204,12 +215,22 @@ impl<'a> Pass<'a> {
             batches.push(batch);
             return if *n_rows >= SAMPLE_ROWS { self.end_sample(false) } else { Ok(()) };
         }
+        if let Some(watch) = &mut self.watch {
+            batch.rows().for_each(|row| watch.add(row));
+        }
         self.hold(batch);
         Ok(())
     }
 
     fn hold(&mut self, batch: Batch) {
-        if matches!(self.phase, Phase::Split(_)) {
+        if let Phase::Split { batches, n_cells, .. } = &mut self.phase {
+            *n_cells += batch.n_filled();
+            if *n_cells > MAX_KEPT {
+                *batches = None;
+            }
+            if let Some(batches) = batches {
+                batches.push(batch);
+            }
             return;
         }
         self.n_held += batch.n_rows();
@@ -228,9 +249,11 @@ impl<'a> Pass<'a> {
         if self.survey.may_split {
             let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
             if let Some(regions) = layout::several(&rows, &self.survey.listed) {
-                self.phase = Phase::Split(regions);
+                let n_cells = batches.iter().map(Batch::n_filled).sum();
+                self.phase = Phase::Split { regions, batches: Some(batches), n_cells };
                 return Ok(());
             }
+            self.watch = (!is_whole).then(|| Watch::over(&rows));
         }
         self.survey.open(&batches, is_whole)?;
         if !self.survey.is_open() || is_whole {
@@ -268,6 +291,9 @@ impl<'a> Pass<'a> {
 
     fn finish(mut self) -> Result<Finished, ReadError> {
         self.end_sample(true)?;
+        if let Some(regions) = self.watch.take().and_then(Watch::end) {
+            return Ok(Finished::Several(regions, None));
+        }
         let held = mem::take(&mut self.held);
         if !held.is_empty() {
             let rows: Vec<Row<'_>> = held.iter().flat_map(Batch::rows).collect();
@@ -283,7 +309,12 @@ impl<'a> Pass<'a> {
         }
         let build = match self.phase {
             Phase::Building(build) => build,
-            Phase::Split(regions) => return Ok(Finished::Several(regions)),
+            Phase::Split { regions, batches: None, .. } => return Ok(Finished::Several(regions, None)),
+            Phase::Split { batches: Some(batches), .. } => {
+                let rows: Vec<Row<'_>> = batches.iter().flat_map(Batch::rows).collect();
+                let regions = layout::several(&rows, &self.survey.listed).unwrap_or_default();
+                return Ok(Finished::Several(regions, Some(Arc::new(Kept::new(batches)))));
+            }
             Phase::Sampling { .. } | Phase::Surveying => return Ok(Finished::Again(Box::new(self.survey))),
         };
         let (plan, built) = build.finish()?;

@@ -105,7 +105,7 @@ impl Tallies {
         [
             self.above_header.issue("rows_above_header", "rows above the header were left out"),
             self.notes_below.issue("notes_below", "rows below the data were taken for notes and left out"),
-            self.repeated_rows.issue("repeated_headers", "drawn lines and repeated headers were left out"),
+            self.repeated_rows.issue("repeated_headers", "drawn lines, repeated headers and what stands around them on a page were left out"),
             self.totals.issue("totals", "rows of totals were left out; import with `totals` as `keep` to have them"),
             self.groups.issue("group_rows", "rows that only name a group became values of the column `group`"),
             self.totals_kept.issue("totals_kept", "rows of totals stand among the data"),

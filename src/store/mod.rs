@@ -97,7 +97,7 @@ impl WorkspaceDir {
     }
 
     /// The folder of all scratch folders.
-    pub fn scratch(&self) -> PathBuf {
+    fn scratch(&self) -> PathBuf {
         self.root.join("scratch")
     }
 

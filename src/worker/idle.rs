@@ -43,6 +43,14 @@ impl Idle {
         Some(shelf.workers.remove(position).process)
     }
 
+    /// Ends those that have been idle longest, until there are no more than `n_most`.
+    pub(super) fn shrink(&self, n_most: usize) {
+        let mut shelf = lock(&self.shelf);
+        let excess = shelf.workers.len().saturating_sub(n_most);
+        // Dropping a process kills it.
+        shelf.workers.drain(..excess);
+    }
+
     pub(super) fn n_kept(&self) -> usize {
         lock(&self.shelf).workers.len()
     }

@@ -7,12 +7,16 @@ use std::{
 
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     idle::Idle,
-    process::{Ended, Process},
+    meter::Meter,
+    priority,
+    process::{Ended, Process, Watch},
     queue::Queue,
+    shares::Shares,
     task::{Confinement, Manifest, Task},
 };
 use crate::{engine::Budget, fault::Fault};
@@ -28,7 +32,10 @@ pub struct PoolLimits {
     pub queries: QueueLimits,
     /// What runs in a worker of its own: imports, transforms, exports.
     pub imports: QueueLimits,
+    /// What each may use.
     pub budget: Budget,
+    /// Memory for all of them together: as many calls run at once as have their `budget` in it, and one at least.
+    pub total_bytes: u64,
     /// The largest file that a worker may write.
     pub file_bytes: u64,
     /// Whether no worker may run without the sandbox of the operating system.
@@ -54,36 +61,70 @@ pub struct Home {
     pub key: String,
     /// What the worker may read: version files, the one file of an import.
     pub reads: Vec<PathBuf>,
-    /// Scratch folders, where it may also write.
+    /// Scratch folders, where it may also write. A worker for queries has one of its own instead.
     pub writes: Vec<PathBuf>,
 }
+
+/// What a workspace gives to its workers for queries.
+pub trait Supply: Sync {
+    /// Its sheets; asked only when a worker has those of another generation.
+    fn manifest(&self) -> impl Future<Output = Result<Manifest, Fault>> + Send;
+
+    /// An empty folder for a new worker; none where nothing can be written.
+    fn folder(&self) -> impl Future<Output = Result<Option<Folder>, Fault>> + Send;
+}
+
+/// A worker's own folder.
+pub struct Folder {
+    pub path: PathBuf,
+    /// Keeps it there, and removes it when it goes.
+    pub held: Box<dyn Send + Sync>,
+}
+
+/// How long a worker keeps its priority while others call: short where it can have it back. Else a new one takes its
+/// place after the call, and only what is slow should cost that.
+const LOWERED_AFTER: Duration = Duration::from_millis(20);
+const LOWERED_FOR_GOOD_AFTER: Duration = Duration::from_millis(250);
 
 /// All workers of this process.
 pub struct Pool {
     program: PathBuf,
     limits: PoolLimits,
+    shares: Shares,
     queries: Queue,
     imports: Queue,
     idle: Idle,
+    meter: Meter,
+    lowered_after: Duration,
+    /// Held while a worker is started ahead: the first call waits for that one.
+    warming: Mutex<()>,
 }
 
 impl Pool {
     /// `program` is Quire itself, started as `program worker`.
     pub fn new(program: PathBuf, limits: PoolLimits) -> Pool {
+        let n_shares = limits.total_bytes.checked_div(limits.budget.memory_bytes).unwrap_or(1);
+        let shares = Shares::new(usize::try_from(n_shares).unwrap_or(usize::MAX));
         Pool {
-            queries: Queue::new(limits.queries),
-            imports: Queue::new(limits.imports),
+            queries: Queue::new(limits.queries, shares.clone(), 0),
+            imports: Queue::new(limits.imports, shares.clone(), 1),
+            shares,
             idle: Idle::new(limits.n_idle, limits.idle_for),
+            meter: Meter::new(limits.total_bytes, limits.budget.memory_bytes),
+            lowered_after: if priority::can_raise() { LOWERED_AFTER } else { LOWERED_FOR_GOOD_AFTER },
+            warming: Mutex::default(),
             program,
             limits,
         }
     }
 
-    /// Starts a worker for `home` ahead of its first call.
-    pub async fn warm(&self, home: &Home) -> Result<(), Fault> {
-        let process = self.start(home.clone(), Kind::Queries).await?;
+    /// Starts a worker for `home` ahead of its first call. Answers like `missing`.
+    pub async fn warm(&self, home: &Home, supply: &impl Supply) -> Result<Vec<String>, Fault> {
+        let _warming = self.warming.lock().await;
+        let mut process = self.start_for_queries(home, supply).await?;
+        let missing = asked(&mut process, Task::Sandbox).await?;
         self.idle.keep(&home.key, process);
-        Ok(())
+        parsed(&missing)
     }
 
     /// Of each queue its name, the calls that run, and those that wait.
@@ -112,36 +153,34 @@ impl Pool {
 
     async fn ping(&self, kind: Kind, task: Task) -> Result<Box<RawValue>, Fault> {
         let mut process = self.start(Home::default(), kind).await?;
-        let call = CallLimits { deadline: PING, too_slow: "", cancel: CancellationToken::new() };
-        process.run(task, &call, &|_| ()).await.map_err(Ended::into_fault)
+        asked(&mut process, task).await
     }
 
-    /// Runs a task over the workspace's sheets. `manifest` answers them, and is asked only when the worker has those of
-    /// another generation.
-    pub async fn query<T, M, F>(
+    /// Runs a task over the workspace's sheets, which are of this generation.
+    pub async fn query<T: DeserializeOwned>(
         &self,
         home: &Home,
         generation: u64,
-        manifest: M,
-        task: Task,
+        supply: &impl Supply,
+        mut task: Task,
         call: &CallLimits,
-    ) -> Result<T, Fault>
-    where
-        T: DeserializeOwned,
-        M: Fn() -> F + Send + Sync,
-        F: Future<Output = Result<Manifest, Fault>> + Send,
-    {
+    ) -> Result<T, Fault> {
         let _place = self.queries.place(&home.key, &call.cancel).await?;
-        let mut process = match self.idle.take(&home.key) {
+        let mut process = match self.kept(&home.key).await {
             Some(process) => process,
-            None => self.start(home.clone(), Kind::Queries).await?,
+            None => self.start_for_queries(home, supply).await?,
         };
         if process.generation != Some(generation) {
-            process.run(Task::SetManifest(manifest().await?), call, &|_| ()).await.map_err(Ended::into_fault)?;
+            process.run(Task::SetManifest(supply.manifest().await?), call, &|_| ()).await.map_err(Ended::into_fault)?;
             process.generation = Some(generation);
         }
+        let spilled = process.redirect(&mut task);
         let outcome = process.run(task, call, &|_| ()).await;
-        if !matches!(outcome, Err(Ended::Lost(_))) {
+        if let Some((own, wanted)) = spilled {
+            // As a rule there was nothing to keep.
+            let _ = tokio::fs::rename(own, wanted).await;
+        }
+        if !matches!(outcome, Err(Ended::Lost(_))) && process.restore() {
             self.idle.keep(&home.key, process);
         }
         parsed(&outcome.map_err(Ended::into_fault)?)
@@ -156,9 +195,30 @@ impl Pool {
         progress: &(dyn Fn(f64) + Send + Sync),
     ) -> Result<T, Fault> {
         let _place = self.imports.place(&home.key, &call.cancel).await?;
+        self.idle.shrink(self.shares.n_free());
         let mut process = self.start(home, Kind::OneTask(call.deadline)).await?;
         let reply = process.run(task, call, progress).await.map_err(Ended::into_fault)?;
         parsed(&reply)
+    }
+
+    /// The workspace's idle worker, for a call that has its place. Of the others stay as many as have a share of memory.
+    async fn kept(&self, workspace: &str) -> Option<Process> {
+        let mut process = self.idle.take(workspace);
+        if process.is_none() {
+            drop(self.warming.lock().await);
+            process = self.idle.take(workspace);
+        }
+        self.idle.shrink(self.shares.n_free());
+        process
+    }
+
+    /// The workspace's own worker for queries, which writes to a folder of its own alone.
+    async fn start_for_queries(&self, home: &Home, supply: &impl Supply) -> Result<Process, Fault> {
+        let folder = supply.folder().await?;
+        let writes = folder.iter().map(|folder| folder.path.clone()).collect();
+        let mut process = self.start(Home { writes, ..home.clone() }, Kind::Queries).await?;
+        process.folder = folder;
+        Ok(process)
     }
 
     /// Starts a worker that is `home`'s for as long as it lives.
@@ -175,8 +235,20 @@ impl Pool {
             requires_sandbox: self.limits.requires_sandbox,
             warm: kind == Kind::Queries,
         };
-        Process::start(&self.program, &confinement).await
+        let watch = Watch {
+            workspace: home.key,
+            shares: self.shares.clone(),
+            lowered_after: self.lowered_after,
+            meter: self.meter.clone(),
+        };
+        Process::start(&self.program, &confinement, watch).await
     }
+}
+
+/// One short answer.
+async fn asked(process: &mut Process, task: Task) -> Result<Box<RawValue>, Fault> {
+    let call = CallLimits { deadline: PING, too_slow: "", cancel: CancellationToken::new() };
+    process.run(task, &call, &|_| ()).await.map_err(Ended::into_fault)
 }
 
 /// What a worker is started for.

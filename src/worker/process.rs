@@ -2,7 +2,8 @@
 
 use std::{
     io,
-    path::Path,
+    path::{Path, PathBuf},
+    pin::pin,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -17,13 +18,18 @@ use tokio::{
 
 use super::{
     frame,
-    pool::CallLimits,
+    meter::{Meter, Metered},
+    pool::{CallLimits, Folder},
+    priority,
+    shares::Shares,
     task::{Answer, Confinement, Order, Task},
 };
 use crate::fault::{Code, Fault};
 
 /// How long an interrupted statement may take to end before its process is killed.
 const GRACE: Duration = Duration::from_millis(700);
+/// How often a running call is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// Bytes kept of what a worker says on standard error: enough to tell why it died. It may hold cells: never logged.
 const LAST_WORDS: usize = 4_096;
 
@@ -34,12 +40,35 @@ pub(super) struct Process {
     last_words: Arc<Mutex<Vec<u8>>>,
     /// Generation of the manifest it has.
     pub(super) generation: Option<u64>,
+    /// Where it writes results.
+    pub(super) folder: Option<Folder>,
+    watch: Watch,
+    metered: Option<Metered>,
+    /// Whether others go first.
+    is_lowered: bool,
+}
+
+/// What the server looks at while a call runs.
+pub(super) struct Watch {
+    pub(super) workspace: String,
+    pub(super) shares: Shares,
+    /// How long a call goes before others' do, if there are any.
+    pub(super) lowered_after: Duration,
+    pub(super) meter: Meter,
+}
+
+/// What comes of waiting for an answer.
+enum Event {
+    Answer(io::Result<Option<Answer>>),
+    TooLate,
+    Cancelled,
+    TooLarge,
 }
 
 impl Process {
     /// Starts `program worker` and tells it its confinement. Call it from a thread of the runtime, which stays: a
     /// sandbox that binds a child to its parent binds it to the thread that started it.
-    pub(super) async fn start(program: &Path, confinement: &Confinement) -> Result<Process, Fault> {
+    pub(super) async fn start(program: &Path, confinement: &Confinement, watch: Watch) -> Result<Process, Fault> {
         let mut command = Command::new(program);
         command.arg("worker").env_clear().kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -60,11 +89,21 @@ impl Process {
         let last_words = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(keep_last_words(errors, Arc::clone(&last_words)));
         frame::write_async(&mut orders, confinement).await.map_err(failed)?;
-        Ok(Process { child, orders, answers: BufReader::new(answers), last_words, generation: None })
+        let answers = BufReader::new(answers);
+        let metered = child.id().map(|pid| watch.meter.on(pid));
+        let (generation, folder, is_lowered) = (None, None, false);
+        Ok(Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered })
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Has the task write what it may keep to this worker's own folder. Answers that file, and where it is wanted.
+    pub(super) fn redirect(&self, task: &mut Task) -> Option<(PathBuf, PathBuf)> {
+        let (file, folder) = (task.spill()?, self.folder.as_ref()?);
+        let own = folder.path.join(file.file_name()?);
+        Some((own.clone(), std::mem::replace(file, own)))
     }
 
     /// Runs one task. After an error of kind `Lost` the process is of no more use.
@@ -77,23 +116,54 @@ impl Process {
         if frame::write_async(&mut self.orders, &Order::Run(Box::new(task))).await.is_err() {
             return Err(Ended::Lost(self.death().await));
         }
-        let deadline = Instant::now() + limits.deadline;
+        let started = Instant::now();
         loop {
-            let answer = tokio::select! {
-                answer = frame::read_async(&mut self.answers) => answer,
-                () = sleep_until(deadline) => return Err(Ended::Lost(self.stop(timed_out(limits)).await)),
-                () = limits.cancel.cancelled() => {
+            match self.next(started, limits).await {
+                Event::Answer(Ok(Some(Answer::Progress(share)))) => progress(share),
+                Event::Answer(Ok(Some(Answer::Done(reply)))) => return Ok(reply),
+                Event::Answer(Ok(Some(Answer::Failed(fault)))) => return Err(Ended::Failed(fault)),
+                Event::Answer(Ok(None) | Err(_)) => return Err(Ended::Lost(self.death().await)),
+                Event::TooLate => return Err(Ended::Lost(self.stop(timed_out(limits)).await)),
+                Event::Cancelled => {
                     let fault = Fault::new(Code::Cancelled, "the call was cancelled");
                     return Err(Ended::Lost(self.stop(fault).await));
                 }
-            };
-            match answer {
-                Ok(Some(Answer::Progress(share))) => progress(share),
-                Ok(Some(Answer::Done(reply))) => return Ok(reply),
-                Ok(Some(Answer::Failed(fault))) => return Err(Ended::Failed(fault)),
-                Ok(None) | Err(_) => return Err(Ended::Lost(self.death().await)),
+                Event::TooLarge => {
+                    // Asked to stop, it would take more meanwhile.
+                    let _ = self.child.kill().await;
+                    return Err(Ended::Lost(too_large()));
+                }
             }
         }
+    }
+
+    /// The next answer; meanwhile looks how much memory the call takes, and lets others go first where it takes long.
+    async fn next(&mut self, started: Instant, limits: &CallLimits) -> Event {
+        // One for all looks: what it has read of a frame would be lost with it.
+        let mut answer = pin!(frame::read_async(&mut self.answers));
+        let mut look_at = Instant::now() + LOOK_EVERY;
+        loop {
+            tokio::select! {
+                answer = &mut answer => return Event::Answer(answer),
+                () = sleep_until(started + limits.deadline) => return Event::TooLate,
+                () = limits.cancel.cancelled() => return Event::Cancelled,
+                () = sleep_until(look_at) => look_at = Instant::now() + LOOK_EVERY,
+            }
+            if self.metered.as_ref().is_some_and(Metered::is_to_end) {
+                return Event::TooLarge;
+            }
+            let watch = &self.watch;
+            let is_long = started.elapsed() >= watch.lowered_after;
+            if is_long && !self.is_lowered && watch.shares.others_call(&watch.workspace) {
+                self.is_lowered = self.child.id().is_some_and(priority::lower);
+            }
+        }
+    }
+
+    /// Makes it fit for a next call, after one that succeeded or failed. Answers whether it is.
+    pub(super) fn restore(&mut self) -> bool {
+        self.is_lowered = self.is_lowered && !self.child.id().is_some_and(priority::raise);
+        !self.is_lowered
     }
 
     /// Interrupts what runs, and kills the process if that does not end it. Not reused afterwards: an interrupt still
@@ -142,6 +212,11 @@ pub(super) enum Ended {
     Failed(Fault),
     /// The process is not to be used again.
     Lost(Fault),
+}
+
+fn too_large() -> Fault {
+    Fault::new(Code::OutOfMemory, "all calls together need more memory than there is, and this one takes most of it")
+        .hint("ask for less at once: filter or aggregate earlier, or split the file")
 }
 
 fn timed_out(limits: &CallLimits) -> Fault {

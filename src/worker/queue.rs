@@ -9,6 +9,7 @@ use std::{
 use tokio::{sync::oneshot, time::timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::shares::{Share, Shares};
 use crate::fault::{Code, Fault};
 
 /// How many may run and wait in one queue.
@@ -33,6 +34,9 @@ pub struct QueueLimits {
 pub(super) struct Queue {
     limits: QueueLimits,
     lines: Arc<Mutex<Lines>>,
+    shares: Shares,
+    /// Which of the two queues over the shares it is.
+    number: usize,
 }
 
 /// The right to run one call; dropping it lets the next one run.
@@ -40,6 +44,7 @@ pub(super) struct Place {
     queue: Queue,
     workspace: String,
     since: Instant,
+    share: Option<Share>,
 }
 
 #[derive(Default)]
@@ -62,17 +67,20 @@ struct Line {
 }
 
 impl Queue {
-    pub(super) fn new(limits: QueueLimits) -> Queue {
-        Queue { limits, lines: Arc::default() }
+    /// Queue `number` (0 or 1) of the two whose calls have their memory from `shares`.
+    pub(super) fn new(limits: QueueLimits, shares: Shares, number: usize) -> Queue {
+        Queue { limits, lines: Arc::default(), shares, number }
     }
 
     /// Waits for this workspace's turn. Fails with `quota_exceeded` or `busy` when too many wait already, with `busy` when
     /// the turn does not come in time, and with `cancelled`.
     pub(super) async fn place(&self, workspace: &str, cancel: &CancellationToken) -> Result<Place, Fault> {
+        self.shares.called(workspace);
         let turn = self.enter(workspace)?;
         self.hand_out();
         // Whoever stops waiting drops `turn`, and with it a place that has just come.
         tokio::select! {
+            biased;
             place = timeout(self.limits.patience, turn) => {
                 if let Ok(Ok(place)) = place {
                     return Ok(place);
@@ -81,6 +89,15 @@ impl Queue {
                 Err(self.busy(&self.lock(), format!("all workers have been busy for {waited} s")))
             }
             () = cancel.cancelled() => Err(Fault::new(Code::Cancelled, "the call was cancelled")),
+            () = self.keep_handing_out() => Err(Fault::internal("the queue has ended")),
+        }
+    }
+
+    /// Whoever waits looks for all: shares become free through the other queue as well.
+    async fn keep_handing_out(&self) {
+        loop {
+            self.shares.freed(self.number).await;
+            self.hand_out();
         }
     }
 
@@ -116,14 +133,16 @@ impl Queue {
     /// Gives free places to those whose turn it is.
     fn hand_out(&self) {
         loop {
-            let Some((turn, workspace)) = self.lock().next(&self.limits) else { return };
+            let Some((turn, workspace, share)) = self.lock().next(&self.limits, &self.shares) else { return };
             // One that gave up meanwhile hands the place on, by dropping it.
-            let _ = turn.send(Place { queue: self.clone(), workspace, since: Instant::now() });
+            let (queue, since) = (self.clone(), Instant::now());
+            let _ = turn.send(Place { queue, workspace, since, share: Some(share) });
         }
     }
 
     fn busy(&self, lines: &Lines, what: String) -> Fault {
-        Fault::new(Code::Busy, what).hint(format!("call again in {} s", self.delay(lines)))
+        let delay = self.delay(lines);
+        Fault::new(Code::Busy, what).hint(format!("call again in {delay} s")).wait(delay)
     }
 
     /// Seconds after which those who wait now will have had their turns, as far as the last calls tell; 1 to 60.
@@ -142,20 +161,23 @@ impl Queue {
 impl Lines {
     /// Takes the next turn: of the workspaces that wait and may run, the one that runs least, and of these the one whose
     /// last turn was longest ago.
-    fn next(&mut self, limits: &QueueLimits) -> Option<(oneshot::Sender<Place>, String)> {
+    fn next(&mut self, limits: &QueueLimits, shares: &Shares) -> Option<(oneshot::Sender<Place>, String, Share)> {
         let n_running = self.n_running;
-        let may_run = |line: &Line| {
+        let may_run = |workspace: &str, line: &Line| {
             let n_places = limits.n_places + if line.n_running == 0 { limits.n_reserved } else { 0 };
-            n_running < n_places && line.n_running < limits.n_per_workspace
+            n_running < n_places && line.n_running < limits.n_per_workspace && shares.has_one_for(workspace)
         };
-        let waiting = self.by_workspace.iter_mut().filter(|(_, line)| !line.waiting.is_empty() && may_run(line));
+        let waiting =
+            self.by_workspace.iter_mut().filter(|(name, line)| !line.waiting.is_empty() && may_run(name, line));
         let (workspace, line) = waiting.min_by_key(|(_, line)| (line.n_running, line.last_turn))?;
+        // The other queue may have taken it just now: then this one hears when one is free again.
+        let share = shares.take(workspace)?;
         let turn = line.waiting.pop_front()?;
         self.clock += 1;
         self.n_running += 1;
         line.n_running += 1;
         line.last_turn = self.clock;
-        Some((turn, workspace.clone()))
+        Some((turn, workspace.clone(), share))
     }
 }
 
@@ -171,7 +193,8 @@ impl Drop for Place {
             }
         }
         drop(lines);
-        self.queue.hand_out();
+        // Who waits in either queue hears of it.
+        drop(self.share.take());
     }
 }
 
@@ -189,6 +212,10 @@ mod tests {
         n_waiting: 4,
         patience: Duration::from_hours(1),
     };
+
+    fn queue_of(limits: QueueLimits) -> Queue {
+        Queue::new(limits, Shares::new(100), 0)
+    }
 
     fn calm() -> CancellationToken {
         CancellationToken::new()
@@ -220,7 +247,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_fills_all_places_leaves_the_reserved_one_to_another() {
-        let queue = Queue::new(LIMITS);
+        let queue = queue_of(LIMITS);
         let _slow = (at_once(&queue, "a"), at_once(&queue, "a"));
         assert!(queue.place("a", &calm()).now_or_never().is_none());
         let small = at_once(&queue, "b");
@@ -232,7 +259,7 @@ mod tests {
     #[tokio::test]
     async fn turns_go_round_between_workspaces_however_many_calls_each_has() {
         let queue =
-            Queue::new(QueueLimits { n_places: 1, n_reserved: 0, n_waiting_per_workspace: 9, n_waiting: 9, ..LIMITS });
+            queue_of(QueueLimits { n_places: 1, n_reserved: 0, n_waiting_per_workspace: 9, n_waiting: 9, ..LIMITS });
         let running = at_once(&queue, "a");
         let (turns, mut taken) = tokio::sync::mpsc::unbounded_channel();
         for workspace in ["a", "a", "a", "b", "b", "c"] {
@@ -251,7 +278,7 @@ mod tests {
 
     #[tokio::test]
     async fn no_workspace_runs_more_than_its_share() {
-        let queue = Queue::new(QueueLimits { n_places: 8, n_per_workspace: 2, ..LIMITS });
+        let queue = queue_of(QueueLimits { n_places: 8, n_per_workspace: 2, ..LIMITS });
         let _running = (at_once(&queue, "a"), at_once(&queue, "a"));
         assert!(queue.place("a", &calm()).now_or_never().is_none());
         at_once(&queue, "b");
@@ -259,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn more_than_may_wait_are_told_when_to_come_again() {
-        let queue = Queue::new(LIMITS);
+        let queue = queue_of(LIMITS);
         let _running = (at_once(&queue, "a"), at_once(&queue, "b"), at_once(&queue, "c"));
         let (turns, _taken) = tokio::sync::mpsc::unbounded_channel();
         for workspace in ["a", "a", "a"] {
@@ -282,7 +309,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_is_cancelled_or_dropped_in_the_queue_takes_no_place() {
-        let queue = Queue::new(QueueLimits { n_places: 1, n_reserved: 0, ..LIMITS });
+        let queue = queue_of(QueueLimits { n_places: 1, n_reserved: 0, ..LIMITS });
         let running = at_once(&queue, "a");
         let cancel = calm();
         let (queued, cancelled) = (queue.clone(), cancel.clone());
@@ -301,9 +328,33 @@ mod tests {
 
     #[tokio::test]
     async fn patience_has_an_end() {
-        let queue = Queue::new(QueueLimits { n_places: 1, n_reserved: 0, patience: Duration::ZERO, ..LIMITS });
+        let queue = queue_of(QueueLimits { n_places: 1, n_reserved: 0, patience: Duration::ZERO, ..LIMITS });
         let _running = at_once(&queue, "a");
         let fault = queue.place("b", &calm()).await.err().unwrap();
         assert_eq!((fault.code, fault.message.as_str()), (Code::Busy, "all workers have been busy for 0 s"));
+    }
+
+    #[tokio::test]
+    async fn both_queues_live_from_the_same_shares_and_neither_waits_for_the_other_alone() {
+        let limits = QueueLimits { n_places: 9, n_per_workspace: 9, ..LIMITS };
+        let shares = Shares::new(2);
+        let queries = Queue::new(limits, shares.clone(), 0);
+        let imports = Queue::new(limits, shares, 1);
+        let query = at_once(&queries, "a");
+        // The other share is not for who has one.
+        assert!(imports.place("a", &calm()).now_or_never().is_none());
+        let import = at_once(&imports, "b");
+        let (turns, mut taken) = tokio::sync::mpsc::unbounded_channel();
+        waiting(&imports, "c", &turns);
+        settled().await;
+        assert!(taken.try_recv().is_err());
+        drop(query);
+        let (workspace, place) = taken.recv().await.unwrap();
+        assert_eq!(workspace, "c");
+        waiting(&queries, "d", &turns);
+        settled().await;
+        drop(place);
+        assert_eq!(taken.recv().await.unwrap().0, "d");
+        drop(import);
     }
 }

@@ -90,6 +90,12 @@ pub enum Task {
 }
 
 impl Task {
+    /// Where the rest of a result goes, should there be one.
+    pub(super) fn spill(&mut self) -> Option<&mut PathBuf> {
+        let Task::Query { page, .. } = self else { return None };
+        Some(&mut page.spill.as_mut()?.file)
+    }
+
     /// What it reads besides the workspace's versions.
     pub fn reads(&self) -> Vec<PathBuf> {
         if let Task::Import(import) | Task::Raw { import, .. } = self { vec![import.file.clone()] } else { Vec::new() }

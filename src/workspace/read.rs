@@ -7,10 +7,7 @@ use crate::{
     fault::{Code, Fault},
     name::{nearest, words},
     value::Column,
-    worker::{
-        pool::CallLimits,
-        task::{Manifest, Task},
-    },
+    worker::{pool::CallLimits, task::Task},
 };
 
 use super::{Inner, Workspace, results::SpillFile};
@@ -210,13 +207,7 @@ impl Workspace {
         call: &CallLimits,
     ) -> Result<T, Fault> {
         let generation = self.blocking(|inner| Ok(inner.house.catalog.generation(inner.user.id)?)).await?;
-        let manifest = || {
-            self.blocking(|inner| {
-                let files = inner.house.catalog.manifest(inner.user.id)?.files.into_iter();
-                Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect::<Manifest>())
-            })
-        };
-        self.inner.house.pool.query(&self.home(), generation, manifest, task, call).await
+        self.inner.house.pool.query(&self.home(), generation, self, task, call).await
     }
 }
 

@@ -25,6 +25,8 @@ mod corpus;
 #[cfg(test)]
 mod damage;
 #[cfg(test)]
+mod documents;
+#[cfg(test)]
 mod guard;
 #[cfg(test)]
 mod harness;

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::{
     grid::{Kind, Line, counts, year},
-    notes,
+    notes, unit,
 };
 use crate::ingest::header;
 
@@ -185,7 +185,6 @@ fn stub_above(lines: &[Line<'_>], idx: usize, stub: u32) -> Option<usize> {
 /// columns of values.
 fn goes_on(lines: &[Line<'_>], idx: usize, stub: u32, values: &BTreeSet<u32>) -> bool {
     let Some(line) = lines.get(idx).filter(|_| idx + 1 < lines.len()) else { return false };
-    let is_unit = |text: String| text.starts_with(['(', '[']) && text.ends_with([')', ']']);
     if line.is_rule() {
         return true;
     }
@@ -194,8 +193,7 @@ fn goes_on(lines: &[Line<'_>], idx: usize, stub: u32, values: &BTreeSet<u32>) ->
     if line.n(Kind::Value) > 0 {
         return !has_stub && heads_years(lines, idx, values);
     }
-    let mut beyond = line.cells.iter().filter(|(col_idx, ..)| *col_idx > stub).peekable();
-    if beyond.peek().is_some() && beyond.all(|(col_idx, ..)| is_unit(line.text(*col_idx))) {
+    if unit::are_bracketed(line, stub) || (touches(lines, idx) && unit::are_units_of(line, stub, values)) {
         return true;
     }
     let below = counts(lines.iter().skip(idx + 1).take(200));
@@ -204,6 +202,12 @@ fn goes_on(lines: &[Line<'_>], idx: usize, stub: u32, values: &BTreeSet<u32>) ->
         count.values > 2 && count.values > 4 * count.texts
     };
     !has_stub && over.len() > 1 && over.iter().all(|it| line.kind(*it) == Some(Kind::Text) && holds_values(it))
+}
+
+/// Whether there is no blank row between a line and the one above.
+fn touches(lines: &[Line<'_>], idx: usize) -> bool {
+    let above = idx.checked_sub(1).and_then(|idx| lines.get(idx));
+    above.zip(lines.get(idx)).is_some_and(|(above, line)| above.number + 1 == line.number)
 }
 
 /// The first line of data behind lines that only say what the next ones have in common.

@@ -71,7 +71,7 @@ pub(super) fn column(before: &[Line<'_>], data: &[Line<'_>], values: &BTreeSet<u
 }
 
 /// How far the text of a cell is from its left edge: by spaces before it, and by the workbook.
-fn indent(line: &Line<'_>, column: u32) -> usize {
+pub(super) fn indent(line: &Line<'_>, column: u32) -> usize {
     let written = line.get(column).and_then(|(_, cell)| cell.text()).map_or(0, |it| it.len() - it.trim_start().len());
     let looked = line.row.looked().find(|(col_idx, ..)| *col_idx == column).map_or(0, |(_, look, _)| look.indent());
     written + looked

@@ -8,10 +8,14 @@ mod grid;
 mod groups;
 mod names;
 mod notes;
+mod outline;
+mod pages;
 mod regions;
 mod seen;
 mod totals;
 mod transposed;
+mod unit;
+mod watch;
 mod words;
 
 use std::{
@@ -30,7 +34,10 @@ use frame::Frame;
 use grid::Line;
 use groups::Blanks;
 pub(super) use groups::{Path as GroupPath, label as group_label};
+use outline::Outline;
+use pages::Pages;
 pub(super) use regions::{Listed, Region};
+pub(super) use watch::Watch;
 pub(super) use words::Claim;
 
 /// Where things are in a table; rows count from 1 over all the file's records.
@@ -57,6 +64,8 @@ pub(super) struct Structure {
     values: BTreeSet<u32>,
     /// Whether totals that arithmetic bears out stand between the data, so that they are to be looked for in rows to come.
     has_subtotals: bool,
+    /// What comes again on every page.
+    pages: Pages,
     /// Behind the last row that was looked at as a whole; 0 where that is all of them.
     sample_end: u64,
     keeps_totals: bool,
@@ -101,7 +110,7 @@ impl TotalRow {
 /// Why a row is no data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LeftOut {
-    /// A drawn line, or the header again.
+    /// A drawn line, or what each page repeats.
     Repeated,
     Total,
     /// It says what the next rows have in common.
@@ -144,6 +153,9 @@ impl Structure {
             return Some(*why);
         }
         let is_within = row.number >= self.first_data_row && self.last_row.is_none_or(|last| row.number <= last);
+        if is_within && self.pages.has(row) {
+            return Some(LeftOut::Repeated);
+        }
         if let Some(stub) = self.groups.filter(|_| is_within)
             && groups::label(row, stub).is_some()
         {
@@ -249,7 +261,18 @@ pub(super) fn structure(
         ..Structure::default()
     };
     let data = lines.get(frame.first..frame.end).unwrap_or_default();
-    structure.left_out = repeated(data, &header, &frame.values);
+    let above = lines.get(..frame.header.first().copied().unwrap_or(frame.first)).unwrap_or_default();
+    structure.pages = Pages::find(above, &header, data, &frame.values);
+    structure.left_out =
+        data.iter().filter(|line| line.is_rule()).map(|line| (line.number, LeftOut::Repeated)).collect();
+    let of_page = |line: &Line<'_>| structure.pages.has(line.row);
+    let whole_pages: Vec<Line<'_>>;
+    let data = if data.iter().any(of_page) {
+        whole_pages = data.iter().filter(|line| !of_page(line)).cloned().collect();
+        whole_pages.as_slice()
+    } else {
+        data
+    };
     structure.keeps_totals = fixed.keeps_totals;
     let behind = frame.header.last().map_or(frame.first, |idx| idx + 1);
     let before = lines.get(behind..frame.first).unwrap_or_default();
@@ -261,8 +284,21 @@ pub(super) fn structure(
         let is_open = |blanks: &Blanks| structure.merged(blanks.column()).is_empty();
         structure.fill(groups::blanks(data).filter(is_open));
     }
+    let outline = if is_whole { outline::find(data, &frame.values) } else { Outline::default() };
+    let leaves: Vec<Line<'_>>;
+    let data = if outline.are_sums {
+        let sums: Vec<TotalRow> = outline.sums(data).collect();
+        structure.left_out.extend(sums.iter().filter(|_| !fixed.keeps_totals).map(|it| (it.number, LeftOut::Total)));
+        structure.totals.extend(sums);
+        let is_parent = |idx: usize| outline.parents.binary_search_by_key(&idx, |parent| parent.idx).is_ok();
+        leaves = data.iter().enumerate().filter(|(idx, _)| !is_parent(*idx)).map(|(_, line)| line.clone()).collect();
+        leaves.as_slice()
+    } else {
+        structure.decisions.extend(outline.doubt(data));
+        data
+    };
     for total in totals::find(data, &frame.values, is_whole) {
-        let Some(number) = number(frame.first + total.idx) else { continue };
+        let Some(number) = data.get(total.idx).map(|line| line.number) else { continue };
         structure.has_subtotals = structure.has_subtotals || (total.idx > 0 && total.n_agreeing > 0);
         if !fixed.keeps_totals {
             structure.left_out.insert(number, LeftOut::Total);
@@ -288,7 +324,7 @@ pub(super) fn structure(
     structure.sample_end = if is_whole { 0 } else { lines.last().map_or(1, |line| line.number + 1) };
     structure.is_fixed = fixed.header_rows.is_some();
     structure.is_listed = fixed.is_listed;
-    structure.is_transposed = is_whole && transposed::is_transposed(data);
+    structure.is_transposed = is_whole && transposed::is_transposed(&header, data);
     structure.is_plain = frame.is_plain;
     structure.values = frame.values;
     Ok((structure, names))
@@ -336,16 +372,4 @@ fn heading(header: &[&Line<'_>], markup: Option<&Markup>, filled: &BTreeSet<u32>
         }
     }
     (batch, notes)
-}
-
-/// Drawn lines, and the header where it comes again as at the top of a page: words over columns of values.
-fn repeated(lines: &[Line<'_>], header: &[&Line<'_>], values: &BTreeSet<u32>) -> BTreeMap<u64, LeftOut> {
-    let texts =
-        |line: &Line<'_>| line.cells.iter().map(|(col_idx, _, cell)| (*col_idx, show::cell(*cell))).collect::<Vec<_>>();
-    let covers = |line: &Line<'_>| {
-        line.n(grid::Kind::Value) == 0 && line.cells.len() > 1 && line.cells.iter().any(|(it, ..)| values.contains(it))
-    };
-    let headers: BTreeSet<_> = header.iter().filter(|line| covers(line)).map(|line| texts(line)).collect();
-    let is_again = |line: &&Line<'_>| line.is_rule() || (covers(line) && headers.contains(&texts(line)));
-    lines.iter().filter(is_again).map(|line| (line.number, LeftOut::Repeated)).collect()
 }

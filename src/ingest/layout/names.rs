@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::grid::{Line, without_mark};
+use super::{
+    grid::{Line, without_mark},
+    unit,
+};
 use crate::ingest::look::Area;
 
 /// A column's name, and what stood with it.
@@ -24,7 +27,8 @@ pub(super) struct Named {
 pub(super) fn names(header: &[&Line<'_>], merges: &[Area], filled: &BTreeSet<u32>) -> BTreeMap<u32, Named> {
     let lines: Vec<&Line<'_>> = header.iter().copied().filter(|line| !line.is_rule()).collect();
     let stub = lines.iter().filter_map(|line| line.first()).min().unwrap_or(0);
-    let is_units: Vec<bool> = lines.iter().enumerate().map(|(idx, line)| idx > 0 && are_units(line, stub)).collect();
+    let is_units: Vec<bool> =
+        lines.iter().enumerate().map(|(idx, line)| idx > 0 && unit::are_units(line, stub)).collect();
     let mut columns: BTreeSet<u32> =
         lines.iter().flat_map(|line| line.cells.iter().map(|(col_idx, ..)| *col_idx)).collect();
     let is_merged =
@@ -37,10 +41,10 @@ pub(super) fn names(header: &[&Line<'_>], merges: &[Area], filled: &BTreeSet<u32
         for (level, line) in lines.iter().enumerate() {
             let below = lines.get(level + 1..).unwrap_or_default();
             let is_unit = is_units.get(level).copied().unwrap_or(false);
-            if is_unit && col_idx > stub {
-                unit = Some(line.text(col_idx)).filter(|text| !text.is_empty());
-            } else if !is_unit
-                && let Some(part) = merged(&lines, line, col_idx, merges).or_else(|| part(line, col_idx, below, merges))
+            if is_unit {
+                unit = unit::said(line, col_idx, stub).or(unit);
+            } else if let Some(part) =
+                merged(&lines, line, col_idx, merges).or_else(|| part(line, col_idx, below, merges))
             {
                 let part = if lines.len() > 1 { words(&part) } else { part };
                 if parts.last() != Some(&part) {
@@ -51,7 +55,7 @@ pub(super) fn names(header: &[&Line<'_>], merges: &[Area], filled: &BTreeSet<u32
         let marks: Vec<String> = parts.iter().filter_map(|part| mark(part)).collect();
         let parts: Vec<&str> = parts.iter().map(|part| without_mark(part)).filter(|part| !part.is_empty()).collect();
         let mark = marks.last().cloned();
-        named.insert(col_idx, Named { name: parts.join(" "), unit: unit.map(|it| bare(&it)), mark });
+        named.insert(col_idx, Named { name: parts.join(" "), unit, mark });
     }
     named
 }
@@ -75,17 +79,6 @@ fn part(line: &Line<'_>, col_idx: u32, below: &[&Line<'_>], merges: &[Area]) -> 
     let is_headed = |col_idx: u32| below.iter().any(|line| line.has(col_idx));
     let left = line.cells.iter().map(|(col_idx, ..)| *col_idx).take_while(|left| *left < col_idx).last()?;
     (is_headed(left) && is_headed(col_idx)).then(|| line.text(left))
-}
-
-/// Whether all cells but the first column's are in brackets.
-fn are_units(line: &Line<'_>, stub: u32) -> bool {
-    let mut cells = line.cells.iter().filter(|(col_idx, ..)| *col_idx > stub).map(|(col_idx, ..)| line.text(*col_idx));
-    let is_unit = |text: String| text.starts_with(['(', '[']) && text.ends_with([')', ']']);
-    line.last() > Some(stub) && cells.all(is_unit)
-}
-
-fn bare(unit: &str) -> String {
-    unit.trim_matches(['(', ')', '[', ']']).trim().to_owned()
 }
 
 fn mark(part: &str) -> Option<String> {
@@ -131,6 +124,8 @@ mod tests {
     #[test]
     fn units_and_marks_come_off() {
         check("State|Rooms \\1|Price*\nUnit|(1,000)|(percent)", &["State", "Rooms; 1,000; \\1", "Price; percent; *"]);
+        check("time|speed|temp\ns|m/s|°C", &["time; s", "speed; m/s", "temp; °C"]);
+        check("State|Sales|Share\n-|€ million|%", &["State", "Sales; € million", "Share; %"]);
         check("Name|Size (m)", &["Name", "Size (m)"]);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::grid::{Kind, Line, counts, year};
 use super::notes::opens_a_note;
+use super::pages::has_page_number;
 
 /// A table's part of the sheet, its titles and notes included.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,10 @@ pub(in crate::ingest) struct Listed {
     pub(in crate::ingest) notes: Vec<String>,
 }
 
-const WHOLE: Region = Region { rows: (1, u64::MAX), columns: (0, u32::MAX), title: None };
+/// Lines of a table that say what it is like.
+pub(super) const N_COMPARED: usize = 500;
+
+pub(super) const WHOLE: Region = Region { rows: (1, u64::MAX), columns: (0, u32::MAX), title: None };
 
 /// The tables' regions, in the order of reading; one, the whole sheet, where nothing shows that there are more.
 pub(in crate::ingest) fn regions(lines: &[Line<'_>]) -> Vec<Region> {
@@ -64,32 +68,16 @@ pub(in crate::ingest) fn around(lines: &[Line<'_>], listed: &[Listed]) -> Vec<Li
     });
     let outside: Vec<Line<'_>> = outside.filter(|line| !line.cells.is_empty()).collect();
     let mut all = listed.to_vec();
-    let others = regions(&outside).into_iter().filter(|region| {
-        let part = within(&outside, region);
-        let is_table = header_of(&part).is_some_and(|heading| n_over_values(heading, &part) > 0);
-        let meets = |Listed { region: other, .. }: &Listed| {
-            let rows = part
-                .first()
-                .zip(part.last())
-                .is_some_and(|(first, last)| first.number <= other.rows.1 && last.number >= other.rows.0);
-            let columns = part
-                .iter()
-                .any(|line| line.cells.iter().any(|(it, ..)| (other.columns.0..=other.columns.1).contains(it)));
-            rows && columns
-        };
-        is_table && !listed.iter().any(meets)
-    });
-    let others = others.filter_map(|region| {
-        let part = within(&outside, &region);
-        let columns = (part.iter().filter_map(Line::first).min()?, part.iter().filter_map(Line::last).max()?);
-        let rows = (part.first()?.number, part.last()?.number);
-        Some(Listed {
-            region: Region { rows, columns, ..region },
-            header_row: None,
-            totals_row: None,
-            notes: Vec::new(),
-        })
-    });
+    let others = regions(&outside).into_iter().filter_map(|region| beside(&within(&outside, &region), region.title));
+    let meets = |one: &Region, other: &Region| {
+        one.rows.0 <= other.rows.1
+            && one.rows.1 >= other.rows.0
+            && one.columns.0 <= other.columns.1
+            && one.columns.1 >= other.columns.0
+    };
+    let others = others
+        .filter(|region| !listed.iter().any(|other| meets(region, &other.region)))
+        .map(|region| Listed { region, header_row: None, totals_row: None, notes: Vec::new() });
     all.extend(others.collect::<Vec<_>>());
     let in_table = |line: &Line<'_>| all.iter().any(|it| !within(std::slice::from_ref(line), &it.region).is_empty());
     let rest: Vec<String> = outside
@@ -104,12 +92,32 @@ pub(in crate::ingest) fn around(lines: &[Line<'_>], listed: &[Listed]) -> Vec<Li
     all
 }
 
+/// The table among lines outside of those that the file says there are: its header and what lies below, with a title
+/// right above.
+fn beside(part: &[Line<'_>], named: Option<String>) -> Option<Region> {
+    let heading = header_of(part).filter(|heading| n_over_values(heading, part) > 0)?;
+    let from = part.partition_point(|line| line.number < heading.number);
+    let table = part.get(from..).unwrap_or_default();
+    let wide = || table.iter().filter(|line| line.cells.len() > 1);
+    let columns = (wide().filter_map(Line::first).min()?, wide().filter_map(Line::last).max()?);
+    let is_within = |line: &Line<'_>| line.first() >= Some(columns.0) && line.last() <= Some(columns.1);
+    let above = from
+        .checked_sub(1)
+        .and_then(|idx| part.get(idx))
+        .filter(|line| line.cells.len() == 1 && is_within(line) && line.number + 2 >= heading.number);
+    let last = table.iter().rev().find(|line| is_within(line))?;
+    let said = above.and_then(|line| title(&[line.clone(), heading.clone()]));
+    let title = said.or_else(|| named.filter(|_| part.first().is_some_and(|line| from > 0 && is_within(line))));
+    Some(Region { rows: (above.unwrap_or(heading).number, last.number), columns, title })
+}
+
 /// The lines of a region, without what lies beside it.
 fn within<'a>(lines: &[Line<'a>], region: &Region) -> Vec<Line<'a>> {
     let (top, bottom) = region.rows;
     let (left, right) = region.columns;
-    let rows = lines.iter().filter(|line| (top..=bottom).contains(&line.number));
-    let cut = rows.map(|line| Line {
+    let start = lines.partition_point(|line| line.number < top);
+    let end = lines.partition_point(|line| line.number <= bottom);
+    let cut = lines.get(start..end).unwrap_or_default().iter().map(|line| Line {
         cells: line.cells.iter().filter(|(col_idx, ..)| (left..=right).contains(col_idx)).copied().collect(),
         ..*line
     });
@@ -117,7 +125,7 @@ fn within<'a>(lines: &[Line<'a>], region: &Region) -> Vec<Line<'a>> {
 }
 
 /// Cuts between rows, where what follows a blank row has a header of its own.
-fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
+pub(super) fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
     let mut starts = Vec::new();
     let mut from = 0;
     for idx in 1..lines.len() {
@@ -145,7 +153,7 @@ fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
 
 /// Whether a table of its own starts at a line behind a gap, given the table that starts at `from`.
 fn starts_table(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
-    let before = lines.get(from..idx).unwrap_or_default();
+    let before = first_of(lines, from, idx);
     let mut n_titles = lines.iter().skip(idx).take(4).take_while(|line| line.cells.len() == 1).count();
     // The upper line of a header of two covers only some of the columns.
     if let (Some(upper), Some(lower)) = (lines.get(idx + n_titles), lines.get(idx + n_titles + 1))
@@ -158,7 +166,7 @@ fn starts_table(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
     }
     let (Some(heading), Some(_)) = (lines.get(idx + n_titles), lines.get(idx + n_titles + 1)) else { return false };
     let rest = lines.get(idx + n_titles + 1..).unwrap_or_default();
-    let n_block = rest.windows(2).take_while(|pair| is_next(pair)).count() + 1;
+    let n_block = rest.windows(2).take(N_COMPARED).take_while(|pair| is_next(pair)).count() + 1;
     let block = rest.get(..n_block).unwrap_or_default();
     if !heads(heading, block) || !is_next(&[heading.clone(), block.first().cloned().unwrap_or_else(|| heading.clone())])
     {
@@ -169,7 +177,9 @@ fn starts_table(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
         own.cells.len() == heading.cells.len() && own.texts().eq(heading.texts()) && own.first() == heading.first();
     if is_same {
         // A page begins, unless a title says that it is about something else.
-        return n_titles > 0;
+        let is_known = |title: &Line<'_>| before.iter().any(|line| line.texts().eq(title.texts()));
+        let titles = lines.iter().skip(idx).take(n_titles);
+        return titles.filter(|line| !is_known(line) && !has_page_number(line)).count() > 0;
     }
     let over = n_over_values(heading, block);
     let of_before = counts(before.iter());
@@ -184,7 +194,7 @@ fn starts_table(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
 fn starts_at_once(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
     let width = |idx: usize| lines.get(idx).map(|line| line.row.width());
     let (Some(heading), Some(behind)) = (lines.get(idx), width(idx + 1)) else { return false };
-    let before = lines.get(from..idx).unwrap_or_default();
+    let before = first_of(lines, from, idx);
     let is_even = |one: usize, other: usize| width(one) == width(other);
     let is_headed = heading.row.width().abs_diff(behind) < 2 && is_even(idx + 1, idx + 2);
     if before.len() < 3 || width(idx - 1) == Some(behind) || !is_even(idx - 1, idx - 2) || !is_headed {
@@ -200,6 +210,11 @@ fn starts_at_once(lines: &[Line<'_>], from: usize, idx: usize) -> bool {
         && n_over_values(heading, &block) > 0
         && heading.cells.iter().any(|(col_idx, ..)| is_over_values(*col_idx))
         && header_of(before).is_some()
+}
+
+/// The first lines of a table that starts at `from`, so that many gaps in a long one cost no more than their number.
+fn first_of<'l, 'a>(lines: &'l [Line<'a>], from: usize, idx: usize) -> &'l [Line<'a>] {
+    lines.get(from..idx.min(from + N_COMPARED)).unwrap_or_default()
 }
 
 fn is_next(pair: &[Line<'_>]) -> bool {

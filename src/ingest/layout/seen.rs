@@ -100,14 +100,25 @@ fn head(frame: &mut Frame, start: usize, last: usize) {
     frame.end = frame.end.max(frame.first);
 }
 
-/// One merged cell above a gap is what the table is called, though it stands over columns.
+/// One merged cell above a gap, or over all columns, is what the table is called, though it stands over columns.
 fn without_title(frame: &mut Frame, lines: &[Line<'_>], markup: &Markup) {
-    let [first, next, ..] = frame.header.as_slice() else { return };
-    let (Some(line), Some(below)) = (lines.get(*first), lines.get(*next)) else { return };
-    let is_merged = |area: &Area| area.is_wide() && area.has_row(line.number) && Some(area.columns.0) == line.first();
-    let bottom = |area: &Area| area.rows.1;
-    let merge = markup.merges.iter().take_while(|area| area.rows.0 <= line.number).find(|area| is_merged(area));
-    if line.cells.len() == 1 && merge.is_some_and(|area| bottom(area) + 1 < below.number) {
+    while let [first, rest @ ..] = frame.header.as_slice() {
+        let rest: Vec<&Line<'_>> = rest.iter().filter_map(|idx| lines.get(*idx)).collect();
+        let (Some(line), Some(below)) = (lines.get(*first), rest.first()) else { return };
+        let is_merged =
+            |area: &Area| area.is_wide() && area.has_row(line.number) && Some(area.columns.0) == line.first();
+        let bottom = |area: &Area| area.rows.1;
+        let merge = markup.merges.iter().take_while(|area| area.rows.0 <= line.number).find(|area| is_merged(area));
+        let data = lines.get(frame.first..frame.end).unwrap_or_default().iter().take(N_COMPARED);
+        let edges = data.chain(rest.iter().copied()).filter_map(|line| Some((line.first()?, line.last()?)));
+        let edges = edges.reduce(|one, other| (one.0.min(other.0), one.1.max(other.1)));
+        let is_over_all = |area: &Area| {
+            edges.is_some_and(|(left, right)| left < right && area.columns.0 <= left && area.columns.1 >= right)
+        };
+        let is_title = merge.is_some_and(|area| bottom(area) + 1 < below.number || is_over_all(area));
+        if line.cells.len() != 1 || !is_title {
+            return;
+        }
         frame.header.remove(0);
     }
 }

@@ -15,11 +15,11 @@ enum Field {
     Truths,
 }
 
-/// Whether every row is of one kind, and the rows are of several; then no column is of one.
-pub(super) fn is_transposed(data: &[Line<'_>]) -> bool {
+/// Whether every row is of one kind, and the rows are of several; then no column is of one. `header`: what heads them.
+pub(super) fn is_transposed(header: &[&Line<'_>], data: &[Line<'_>]) -> bool {
     let Some(stub) = data.iter().filter_map(Line::first).min() else { return false };
     let n_records = data.iter().map(|line| line.cells.len().saturating_sub(1)).max().unwrap_or(0);
-    if !(3..MAX_FIELDS).contains(&data.len()) || n_records < 2 {
+    if !(2..MAX_FIELDS).contains(&data.len()) || n_records < 2 {
         return false;
     }
     let mut labels: Vec<String> = data.iter().map(|line| line.text(stub).to_lowercase()).collect();
@@ -40,8 +40,19 @@ pub(super) fn is_transposed(data: &[Line<'_>]) -> bool {
     let has_words = fields.contains(&Field::Words);
     let has_others = fields.iter().any(|field| *field != Field::Words);
     let n_changes = fields.windows(2).filter(|pair| pair.first() != pair.last()).count();
-    // One row of words over numbers, or below them, is a header or a note.
-    is_labelled && has_others && (n_changes > 1 || (!has_words && n_changes > 0))
+    // One row of words over numbers, or below them, is a header or a note, unless it is short as names are, and the
+    // records are named above.
+    let are_named = || match (header, data.last(), fields.last()) {
+        ([heading], Some(last), Some(Field::Words)) => {
+            let is_short = |text: String| text.chars().count() < 25;
+            n_records > 2 && heading.n(Kind::Text) == n_records + 1 && last.texts().all(is_short)
+        }
+        _ => false,
+    };
+    let is_few = data.len() < 3;
+    is_labelled
+        && has_others
+        && (n_changes > 1 || (n_changes > 0 && if is_few || has_words { are_named() } else { true }))
 }
 
 fn field(kind: Kind, cell: Cell<'_>) -> Field {
@@ -66,7 +77,21 @@ mod tests {
 
     fn check(text: &str, expect: bool) {
         let batch = batch(text);
-        assert_eq!(is_transposed(&lines(&batch)), expect, "{text}");
+        assert_eq!(is_transposed(&[], &lines(&batch)), expect, "{text}");
+    }
+
+    #[test]
+    fn two_fields_below_the_names_of_records_are_enough() {
+        let check = |text: &str, expect: bool| {
+            let batch = batch(text);
+            let lines = lines(&batch);
+            let (header, data) = lines.split_at(1);
+            assert_eq!(is_transposed(&header.iter().collect::<Vec<_>>(), data), expect, "{text}");
+        };
+        check("Name|Ann|Bob|Cid\nAge|31|42|27\nCity|Ulm|Bonn|Kiel", true);
+        check("Name|Ann|Bob|Cid\nAge|31|42|27\nPay|100|200|300", false);
+        check("Item|Units|Price|Cost\nNorth|1|2|3\nSouth|4|5|6", false);
+        check("Name|Q1|Q2\nSales|1|2\nNote|ok|late", false);
     }
 
     #[test]

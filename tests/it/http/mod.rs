@@ -7,4 +7,5 @@ mod isolation;
 mod mcp;
 mod openapi;
 mod problems;
+mod turns;
 mod uploads;

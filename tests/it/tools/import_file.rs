@@ -1,6 +1,6 @@
 //! `import_file`.
 
-use rust_xlsxwriter::{ExcelDateTime, Format, Workbook};
+use rust_xlsxwriter::{ExcelDateTime, Format, Table, Workbook};
 use serde_json::{Value, json};
 
 use crate::harness::{Bench, code_of, fault};
@@ -314,11 +314,13 @@ fn a_bad_file_is_a_fault_of_its_kind_and_the_next_import_works() {
 #[test]
 fn limits_are_faults_that_name_them() {
     let bench = Bench::new().file("long.csv", "a,b,c\n".repeat(2000)).file("book.xlsx", two_sheets());
+    let bench = bench.file("stacked.csv", "Stock\nitem,n\nnut,1\n\nPrices\nitem,price,of\nnut,0.5,x\n");
     for (flags, file) in [
         (["--max-file-size", "4KB"], "long.csv"),
         (["--max-cells", "100"], "long.csv"),
         (["--max-columns", "2"], "long.csv"),
         (["--max-sheets", "1"], "book.xlsx"),
+        (["--max-sheets", "1"], "stacked.csv"),
     ] {
         let mut client = bench.serve_with(&flags);
         let outcome = client.call("import_file", &json!({"path": format!("$FILES/{file}")}));
@@ -525,6 +527,71 @@ fn each_table_of_a_sheet_is_a_sheet() {
 }
 
 #[test]
+fn tables_around_one_that_the_workbook_names_are_sheets_too() {
+    let mut book = Workbook::new();
+    let page = book.add_worksheet().set_name("Shop").unwrap();
+    page.write(0, 0, "Sales of the year").unwrap();
+    for (row_idx, (region, units)) in (2..).zip([("Region", "Units"), ("North", "1"), ("South", "2")]) {
+        page.write(row_idx, 0, region).unwrap();
+        page.write(row_idx, 1, units).unwrap();
+    }
+    let table = Table::new().set_name("Sales");
+    page.add_table(2, 0, 4, 1, &table).unwrap();
+    for (row_idx, (code, rate)) in (1..).zip([("a", 0.1), ("b", 0.2), ("c", 0.3)]) {
+        page.write(2 + row_idx, 4, code).unwrap().write(2 + row_idx, 5, rate).unwrap();
+        page.write(9 + row_idx, 0, code).unwrap().write(9 + row_idx, 1, rate).unwrap();
+    }
+    page.write_row(2, 4, ["Code", "Rate"]).unwrap();
+    page.write_row(9, 0, ["Key", "Share"]).unwrap();
+    let bench = Bench::new().file("shop.xlsx", book.save_to_buffer().unwrap());
+    let mut client = bench.serve_files();
+    let listed = client.call("list_sheets", &json!({})).unwrap();
+    let names = listed["sheets"].as_array().unwrap().iter().map(|sheet| json!([sheet["name"], sheet["n_rows"]]));
+    assert_eq!(names.collect::<Vec<_>>(), [json!(["sales", 2]), json!(["shop_2", 3]), json!(["shop_3", 3])]);
+    let told = client.call("describe_sheet", &json!({"sheet": "sales"})).unwrap();
+    assert_eq!(told["sheet_notes"], json!(["row 1: Sales of the year"]));
+}
+
+#[test]
+fn what_each_page_repeats_is_no_data() {
+    let pages =
+        "Stock,,\nPage 1 of 2,,\nitem,n,of\nnut,1,a\nbolt,2,b\n,,\nStock,,\nPage 2 of 2,,\nitem,n,of\nnail,3,c\n";
+    assert_eq!(
+        sheets("pages.csv", pages),
+        json!([["pages", ["item", "n", "of"], [["nut", 1, "a"], ["bolt", 2, "b"], ["nail", 3, "c"]]]])
+    );
+    let words = "name,city\nAnn,Ulm\nBob,Kiel\nname,city\nCid,Bonn\n";
+    let found = sheets("words.csv", words);
+    assert_eq!(found, json!([["words", ["name", "city"], [["Ann", "Ulm"], ["Bob", "Kiel"], ["Cid", "Bonn"]]]]));
+}
+
+#[test]
+fn units_below_the_header_are_notes_of_the_columns() {
+    let bench =
+        Bench::new().file("units.csv", "state,sales,share\n-,€ million,%\nUlm,10,2.5\nKiel,20,3.5\nBonn,30,4\n");
+    let mut client = bench.serve_files();
+    assert_eq!(client.rows("from units"), json!([["Ulm", 10, 2.5], ["Kiel", 20, 3.5], ["Bonn", 30, 4.0]]));
+    let told = client.call("describe_sheet", &json!({"sheet": "units"})).unwrap();
+    let notes = json!([{"column": "sales", "note": "unit: € million"}, {"column": "share", "note": "unit: %"}]);
+    assert_eq!(told["column_notes"], notes);
+}
+
+#[test]
+fn rows_that_are_the_sums_of_those_further_in_are_totals() {
+    let outline = "item,old,new\nAssets,10,12\n  Cash,4,5\n  Bills,6,7\nDebts,8,9\n  Loans,5,5\n  Bonds,3,4\n";
+    assert_eq!(
+        sheets("outline.csv", outline),
+        json!([[
+            "outline",
+            ["item", "old", "new"],
+            [["  Cash", 4, 5], ["  Bills", 6, 7], ["  Loans", 5, 5], ["  Bonds", 3, 4]]
+        ]])
+    );
+    let other = sheets("other.csv", &outline.replace("Assets,10", "Assets,11"));
+    assert_eq!(other[0][2].as_array().unwrap().len(), 6);
+}
+
+#[test]
 fn groups_and_blank_repeats_become_values() {
     assert_eq!(
         sheets("food.csv", "item,n\nFRUIT,\napple,1\npear,2\nNUTS,\nalmond,3\nhazel,4\n"),
@@ -549,8 +616,11 @@ fn totals_of_a_long_table_are_left_out_and_checked() {
     let mut text = String::from("id,amount\n");
     (1..=50_000).for_each(|n| text.push_str(&format!("a{n},1\n")));
     text.push_str("Total,50001\n\n* provisional figures of the office\n");
-    let bench = Bench::new().file("long.csv", text);
+    let twice = text.replace("Total,50001", "Total,100000");
+    let bench = Bench::new().file("long.csv", text).file("twice.csv", twice);
     let mut client = bench.serve_files();
+    let told = client.call("describe_sheet", &json!({"sheet": "twice"})).unwrap();
+    assert_eq!(told["issues"][2]["examples"], json!(["B50002: 100000, but the rows sum to 50000"]));
     assert_eq!(client.rows("select count(*), sum(amount) from long"), json!([[50_000, 50_000]]));
     let told = client.call("describe_sheet", &json!({"sheet": "long"})).unwrap();
     let codes: Vec<&Value> = told["issues"].as_array().unwrap().iter().map(|issue| &issue["code"]).collect();

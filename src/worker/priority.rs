@@ -1,0 +1,83 @@
+//! Who gets a core first: a worker whose call takes long gives way to the short calls of others.
+//!
+//! The server lowers its workers from outside, so that the sandbox needs no hole for it.
+
+/// Puts all threads of the worker behind those of others. Threads that they start later are behind as well.
+#[cfg(target_os = "linux")]
+pub(super) fn lower(pid: u32) -> bool {
+    // Twice, for threads that were started during the first pass.
+    (0..2).all(|_| set(pid, LOWEST))
+}
+
+/// Takes `lower` back. Fails without the right to, which is root's or `RLIMIT_NICE` gives.
+#[cfg(target_os = "linux")]
+pub(super) fn raise(pid: u32) -> bool {
+    own().is_some_and(|own| set(pid, own))
+}
+
+/// Whether `raise` would work, tried on a thread of this process.
+#[cfg(target_os = "linux")]
+pub(super) fn can_raise() -> bool {
+    let tried = std::thread::spawn(|| {
+        let itself = Some(rustix::thread::gettid());
+        let Some(own) = own() else { return false };
+        let step = own.saturating_add(1).min(LOWEST);
+        let lowered = rustix::process::setpriority_process(itself, step);
+        lowered.and_then(|()| rustix::process::setpriority_process(itself, own)).is_ok()
+    });
+    tried.join().unwrap_or(false)
+}
+
+#[cfg(target_os = "linux")]
+const LOWEST: i32 = 19;
+
+/// That of the server, which is what its workers began with.
+#[cfg(target_os = "linux")]
+fn own() -> Option<i32> {
+    rustix::process::getpriority_process(rustix::process::Pid::from_raw(i32::try_from(std::process::id()).ok()?)).ok()
+}
+
+#[cfg(target_os = "linux")]
+fn set(pid: u32, priority: i32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    let ids = threads.flatten().filter_map(|thread| thread.file_name().to_str()?.parse().ok());
+    // One that has ended meanwhile needs nothing.
+    let is_set = |id: i32| match rustix::process::setpriority_process(rustix::process::Pid::from_raw(id), priority) {
+        Ok(()) | Err(rustix::io::Errno::SRCH) => true,
+        Err(_) => false,
+    };
+    // All are tried, also after one that can't be set.
+    ids.filter(|id| !is_set(*id)).count() == 0
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn lower(_pid: u32) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn raise(_pid: u32) -> bool {
+    false
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn can_raise() -> bool {
+    false
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_thread_of_a_process_is_lowered() {
+        let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
+        assert!(lower(child.id()));
+        let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap());
+        assert_eq!(rustix::process::getpriority_process(pid).unwrap(), LOWEST);
+        assert_eq!(raise(child.id()), can_raise());
+        assert_eq!(rustix::process::getpriority_process(pid).ok() == own(), can_raise());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
