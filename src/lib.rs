@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`fault`] | the one error that crosses a surface, and the table of its codes |
 //! | [`digest`] | SHA-256 sums, by which version files are named |
+//! | [`secret`] | texts that no log may show and no memory keep |
 //! | [`name`], [`value`] | names of sheets and columns; column types |
 //! | [`context`] | what goes with a call: its cancellation, its progress |
 //! | [`engine`] | the only DuckDB: opens it locked down, checks SQL by its syntax tree (`guard`), runs it, makes JSON of rows |
@@ -57,11 +58,15 @@ pub mod digest;
 pub mod engine;
 pub mod export;
 pub mod fault;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod http;
 pub mod ingest;
 pub mod llm;
 pub mod mcp;
 pub mod name;
+pub mod secret;
 pub mod stats;
 pub mod store;
 pub mod tool;

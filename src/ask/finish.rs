@@ -5,17 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value, json};
 
 use super::{
+    answer::SheetVersion,
     calls::{Caller, of_result},
     clean,
     numbers::Known,
     words,
 };
-use crate::{
-    engine::Page,
-    fault::{Code, Fault},
-    name::SheetName,
-    stats::review::Review,
-};
+use crate::{engine::Page, fault::Fault, stats::review::Review};
 
 /// An answer with the rows of its SQL.
 pub(super) struct Finished {
@@ -23,6 +19,8 @@ pub(super) struct Finished {
     pub(super) sql: String,
     pub(super) caveats: Vec<String>,
     pub(super) page: Option<Page>,
+    /// That the SQL reads, as they were when it did.
+    pub(super) sheets: Vec<SheetVersion>,
     pub(super) review: Option<Review>,
     /// Whether something about it stayed doubtful.
     pub(super) is_flagged: bool,
@@ -96,11 +94,11 @@ impl Judge<'_> {
         if sql.is_empty() {
             caveats.push("no query was run: this rests on what descriptions of the sheets say".to_owned());
         }
-        let (mut page, mut review) = (None, None);
+        let (mut page, mut sheets, mut review) = (None, Vec::new(), None);
         let mut numbers = self.numbers.clone();
         if !sql.is_empty() {
             match self.rows(&sql).await {
-                Ok((rows, seen)) => {
+                Ok((rows, versions, seen)) => {
                     let findings = findings(&rows, &seen);
                     let fresh: Vec<String> = findings.iter().filter(|it| !self.told.contains(*it)).cloned().collect();
                     if !fresh.is_empty() && self.may("findings") {
@@ -112,7 +110,7 @@ impl Judge<'_> {
                     caveats.extend(findings);
                     numbers.add(&json!(rows.rows));
                     numbers.add(&json!([rows.rows.len(), rows.n_total]));
-                    (page, review) = (Some(rows), Some(seen));
+                    (page, sheets, review) = (Some(rows), versions, Some(seen));
                 }
                 Err(fault) if self.may_refuse => {
                     let mut reply = json!({"error": fault.message, "hint": fault.hint, "code": fault.code.name()});
@@ -137,17 +135,17 @@ impl Judge<'_> {
             caveats.push(format!("not found in any result: {list}"));
         }
         let caveats = caveats.iter().map(|text| clean::prose(text)).filter(|text| !text.is_empty()).collect();
-        Ok(Finished { answer: clean::prose(&answer), sql, caveats, page, review, is_flagged })
+        Ok(Finished { answer: clean::prose(&answer), sql, caveats, page, sheets, review, is_flagged })
     }
 
     fn may(&self, reason: &'static str) -> bool {
         self.may_refuse && !self.refused.contains(reason)
     }
 
-    async fn rows(&self, sql: &str) -> Result<(Page, Review), Fault> {
+    async fn rows(&self, sql: &str) -> Result<(Page, Vec<SheetVersion>, Review), Fault> {
         let review = self.caller.workspace.review(sql, self.caller.context).await?;
-        let page = rows(self.caller, sql, &review).await?;
-        Ok((page, review))
+        let (page, versions) = rows(self.caller, sql, &review).await?;
+        Ok((page, versions, review))
     }
 }
 
@@ -162,22 +160,11 @@ fn findings(page: &Page, review: &Review) -> Vec<String> {
     review.findings.iter().cloned().chain(of_result(&reply, review)).collect()
 }
 
-/// The rows of an answer's SQL: those that are kept, where it gives the same rows each time.
-pub(super) async fn rows(caller: &Caller<'_>, sql: &str, review: &Review) -> Result<Page, Fault> {
-    if review.is_volatile {
-        let answer = caller.workspace.query(sql, MAX_ROWS, MAX_BYTES, caller.context).await?;
-        return Ok(answer.page);
-    }
-    let versions: Vec<(SheetName, String)> = review
-        .sheets
-        .iter()
-        .filter_map(|name| caller.sheets.iter().find(|sheet| sheet.name == *name))
-        .map(|sheet| (sheet.name.clone(), sheet.version.file.clone()))
-        .collect();
-    if versions.len() != review.sheets.len() {
-        return Err(Fault::new(Code::Conflict, "the sheets have changed meanwhile").hint("ask again"));
-    }
-    caller.workspace.rows_once(sql, &versions, MAX_ROWS, MAX_BYTES, caller.context).await
+/// The rows of an answer's SQL, those that are kept where it gives the same rows each time; and the versions that it read.
+pub(super) async fn rows(caller: &Caller<'_>, sql: &str, review: &Review) -> Result<(Page, Vec<SheetVersion>), Fault> {
+    let (page, versions) = caller.workspace.rows_of(sql, review, MAX_ROWS, MAX_BYTES, caller.context).await?;
+    let versions = versions.into_iter().map(|it| SheetVersion { name: it.sheet.to_string(), version: it.number });
+    Ok((page, versions.collect()))
 }
 
 fn refusal(reason: &'static str, reply: Value) -> Refusal {

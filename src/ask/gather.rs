@@ -11,8 +11,6 @@ use crate::{
     workspace::Workspace,
 };
 
-/// Sheets of the workspace that are looked at.
-const MAX_SHEETS: u64 = 500;
 /// Sheets that have a card; of the others the model is told name and columns.
 const MAX_CARDS: usize = 10;
 /// Sheets whose columns are compared for joins.
@@ -37,7 +35,7 @@ pub(super) struct Known {
 impl Known {
     /// Reads changed files again first.
     pub(super) async fn of(workspace: &Workspace, context: &Context<'_>) -> Result<Known, Fault> {
-        let sheets = workspace.list("", "", MAX_SHEETS, context).await?.sheets;
+        let sheets = workspace.list("", "", u64::MAX, context).await?.sheets;
         let notes = workspace.notes().await?;
         let verified = workspace.answers(true, MAX_LOOKED_THROUGH).await?;
         Ok(Known { sheets, notes, verified })

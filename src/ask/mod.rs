@@ -7,6 +7,7 @@ mod budget;
 mod calls;
 mod cards;
 mod clean;
+mod dates;
 mod finish;
 mod gather;
 mod heard;
@@ -34,7 +35,6 @@ use crate::{
     engine::Page,
     fault::{Code, Fault},
     llm::{ChatModel, Message, tokens::Counter},
-    stats::review::Review,
     tool::Registry,
     workspace::{Workspace, memory::digest},
 };
@@ -150,13 +150,13 @@ impl Asking {
         }
         let Some(stored) = caller.workspace.cached_answer(key).await? else { return Ok(None) };
         let Ok(review) = caller.workspace.review(&stored.sql, caller.context).await else { return Ok(None) };
-        let Ok(page) = finish::rows(caller, &stored.sql, &review).await else { return Ok(None) };
+        let Ok((page, sheets)) = finish::rows(caller, &stored.sql, &review).await else { return Ok(None) };
         if digest_of(&page) != stored.digest {
             return Ok(None);
         }
         Ok(Some(Answer {
             answer: stored.answer,
-            sheets: sheets(caller, &review),
+            sheets,
             table: Some(Table::of(page)),
             sql: stored.sql,
             caveats: stored.caveats,
@@ -228,7 +228,7 @@ impl Asking {
         question: &str,
         key: Option<&str>,
     ) -> Result<Answer, Fault> {
-        let Finished { answer, sql, caveats, page, review, is_flagged } = finished;
+        let Finished { answer, sql, caveats, page, sheets, review, is_flagged } = finished;
         let is_whole = page.as_ref().is_some_and(|page| !page.truncated);
         let is_lasting = review.as_ref().is_some_and(|review| !review.is_volatile);
         let cache_key = key.filter(|_| is_whole && is_lasting && !is_flagged).map(str::to_owned);
@@ -242,7 +242,6 @@ impl Asking {
             digest: page.as_ref().map(digest_of).unwrap_or_default(),
         };
         let id = run.caller.workspace.keep_answer(new).await?;
-        let sheets = review.map(|review| sheets(&run.caller, &review)).unwrap_or_default();
         Ok(Answer { answer, sql, sheets, table: page.map(Table::of), caveats, id, ..account })
     }
 
@@ -256,9 +255,8 @@ impl Asking {
         let caller = Caller { context: &late, ..run.caller };
         if !sql.is_empty()
             && let Ok(review) = caller.workspace.review(&sql, caller.context).await
-            && let Ok(page) = finish::rows(&caller, &sql, &review).await
+            && let Ok((page, sheets)) = finish::rows(&caller, &sql, &review).await
         {
-            let sheets = sheets(&caller, &review);
             return Answer { answer, sql, sheets, table: Some(Table::of(page)), caveats, ..account };
         }
         Answer { answer: "There is no answer: no query gave rows.".to_owned(), caveats, ..account }
@@ -325,11 +323,6 @@ fn normal_question(question: &str) -> String {
 /// Rows as they were, to tell whether they still are.
 fn digest_of(page: &Page) -> String {
     digest(&[&json!([page.columns, page.rows]).to_string()])
-}
-
-fn sheets(caller: &Caller<'_>, review: &Review) -> Vec<answer::SheetVersion> {
-    let read = caller.sheets.iter().filter(|sheet| review.sheets.contains(&sheet.name));
-    read.map(|sheet| answer::SheetVersion { name: sheet.name.to_string(), version: sheet.version.number }).collect()
 }
 
 fn clean_question(question: &str) -> String {

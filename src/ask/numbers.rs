@@ -4,9 +4,15 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::dates;
+
 /// All numbers of some results.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Known(Vec<f64>);
+pub(super) struct Known {
+    numbers: Vec<f64>,
+    /// Years, months, days, hours, minutes and seconds: what an answer says otherwise than as a date rests on none of them.
+    dates: Vec<f64>,
+}
 
 /// Characters before a number that are looked at.
 const MAX_HEAD: usize = 64;
@@ -21,6 +27,8 @@ struct Written {
     readings: Vec<Reading>,
     /// What it may be instead, such as a date: all of these, each in one of its readings.
     parts: Vec<Vec<Reading>>,
+    /// Whether it may be a date or a part of one.
+    is_dated: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -36,7 +44,7 @@ impl Known {
     /// Takes in every number of a JSON value, those inside its texts as well.
     pub(super) fn add(&mut self, value: &Value) {
         match value {
-            Value::Number(number) => self.0.extend(number.as_f64()),
+            Value::Number(number) => self.numbers.extend(number.as_f64()),
             Value::String(text) => self.add_text(text),
             Value::Array(items) => items.iter().for_each(|item| self.add(item)),
             Value::Object(fields) => {
@@ -52,20 +60,28 @@ impl Known {
     /// Takes in every number of a text.
     pub(super) fn add_text(&mut self, text: &str) {
         if text.contains(|c: char| c.is_numeric()) {
-            let written = scan(text, false);
-            let readings = written.iter().flat_map(|it| it.readings.iter().chain(it.parts.iter().flatten()));
-            self.0.extend(readings.map(|reading| reading.value));
+            for written in scan(text, false) {
+                let values = |readings: Vec<Reading>| readings.into_iter().map(|reading| reading.value);
+                self.numbers.extend(values(written.readings));
+                let parts = written.parts.into_iter().flat_map(values);
+                if written.is_dated { self.dates.extend(parts) } else { self.numbers.extend(parts) }
+            }
         }
     }
 
     /// The numbers in an answer that are none of these, rounded or not, as they are written.
     pub(super) fn missing(&self, answer: &str) -> Vec<String> {
         // A sign may be in words: "fell by 5".
-        let mut sizes: Vec<f64> = self.0.iter().map(|known| known.abs()).collect();
-        sizes.sort_by(f64::total_cmp);
+        let sorted = |known: &[f64]| {
+            let mut sizes: Vec<f64> = known.iter().map(|known| known.abs()).collect();
+            sizes.sort_by(f64::total_cmp);
+            sizes
+        };
+        let (sizes, dates) = (sorted(&self.numbers), sorted(&self.dates));
         let (mut missing, mut seen) = (Vec::new(), BTreeSet::new());
         for written in scan(answer, true) {
-            let is_any = |readings: &[Reading]| readings.iter().any(|reading| reading.is_among(&sizes));
+            let is_known = |reading: &Reading| reading.is_among(&sizes) || written.is_dated && reading.is_among(&dates);
+            let is_any = |readings: &[Reading]| readings.iter().any(is_known);
             let are_parts = !written.parts.is_empty() && written.parts.iter().all(|part| is_any(part));
             if !is_any(&written.readings) && !are_parts && seen.insert(written.text.clone()) {
                 missing.push(written.text);
@@ -99,6 +115,13 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
             continue;
         }
         let start = idx;
+        if let Some((parts, end)) = dates::at(&chars, start) {
+            idx = end;
+            let text = chars.get(start..end).unwrap_or_default().iter().collect();
+            let parts = parts.into_iter().map(|value| vec![Reading { value, less: 0.0, more: 0.0 }]).collect();
+            found.push(Written { text, readings: Vec::new(), parts, is_dated: true });
+            continue;
+        }
         while at(idx).is_ascii_digit()
             || (is_separator(at(idx)) && at(idx + 1).is_ascii_digit())
             || is_gap(&chars, start, idx)
@@ -137,8 +160,10 @@ fn scan(text: &str, is_prose: bool) -> Vec<Written> {
         let parts: Vec<&str> = digits.split(|c: char| !c.is_ascii_digit()).collect();
         let is_one = parts.len() < 2 || !(readings.is_empty() || digits.contains(' '));
         let parts = parts.into_iter().filter(|_| !is_one).filter_map(|part| part.parse::<f64>().ok());
-        let parts = parts.map(|value| vec![Reading { value, less: 0.0, more: 0.0 }]).collect();
-        found.push(Written { text: digits, readings, parts });
+        let parts: Vec<_> = parts.map(|value| vec![Reading { value, less: 0.0, more: 0.0 }]).collect();
+        let is_dotted = parts.len() == 3 && digits.chars().filter(|c| *c == '.').count() == 2;
+        let is_dated = is_dotted || is_prose && dates::may_be_part(&head, &digits, &rest);
+        found.push(Written { text: digits, readings, parts, is_dated });
     }
     found
 }
@@ -342,7 +367,7 @@ mod tests {
     fn numbers_of_an_answer_are_found_in_results_however_they_are_written() {
         let mut known = Known::default();
         known.add(
-            &json!({"rows": [["North", 1_234_567.891, "2024-03-05"], [0.4567, -12, "9007199254740993"], [17, 1e12]]}),
+            &json!({"rows": [["North", 1_234_567.891, "2024-03-05 14:30:00"], [0.4567, -12, "9007199254740993"], [17, 1e12]]}),
         );
         for answer in [
             "1,234,567.89",
@@ -355,6 +380,9 @@ mod tests {
             "fell by 12",
             "on 2024-03-05",
             "March 5, 2024",
+            "am 5. März 2024",
+            "on the 5th, at 14:30",
+            "in 2024",
             "17 rows",
             "1\u{a0}234\u{a0}568",
             "1. North\n2. South",
@@ -386,7 +414,10 @@ mod tests {
             ("18 rows", "18"),
             ("1.24 million", "1.24"),
             ("46.5%", "46.5"),
-            ("on 2023-03-05", "2023"),
+            ("on 2023-03-05", "2023-03-05"),
+            ("5 rows", "5"),
+            ("3 of 17 regions", "3"),
+            ("there are 30", "30"),
             ("1,234,560", "1,234,560"),
             ("99.", "99"),
             ("North:\n7. South", "7"),
@@ -412,7 +443,7 @@ mod tests {
 
     #[test]
     fn many_numbers_in_a_long_text_are_looked_at_in_one_pass() {
-        let known = Known((0..50_000_u32).map(f64::from).collect());
+        let known = Known { numbers: (0..50_000_u32).map(f64::from).collect(), dates: Vec::new() };
         let n = 20_000;
         assert_eq!(known.missing(&"1 ".repeat(n)), Vec::<String>::new());
         assert_eq!(known.missing(&"77777, ".repeat(n)), ["77777"]);

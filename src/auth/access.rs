@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AuthError, Settings, keys::Keys, millis};
-use crate::{catalog::now, fault::Fault};
+use crate::{catalog::now, fault::Fault, secret::Secret};
 
 /// RFC 9068, so that no other JWT signed with these keys could pass for one.
 const TYPE: &str = "at+jwt";
@@ -65,7 +65,7 @@ impl Issuer {
     }
 
     /// A new access token of a session.
-    pub(super) fn issue(&self, user_key: &str, session: &str) -> Result<String, Fault> {
+    pub(super) fn issue(&self, user_key: &str, session: &str) -> Result<Secret, Fault> {
         let keys = self.keys.current()?;
         let at = now() / 1_000;
         let claims = Claims {
@@ -81,7 +81,7 @@ impl Issuer {
         let mut header = Header::new(Algorithm::HS256);
         header.typ = Some(TYPE.to_owned());
         header.kid = Some(keys.id.clone());
-        jsonwebtoken::encode(&header, &claims, &keys.signing).map_err(Fault::internal)
+        jsonwebtoken::encode(&header, &claims, &keys.signing).map(Secret::new).map_err(Fault::internal)
     }
 
     /// The claims of a token that is ours and has not run out; whether its session goes on is another question.

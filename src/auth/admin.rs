@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Accounts, AuthError, NewPersonalToken, PersonalToken, Token, email::Email, login::parsed, millis, secret};
-use crate::catalog::{Account, now};
+use crate::{
+    catalog::{Account, now},
+    secret::Secret,
+};
 
 const INVITATION_PREFIX: &str = "quire_inv_";
 
@@ -50,10 +53,10 @@ impl Admin<'_> {
     }
 
     /// A code to register with, once, within so many days; with an address, for that one alone.
-    pub async fn invite(&self, email: Option<&str>, days: u32) -> Result<String, AuthError> {
+    pub async fn invite(&self, email: Option<&str>, days: u32) -> Result<Secret, AuthError> {
         let email = email.map(Email::parse).transpose()?;
         let code = secret::fresh(INVITATION_PREFIX)?;
-        let hash = secret::hash(&code);
+        let hash = secret::hash(code.reveal());
         let kept = self.0.catalog(move |catalog| {
             let at = now();
             let expires_at = at + millis(Duration::from_hours(24) * days);

@@ -15,11 +15,13 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jsonwebtoken::{DecodingKey, EncodingKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+use zeroize::Zeroizing;
 
 use super::{millis, secret};
 use crate::{
     catalog::{now, storage_fault},
     fault::{Code, Fault},
+    secret::Secret,
 };
 
 const FILE: &str = "signing-keys.json";
@@ -40,7 +42,8 @@ struct KeyFile {
 struct StoredKey {
     id: String,
     /// 256 bits in base64url.
-    secret: String,
+    #[serde(serialize_with = "Secret::serialize")]
+    secret: Secret,
     /// Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retired_at: Option<i64>,
@@ -121,7 +124,7 @@ impl Keys {
 }
 
 fn new_key() -> Result<StoredKey, Fault> {
-    let secret = URL_SAFE_NO_PAD.encode(secret::random()?);
+    let secret = secret::fresh("")?;
     Ok(StoredKey { id: Uuid::new_v4().simple().to_string(), secret, retired_at: None })
 }
 
@@ -144,7 +147,8 @@ fn load(folder: &Path) -> Result<(Stamp, Arc<KeySet>), Fault> {
     let mut verifying = HashMap::new();
     let mut signing = None;
     for key in file.keys {
-        let secret = URL_SAFE_NO_PAD.decode(&key.secret).ok().filter(|it| it.len() >= 32).ok_or_else(damaged)?;
+        let secret = URL_SAFE_NO_PAD.decode(key.secret.reveal()).ok().map(Zeroizing::new);
+        let secret = secret.filter(|it| it.len() >= 32).ok_or_else(damaged)?;
         if key.retired_at.is_none() {
             signing = Some((key.id.clone(), EncodingKey::from_secret(&secret)));
         }
@@ -158,7 +162,7 @@ fn load(folder: &Path) -> Result<(Stamp, Arc<KeySet>), Fault> {
 fn read(folder: &Path) -> Result<KeyFile, Fault> {
     let path = folder.join(FILE);
     check_private(&path)?;
-    let text = fs::read(&path).map_err(|error| failed("read", &error))?;
+    let text = Zeroizing::new(fs::read(&path).map_err(|error| failed("read", &error))?);
     // The parser's own words could quote a key.
     serde_json::from_slice(&text).map_err(|_| unusable(folder, "holds no usable keys"))
 }
@@ -170,7 +174,7 @@ pub fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
 
 /// Replaces the file in one step.
 fn write(folder: &Path, file: &KeyFile) -> Result<(), Fault> {
-    let text = serde_json::to_vec_pretty(file).map_err(Fault::internal)?;
+    let text = Zeroizing::new(serde_json::to_vec_pretty(file).map_err(Fault::internal)?);
     // The lock is held, so one that is there was left by a process that was killed.
     let fresh = folder.join(".signing-keys.tmp");
     let _ = fs::remove_file(&fresh);

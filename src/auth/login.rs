@@ -1,6 +1,6 @@
 //! From an address and a password to a session, and on from there.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{net::IpAddr, time::Duration};
 
 use uuid::Uuid;
 
@@ -11,23 +11,21 @@ use super::{
     password::{Password, Verdict},
     secret,
 };
-use crate::catalog::{Account, CatalogError, Invitation, Rotation, SessionTimes, now};
+use crate::{
+    catalog::{Account, CatalogError, Invitation, Rotation, SessionTimes, now},
+    secret::Secret,
+};
 
 const REFRESH_PREFIX: &str = "quire_ref_";
 
 /// What a log-in or a refresh gives out.
+#[derive(Debug)]
 pub struct TokenPair {
-    pub access: String,
+    pub access: Secret,
     /// Good for one refresh.
-    pub refresh: String,
+    pub refresh: Secret,
     /// How long `access` is good for.
     pub expires_in: Duration,
-}
-
-impl fmt::Debug for TokenPair {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TokenPair(…)")
-    }
 }
 
 impl Accounts {
@@ -78,7 +76,7 @@ impl Accounts {
         let session = Uuid::new_v4().simple().to_string();
         let refresh = secret::fresh(REFRESH_PREFIX)?;
         let (user, key, sid, hash, times) =
-            (account.user.id, account.user.key, session.clone(), secret::hash(&refresh), self.times());
+            (account.user.id, account.user.key, session.clone(), secret::hash(refresh.reveal()), self.times());
         let opened = self.catalog(move |catalog| Ok(catalog.open_session(user, &phc, &sid, &hash, times)?));
         if !opened.await? {
             // The password was changed or the account disabled just now.
@@ -93,7 +91,7 @@ impl Accounts {
         self.inner.throttles.admit_refresh(from)?;
         let (shown, times) = (secret::hash(refresh), self.times());
         let next = secret::fresh(REFRESH_PREFIX)?;
-        let next_hash = secret::hash(&next);
+        let next_hash = secret::hash(next.reveal());
         match self.catalog(move |catalog| Ok(catalog.rotate_refresh(&shown, &next_hash, times)?)).await? {
             Rotation::Rotated { account, session } => {
                 self.inner.throttles.refreshed(from);
@@ -165,7 +163,7 @@ impl Accounts {
         if replaced.await? { Ok((account, kept)) } else { Err(AuthError::Credentials) }
     }
 
-    fn pair(&self, user_key: &str, session: &str, refresh: String) -> Result<TokenPair, AuthError> {
+    fn pair(&self, user_key: &str, session: &str, refresh: Secret) -> Result<TokenPair, AuthError> {
         let issuer = &self.inner.issuer;
         Ok(TokenPair { access: issuer.issue(user_key, session)?, refresh, expires_in: issuer.life() })
     }

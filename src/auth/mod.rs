@@ -7,6 +7,8 @@ mod access;
 mod admin;
 mod email;
 mod error;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod keys;
 mod login;
 mod password;

@@ -1,6 +1,6 @@
 //! Passwords: which may be chosen, and argon2id off the async threads, a few at a time.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use argon2::{
     Algorithm, Argon2, Params, Version,
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::{AuthError, FieldError, email::Email, secret};
-use crate::{fault::Fault, workspace::blocking};
+use crate::{fault::Fault, secret::Secret, workspace::blocking};
 
 /// OWASP's first choice for argon2id where 46 MiB are too much: KiB of memory, passes, lanes.
 const MEMORY_KIB: u32 = 19_456;
@@ -30,14 +30,8 @@ const QUEUE: usize = 32;
 const COMMON: &str = include_str!("common_passwords.txt");
 
 /// A password in the clear, in the normal form NFKC: keyboards write the same letters in different ways.
-#[derive(Clone)]
-pub(super) struct Password(String);
-
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(…)")
-    }
-}
+#[derive(Debug, Clone)]
+pub(super) struct Password(Secret);
 
 impl Password {
     /// One that is being chosen: long enough, not among the most common, not the address. No rule of composition, as
@@ -63,8 +57,15 @@ impl Password {
         if text.chars().count() > LONGEST {
             return Err(FieldError::new(field, format!("has more than {LONGEST} characters")));
         }
-        Ok(Password(text.nfkc().collect()))
+        Ok(Password(normal_form(text)))
     }
+}
+
+/// As one piece of memory: a text that grows leaves its beginnings behind.
+fn normal_form(text: &str) -> Secret {
+    let mut normal = String::with_capacity(text.nfkc().map(char::len_utf8).sum());
+    normal.extend(text.nfkc());
+    Secret::new(normal)
 }
 
 /// What a check of a password came to.
@@ -94,7 +95,7 @@ impl Hasher {
             version: Some(Version::V0x13.into()),
             params: ParamsString::try_from(&params).map_err(Fault::internal)?,
             salt: Some(Salt::generate()),
-            hash: Some(Output::new(&secret::random()?).map_err(Fault::internal)?),
+            hash: Some(Output::new(&*secret::random()?).map_err(Fault::internal)?),
         };
         let n_at_once = n_at_once.max(1);
         Ok(Hasher {
@@ -112,7 +113,7 @@ impl Hasher {
         let hashed = blocking(move || {
             // Held until the work is done: a caller who goes away does not end it.
             let _permits = permits;
-            argon2.hash_password(password.0.as_bytes()).map(|hash| hash.to_string()).map_err(Fault::internal)
+            argon2.hash_password(password.0.reveal().as_bytes()).map(|hash| hash.to_string()).map_err(Fault::internal)
         });
         Ok(hashed.await?)
     }
@@ -125,7 +126,7 @@ impl Hasher {
         let verdict = blocking(move || {
             let _permits = permits;
             let hash = PasswordHash::new(&phc).map_err(Fault::internal)?;
-            if argon2.verify_password(password.0.as_bytes(), &hash).is_err() {
+            if argon2.verify_password(password.0.reveal().as_bytes(), &hash).is_err() {
                 return Ok(Verdict::Wrong);
             }
             Ok(if is_current(&argon2, &hash) { Verdict::Right } else { Verdict::Outdated })

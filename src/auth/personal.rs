@@ -1,11 +1,14 @@
 //! Personal access tokens, for the configuration files of agents.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{Accounts, AuthError, Caller, FieldError, login::session_of, millis, secret};
-use crate::catalog::{NewToken, Scope, Token, UserId, now};
+use crate::{
+    catalog::{NewToken, Scope, Token, UserId, now},
+    secret::Secret,
+};
 
 pub(super) const PREFIX: &str = "quire_pat_";
 
@@ -38,15 +41,10 @@ impl NewPersonalToken {
 }
 
 /// A new token; its secret is shown once.
+#[derive(Debug)]
 pub struct PersonalToken {
-    pub secret: String,
+    pub secret: Secret,
     pub token: Token,
-}
-
-impl fmt::Debug for PersonalToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PersonalToken").field("token", &self.token).finish_non_exhaustive()
-    }
 }
 
 impl Accounts {
@@ -75,7 +73,7 @@ impl Accounts {
     ) -> Result<PersonalToken, AuthError> {
         let new = new.check()?;
         let secret = secret::fresh(PREFIX)?;
-        let hash = secret::hash(&secret);
+        let hash = secret::hash(secret.reveal());
         let added = self.catalog(move |catalog| {
             let at = now();
             let life = new.days.map(|days| millis(Duration::from_hours(24) * days));

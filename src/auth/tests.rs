@@ -94,11 +94,11 @@ fn code<T>(outcome: Result<T, impl Into<Fault>>) -> &'static str {
 async fn a_session_is_good_until_it_is_ended() {
     let (fixture, pair) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
-    let caller = accounts.authenticate(&pair.access).await.unwrap();
+    let caller = accounts.authenticate(pair.access.reveal()).await.unwrap();
     assert_eq!((caller.email.as_str(), caller.scope), ("ann@example.org", Scope::ReadWrite));
     accounts.logout(&caller).await.unwrap();
-    assert_eq!(code(accounts.authenticate(&pair.access).await), "unauthenticated");
-    assert_eq!(code(accounts.refresh(&pair.refresh, HERE).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
+    assert_eq!(code(accounts.refresh(pair.refresh.reveal(), HERE).await), "unauthenticated");
 }
 
 #[tokio::test]
@@ -173,13 +173,13 @@ async fn a_refresh_token_is_good_once_and_its_second_use_ends_the_session() {
     let (fixture, first) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
     let other = fixture.login(PASSWORD).await.unwrap();
-    let second = accounts.refresh(&first.refresh, HERE).await.unwrap();
-    assert_eq!(code(accounts.authenticate(&second.access).await), "ok");
-    assert_eq!(code(accounts.refresh(&first.refresh, HERE).await), "unauthenticated");
-    assert_eq!(code(accounts.refresh(&second.refresh, HERE).await), "unauthenticated");
-    assert_eq!(code(accounts.authenticate(&second.access).await), "unauthenticated");
-    assert_eq!(code(accounts.authenticate(&first.access).await), "unauthenticated");
-    assert_eq!(code(accounts.authenticate(&other.access).await), "ok", "another session");
+    let second = accounts.refresh(first.refresh.reveal(), HERE).await.unwrap();
+    assert_eq!(code(accounts.authenticate(second.access.reveal()).await), "ok");
+    assert_eq!(code(accounts.refresh(first.refresh.reveal(), HERE).await), "unauthenticated");
+    assert_eq!(code(accounts.refresh(second.refresh.reveal(), HERE).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(second.access.reveal()).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(first.access.reveal()).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(other.access.reveal()).await), "ok", "another session");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -187,7 +187,7 @@ async fn of_many_refreshes_at_once_one_wins() {
     let (fixture, pair) = Fixture::with_ann().await;
     let racers = (0..8).map(|_| {
         let (accounts, refresh) = (fixture.accounts.clone(), pair.refresh.clone());
-        tokio::spawn(async move { code(accounts.refresh(&refresh, HERE).await) })
+        tokio::spawn(async move { code(accounts.refresh(refresh.reveal(), HERE).await) })
     });
     let mut codes = Vec::new();
     for racer in racers.collect::<Vec<_>>() {
@@ -197,15 +197,15 @@ async fn of_many_refreshes_at_once_one_wins() {
     let (won, lost): (Vec<_>, Vec<_>) = codes.into_iter().partition(|code| *code == "ok");
     assert_eq!(won.len(), 1);
     assert!(lost.iter().all(|code| ["unauthenticated", "rate_limited"].contains(code)), "{lost:?}");
-    assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "unauthenticated");
+    assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
 }
 
 #[tokio::test]
 async fn sessions_run_out() {
     let (fixture, pair) = Fixture::with_ann().await;
     fixture.sql("UPDATE sessions SET expires_at = 1");
-    assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "unauthenticated");
-    assert_eq!(code(fixture.accounts.refresh(&pair.refresh, HERE).await), "unauthenticated");
+    assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
+    assert_eq!(code(fixture.accounts.refresh(pair.refresh.reveal(), HERE).await), "unauthenticated");
 }
 
 #[tokio::test]
@@ -229,7 +229,7 @@ async fn refreshing_lengthens_a_session_up_to_its_longest_life() {
     for _ in 0..3 {
         // A day passes.
         fixture.sql("UPDATE sessions SET created_at = created_at - 86400000");
-        pair = fixture.accounts.refresh(&pair.refresh, HERE).await.unwrap();
+        pair = fixture.accounts.refresh(pair.refresh.reveal(), HERE).await.unwrap();
         lives.push(life());
     }
     assert_eq!(lives, [48.0, 72.0, 72.0, 72.0]);
@@ -240,16 +240,16 @@ async fn a_new_password_ends_all_sessions_and_no_token() {
     let (fixture, pair) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
     let other = fixture.login(PASSWORD).await.unwrap();
-    let caller = accounts.authenticate(&pair.access).await.unwrap();
+    let caller = accounts.authenticate(pair.access.reveal()).await.unwrap();
     let token = accounts.create_token(&caller, new_token("agent", Scope::Read)).await.unwrap();
     let wrong = accounts.change_password(&caller, "wrong", "quite other words", HERE).await;
     assert_eq!(code(wrong), "invalid_arguments");
     accounts.change_password(&caller, PASSWORD, "quite other words", HERE).await.unwrap();
     for pair in [&pair, &other] {
-        assert_eq!(code(accounts.authenticate(&pair.access).await), "unauthenticated");
-        assert_eq!(code(accounts.refresh(&pair.refresh, HERE).await), "unauthenticated");
+        assert_eq!(code(accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
+        assert_eq!(code(accounts.refresh(pair.refresh.reveal(), HERE).await), "unauthenticated");
     }
-    assert_eq!(code(accounts.authenticate(&token.secret).await), "ok");
+    assert_eq!(code(accounts.authenticate(token.secret.reveal()).await), "ok");
     assert_eq!(code(fixture.login(PASSWORD).await), "unauthenticated");
     assert_eq!(code(fixture.login("quite other words").await), "ok");
 }
@@ -258,15 +258,15 @@ async fn a_new_password_ends_all_sessions_and_no_token() {
 async fn a_disabled_account_is_out_at_once_and_its_tokens_come_back_with_it() {
     let (fixture, pair) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
-    let caller = accounts.authenticate(&pair.access).await.unwrap();
+    let caller = accounts.authenticate(pair.access.reveal()).await.unwrap();
     let token = accounts.create_token(&caller, new_token("agent", Scope::ReadWrite)).await.unwrap();
     accounts.admin().set_disabled("ANN@example.org", true).await.unwrap();
-    for shown in [&pair.access, &token.secret] {
+    for shown in [pair.access.reveal(), token.secret.reveal()] {
         assert_eq!(code(accounts.authenticate(shown).await), "unauthenticated");
     }
     accounts.admin().set_disabled("ann@example.org", false).await.unwrap();
-    assert_eq!(code(accounts.authenticate(&pair.access).await), "unauthenticated");
-    assert_eq!(code(accounts.authenticate(&token.secret).await), "ok");
+    assert_eq!(code(accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(token.secret.reveal()).await), "ok");
 }
 
 #[tokio::test]
@@ -277,7 +277,7 @@ async fn a_password_hashed_with_weaker_parameters_is_hashed_again() {
     fixture.sql(&format!("UPDATE users SET password = '{phc}'"));
     assert_eq!(code(fixture.login("wrong").await), "unauthenticated");
     let pair = fixture.login(PASSWORD).await.unwrap();
-    assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "ok");
+    assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "ok");
     let conn = Connection::open(fixture.dir.path().join("catalog.db")).unwrap();
     let kept: String = conn.query_row("SELECT password FROM users", [], |row| row.get(0)).unwrap();
     assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
@@ -292,14 +292,14 @@ async fn an_invitation_lets_one_in_once() {
     let for_ann = accounts.admin().invite(Some("Ann@example.org"), 7).await.unwrap();
     let for_anyone = accounts.admin().invite(None, 7).await.unwrap();
     assert_eq!(register("ann@example.org", None).await, "forbidden");
-    assert_eq!(register("bob@example.org", Some(&for_ann)).await, "forbidden");
-    assert_eq!(register("ann@example.org", Some(&for_ann)).await, "ok");
-    assert_eq!(register("ann@example.org", Some(&for_ann)).await, "forbidden");
-    assert_eq!(register("ann@example.org", Some(&for_anyone)).await, "conflict");
-    assert_eq!(register("bob@example.org", Some(&for_anyone)).await, "ok");
+    assert_eq!(register("bob@example.org", Some(for_ann.reveal())).await, "forbidden");
+    assert_eq!(register("ann@example.org", Some(for_ann.reveal())).await, "ok");
+    assert_eq!(register("ann@example.org", Some(for_ann.reveal())).await, "forbidden");
+    assert_eq!(register("ann@example.org", Some(for_anyone.reveal())).await, "conflict");
+    assert_eq!(register("bob@example.org", Some(for_anyone.reveal())).await, "ok");
     let late = accounts.admin().invite(None, 7).await.unwrap();
     fixture.sql("UPDATE invitations SET expires_at = 1");
-    assert_eq!(register("eve@example.org", Some(&late)).await, "forbidden");
+    assert_eq!(register("eve@example.org", Some(late.reveal())).await, "forbidden");
 }
 
 #[tokio::test]
@@ -340,11 +340,11 @@ fn new_token(name: &str, scope: Scope) -> NewPersonalToken {
 async fn a_personal_token_has_its_scope_and_makes_no_other() {
     let (fixture, pair) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
-    let ann = accounts.authenticate(&pair.access).await.unwrap();
+    let ann = accounts.authenticate(pair.access.reveal()).await.unwrap();
     let PersonalToken { secret, token } = accounts.create_token(&ann, new_token("agent", Scope::Read)).await.unwrap();
-    let agent = accounts.authenticate(&secret).await.unwrap();
+    let agent = accounts.authenticate(secret.reveal()).await.unwrap();
     assert_eq!((agent.user, agent.scope), (ann.user.clone(), Scope::Read));
-    let agent = accounts.authenticate(&secret).await.unwrap();
+    let agent = accounts.authenticate(secret.reveal()).await.unwrap();
     assert_eq!(code(accounts.create_token(&agent, new_token("more", Scope::Read)).await), "forbidden");
     assert_eq!(code(accounts.change_password(&agent, PASSWORD, "quite other words", HERE).await), "forbidden");
     assert_eq!(code(accounts.logout(&agent).await), "forbidden");
@@ -352,7 +352,7 @@ async fn a_personal_token_has_its_scope_and_makes_no_other() {
     assert!(listed[0].used_at.is_some() && listed[0].id == token.id, "{listed:?}");
     assert_eq!(code(accounts.create_token(&ann, new_token(" agent ", Scope::Read)).await), "conflict");
     accounts.revoke_token(&ann, &token.id).await.unwrap();
-    assert_eq!(code(accounts.authenticate(&secret).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(secret.reveal()).await), "unauthenticated");
     assert_eq!(code(accounts.revoke_token(&ann, &token.id).await), "not_found");
 }
 
@@ -360,15 +360,15 @@ async fn a_personal_token_has_its_scope_and_makes_no_other() {
 async fn a_personal_token_expires_when_it_should() {
     let (fixture, pair) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
-    let ann = accounts.authenticate(&pair.access).await.unwrap();
+    let ann = accounts.authenticate(pair.access.reveal()).await.unwrap();
     let limited = accounts.create_token(&ann, new_token("limited", Scope::Read)).await.unwrap();
     let never = NewPersonalToken { days: None, ..new_token("never", Scope::Read) };
     let never = accounts.create_token(&ann, never).await.unwrap();
     assert_eq!(limited.token.expires_at.unwrap() - limited.token.created_at, 90 * 24 * 3_600_000);
-    assert_eq!(code(accounts.authenticate(&limited.secret).await), "ok");
+    assert_eq!(code(accounts.authenticate(limited.secret.reveal()).await), "ok");
     fixture.sql("UPDATE tokens SET expires_at = 1 WHERE expires_at IS NOT NULL");
-    assert_eq!(code(accounts.authenticate(&limited.secret).await), "unauthenticated");
-    assert_eq!(code(accounts.authenticate(&never.secret).await), "ok");
+    assert_eq!(code(accounts.authenticate(limited.secret.reveal()).await), "unauthenticated");
+    assert_eq!(code(accounts.authenticate(never.secret.reveal()).await), "ok");
     let wrong = NewPersonalToken { name: "\n".to_owned(), scope: Scope::Read, days: Some(0) };
     let AuthError::Invalid(errors) = accounts.create_token(&ann, wrong).await.unwrap_err() else { panic!() };
     assert_eq!(errors.iter().map(|it| it.field).collect::<Vec<_>>(), ["name", "expires_in_days"]);
@@ -378,26 +378,31 @@ async fn a_personal_token_expires_when_it_should() {
 async fn a_token_of_one_user_is_out_of_reach_of_another() {
     let (fixture, pair) = Fixture::with_ann().await;
     let accounts = &fixture.accounts;
-    let ann = accounts.authenticate(&pair.access).await.unwrap();
+    let ann = accounts.authenticate(pair.access.reveal()).await.unwrap();
     let token = accounts.create_token(&ann, new_token("agent", Scope::Read)).await.unwrap();
     accounts.register("bob@example.org", PASSWORD, None, HERE).await.unwrap();
     let bobs = accounts.login("bob@example.org", PASSWORD, HERE).await.unwrap();
-    let bob = accounts.authenticate(&bobs.access).await.unwrap();
+    let bob = accounts.authenticate(bobs.access.reveal()).await.unwrap();
     assert_ne!(ann.user, bob.user);
     assert_eq!(accounts.tokens(&bob).await.unwrap(), []);
     assert_eq!(code(accounts.revoke_token(&bob, &token.token.id).await), "not_found");
-    assert_eq!(code(accounts.authenticate(&token.secret).await), "ok");
+    assert_eq!(code(accounts.authenticate(token.secret.reveal()).await), "ok");
 }
 
 #[tokio::test]
-async fn nothing_secret_is_kept_in_the_clear() {
+async fn nothing_secret_is_kept_in_the_clear_nor_shown() {
     let (fixture, pair) = Fixture::with_ann().await;
-    let ann = fixture.accounts.authenticate(&pair.access).await.unwrap();
+    let ann = fixture.accounts.authenticate(pair.access.reveal()).await.unwrap();
     let token = fixture.accounts.create_token(&ann, new_token("agent", Scope::Read)).await.unwrap();
     let code = fixture.accounts.admin().invite(None, 7).await.unwrap();
+    let password = super::password::Password::shown("password", PASSWORD).unwrap();
+    let shown = format!("{password:?} {pair:?} {token:#?} {code:?} {ann:?}");
+    for secret in [PASSWORD, pair.refresh.reveal(), pair.access.reveal(), token.secret.reveal(), code.reveal()] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
     for file in ["catalog.db", "catalog.db-wal"] {
         let bytes = fs::read(fixture.dir.path().join(file)).unwrap();
-        for secret in [PASSWORD, &pair.refresh, &pair.access, &token.secret, &code] {
+        for secret in [PASSWORD, pair.refresh.reveal(), pair.access.reveal(), token.secret.reveal(), code.reveal()] {
             assert!(!bytes.windows(secret.len()).any(|it| it == secret.as_bytes()), "{file}");
         }
     }
@@ -409,16 +414,16 @@ async fn tokens_of_a_rotated_key_are_good_until_they_run_out() {
     // Another process, such as the command line.
     let other = open(&fixture.dir, Settings::default()).unwrap();
     other.admin().rotate_keys(false).unwrap();
-    assert_eq!(code(fixture.accounts.authenticate(&old.access).await), "ok");
+    assert_eq!(code(fixture.accounts.authenticate(old.access.reveal()).await), "ok");
     let new = fixture.login(PASSWORD).await.unwrap();
-    assert_ne!(header(&old.access)["kid"], header(&new.access)["kid"]);
-    assert_eq!(code(other.authenticate(&new.access).await), "ok");
+    assert_ne!(header(old.access.reveal())["kid"], header(new.access.reveal())["kid"]);
+    assert_eq!(code(other.authenticate(new.access.reveal()).await), "ok");
     other.admin().rotate_keys(true).unwrap();
     for pair in [&old, &new] {
-        assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "unauthenticated");
+        assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
     }
-    let fresh = fixture.accounts.refresh(&new.refresh, HERE).await.unwrap();
-    assert_eq!(code(fixture.accounts.authenticate(&fresh.access).await), "ok");
+    let fresh = fixture.accounts.refresh(new.refresh.reveal(), HERE).await.unwrap();
+    assert_eq!(code(fixture.accounts.authenticate(fresh.access.reveal()).await), "ok");
 }
 
 fn header(jwt: &str) -> Value {
@@ -431,11 +436,11 @@ async fn a_retired_key_signs_nothing_new() {
     fixture.accounts.admin().rotate_keys(false).unwrap();
     let file = fixture.dir.path().join("signing-keys.json");
     let mut keys: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
-    assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "ok");
+    assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "ok");
     keys["keys"][0]["retired_at"] = json!(keys["keys"][0]["retired_at"].as_i64().unwrap() - 60_000);
     // In place, so that its mode stays.
     fs::write(&file, keys.to_string()).unwrap();
-    assert_eq!(code(fixture.accounts.authenticate(&pair.access).await), "unauthenticated");
+    assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
 }
 
 #[test]

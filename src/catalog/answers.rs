@@ -114,12 +114,14 @@ impl Catalog {
         Ok(answers)
     }
 
-    /// Marks an answer as right, or takes the mark away; answers whether there is one.
+    /// Marks an answer as right, or takes the mark away, and it is not given again without being asked for anew; answers whether there is one.
     pub fn verify_answer(&self, user: UserId, id: &str, is_right: bool) -> Result<bool, CatalogError> {
         let at = is_right.then(now);
-        let n = self
-            .durable()
-            .execute("UPDATE answers SET verified_at = ?3 WHERE user_id = ?1 AND id = ?2", (user.0, id, at))?;
+        let n = self.durable().execute(
+            "UPDATE answers SET verified_at = ?3, cache_key = iif(?3 IS NULL, NULL, cache_key)
+             WHERE user_id = ?1 AND id = ?2",
+            (user.0, id, at),
+        )?;
         Ok(n > 0)
     }
 

@@ -92,6 +92,9 @@ impl From<CatalogError> for Fault {
             }
             CatalogError::Busy(_) => Fault::new(Code::Busy, message).hint("try again in a few seconds"),
             CatalogError::Io(source) => storage_fault(message, &source),
+            CatalogError::Unwritable(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ReadOnly => {
+                Fault::new(Code::StorageFailed, message).hint(READ_ONLY)
+            }
             CatalogError::Unwritable(_) => Fault::new(Code::StorageFailed, message)
                 .hint("see that the data folder exists, is writable and has free space"),
             CatalogError::Conflict { .. } => {
@@ -138,13 +141,17 @@ impl From<CatalogError> for Fault {
     }
 }
 
+/// Reading alone keeps a history and locks, too.
+const READ_ONLY: &str =
+    "make the data folder writable, or copy it to where you may write and name the copy with `--data-dir`";
+
 /// A failure of the data folder, with what to do about it.
 pub(crate) fn storage_fault(message: String, source: &io::Error) -> Fault {
     let kind = source.kind();
     let hint = if kind == io::ErrorKind::StorageFull || kind == io::ErrorKind::QuotaExceeded {
         "the disk is full: free some space, or use a `--data-dir` on another disk"
     } else if kind == io::ErrorKind::PermissionDenied || kind == io::ErrorKind::ReadOnlyFilesystem {
-        "make the data folder writable, or use another `--data-dir`"
+        READ_ONLY
     } else {
         "see that the data folder exists, is writable and has free space"
     };

@@ -89,6 +89,14 @@ impl Catalog {
         schema::version(&self.reads()).map(drop)
     }
 
+    /// Lets go of the pages that are held in memory, up to 2 MB for each connection: they are read again when needed.
+    pub fn shrink(&self) -> Result<(), CatalogError> {
+        const SHRINK: &str = "PRAGMA shrink_memory";
+        self.durable().execute_batch(SHRINK)?;
+        self.casual().execute_batch(SHRINK)?;
+        Ok(self.reads().execute_batch(SHRINK)?)
+    }
+
     /// The database's own check of its file.
     pub fn check(&self) -> Result<Health, CatalogError> {
         let conn = self.reads();

@@ -3,7 +3,7 @@
 use std::{
     io::{IsTerminal, Write},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
@@ -67,7 +67,8 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     for path in &settings.open {
         workspace.import_path(&path.to_string_lossy(), Options::default(), &context).await?;
     }
-    let outcome = asking.ask(&registry, &workspace, &question, &show, &context).await;
+    let teller = Teller::default();
+    let outcome = asking.ask(&registry, &workspace, &question, &|event| teller.show(event), &context).await;
     // What was said up to a failure is worth having too.
     if let (Some(recorder), Some(file)) = (recorder, &args.transcript) {
         write(file, &recorder.transcript(&question))?;
@@ -82,21 +83,36 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     if args.full || settings.json { print_json(&answer) } else { print(&answer) }
 }
 
-/// A line for each thing that happens, and the model's words as they come.
-fn show(event: Event<'_>) {
-    let mut err = std::io::stderr().lock();
-    // A standard error that is closed is no reason to stop.
-    let _ = match event {
-        Event::Turn { .. } => Ok(()),
-        Event::Text(text) => write!(err, "{text}"),
-        Event::Call { tool, .. } => writeln!(err, "> {tool}"),
-        Event::Called(step) => {
-            let call = step.call.split_whitespace().collect::<Vec<_>>().join(" ");
-            let call: String = call.chars().take(400).collect();
-            writeln!(err, "  {call}  [{}, {} ms]", step.outcome, step.milliseconds)
-        }
-    };
-    let _ = err.flush();
+/// Tells what happens on standard error: a line for each thing. What the model says waits for the call that follows it, since
+/// what no call follows is an answer, which is printed once, on standard output.
+#[derive(Default)]
+struct Teller {
+    said: Mutex<String>,
+}
+
+impl Teller {
+    fn show(&self, event: Event<'_>) {
+        let said = {
+            let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Event::Text(text) = event {
+                said.push_str(text);
+                return;
+            }
+            std::mem::take(&mut *said)
+        };
+        let mut err = std::io::stderr().lock();
+        // A standard error that is closed is no reason to stop.
+        let _ = match event {
+            Event::Turn { .. } | Event::Text(_) => Ok(()),
+            Event::Call { tool, .. } => writeln!(err, "{said}> {tool}"),
+            Event::Called(step) => {
+                let call = step.call.split_whitespace().collect::<Vec<_>>().join(" ");
+                let call: String = call.chars().take(400).collect();
+                writeln!(err, "  {call}  [{}, {} ms]", step.outcome, step.milliseconds)
+            }
+        };
+        let _ = err.flush();
+    }
 }
 
 fn print(answer: &Answer) -> Result<(), Fault> {

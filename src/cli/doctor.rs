@@ -39,14 +39,18 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
         ok: true,
         detail: format!("{} for {} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::OS, std::env::consts::ARCH),
     }];
-    match settings.folder() {
-        Ok(folder) => findings.push(Finding { what: "data folder", ok: true, detail: folder.display().to_string() }),
-        Err(fault) => findings.push(of("data folder", Err(fault))),
-    }
+    let folder = settings.folder().map(|folder| folder.display().to_string());
     if args.repair {
         repair_catalog(&settings, &mut findings)?;
     }
-    match settings.house().and_then(|house| Ok((house.local()?, house))) {
+    let opened = settings.house().and_then(|house| Ok((house.local()?, house)));
+    findings.push(match (folder, &opened) {
+        (Ok(folder), Err(fault)) if fault.code == Code::StorageFailed => {
+            of("data folder", Err(Fault { message: format!("`{folder}`: {}", fault.message), ..fault.clone() }))
+        }
+        (folder, _) => of("data folder", folder),
+    });
+    match opened {
         Ok((workspace, house)) => {
             findings.push(of("catalog", catalog(&house)));
             findings.extend(version_files(&house, args.repair));
@@ -57,6 +61,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
             findings.push(of("time zones (ICU)", icu.map(|_| "there".to_owned())));
             findings.push(of("sandbox", house.missing_of_sandbox().await.map(|missing| sandbox(&missing))));
         }
+        Err(fault) if fault.code == Code::StorageFailed => {}
         Err(fault) => findings.push(of("catalog", Err(fault))),
     }
     if settings.json {
@@ -68,7 +73,8 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
         }
     }
     let n_failed = findings.iter().filter(|finding| !finding.ok).count();
-    if n_failed == 0 { Ok(()) } else { Err(Fault::new(Code::Internal, format!("{n_failed} checks failed"))) }
+    let checks = if n_failed == 1 { "check" } else { "checks" };
+    if n_failed == 0 { Ok(()) } else { Err(Fault::new(Code::Internal, format!("{n_failed} {checks} failed"))) }
 }
 
 /// Every index and row, where `House::health` looks at the structure alone.

@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use serde_json::json;
 use tokio::net::TcpListener;
 use url::{Host, Url};
+use zeroize::Zeroizing;
 
 use super::{
     MakeRemote,
@@ -24,6 +25,7 @@ use crate::{
     fault::{Code, Fault},
     http::{self, App, Auth, Jobs, Metrics, Readiness},
     mcp::remote::RemoteLimits,
+    secret::Secret,
     tools,
     worker::heap,
     workspace::{House, Quotas, Remote, SWEPT_EVERY},
@@ -193,14 +195,14 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
     outcome
 }
 
-fn read_token(file: &Path) -> Result<String, Fault> {
+fn read_token(file: &Path) -> Result<Secret, Fault> {
     let unusable = |why: &str| {
         Fault::new(Code::InvalidArguments, format!("`{}` holds no token: {why}", file.display()))
             .hint("write at least 16 characters to it, such as `openssl rand -hex 32` gives")
     };
-    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error.to_string()))?;
+    let text = Zeroizing::new(std::fs::read_to_string(file).map_err(|error| unusable(&error.to_string()))?);
     let token = text.trim();
-    if token.len() < 16 { Err(unusable("it is too short")) } else { Ok(token.to_owned()) }
+    if token.len() < 16 { Err(unusable("it is too short")) } else { Ok(Secret::new(token)) }
 }
 
 /// Ctrl-C, or what service managers send.
@@ -238,6 +240,9 @@ async fn tidy(app: Arc<App>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(10));
     loop {
         seconds.tick().await;
+        if let Err(fault) = app.house.shrink().await {
+            tracing::warn!(%fault, "the catalog keeps its memory");
+        }
         heap::give_back();
         app.metrics.tidy();
         app.jobs.tidy();

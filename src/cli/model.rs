@@ -4,12 +4,14 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
 use url::Url;
+use zeroize::Zeroizing;
 
 use super::config::Seconds;
 use crate::{
     ask::{Asking, Budgets, Prices},
     fault::{Code, Fault},
-    llm::{ChatModel, ModelSettings, OpenAi, Secret},
+    llm::{ChatModel, ModelSettings, OpenAi},
+    secret::Secret,
 };
 
 /// Where a key can stand.
@@ -134,14 +136,14 @@ impl ModelArgs {
     }
 
     fn key(&self) -> Result<Option<Secret>, Fault> {
-        let key = match (variable(KEY), &self.llm_key_file) {
+        let key = Zeroizing::new(match (variable(KEY), &self.llm_key_file) {
             (Some(key), _) => key,
             (None, Some(file)) => std::fs::read_to_string(file).map_err(|error| {
                 Fault::new(Code::InvalidArguments, format!("the key can't be read from `{}`: {error}", file.display()))
                     .hint("see QUIRE_LLM_API_KEY_FILE, or `--llm-key-file`")
             })?,
             (None, None) => return Ok(None),
-        };
+        });
         let key = key.trim();
         if key.chars().any(|c| !c.is_ascii_graphic()) {
             return Err(Fault::new(Code::InvalidArguments, "the model's key has characters that no key has")

@@ -63,10 +63,10 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<(), Faul
             let new = NewPersonalToken { name, scope, days: (!never).then_some(days) };
             let created = admin.create_token(&email, new).await?;
             if !settings.json {
-                return print_line(&created.secret);
+                return print_line(created.secret.reveal());
             }
             let mut shown = shown(&created.token);
-            shown.insert("token".to_owned(), created.secret.into());
+            shown.insert("token".to_owned(), created.secret.reveal().into());
             print_json(&shown)
         }
         Command::List { email } => {

@@ -58,7 +58,7 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<(), Faul
     };
     match command {
         Command::Add { email, password } => {
-            let account = admin.add(&email, &new_password(&password)?).await?;
+            let account = admin.add(&email, new_password(&password)?.reveal()).await?;
             if settings.json { print_json(&shown(&account)) } else { said(&account.email, "added") }
         }
         Command::List => {
@@ -82,15 +82,15 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<(), Faul
         Command::Passwd { email, password } => {
             // Before anyone types a password for nobody.
             admin.account(&email).await?;
-            admin.set_password(&email, &new_password(&password)?).await?;
+            admin.set_password(&email, new_password(&password)?.reveal()).await?;
             said(&email, "given a new password")
         }
         Command::Invite { email, days } => {
             let code = admin.invite(email.as_deref(), days).await?;
             if settings.json {
-                return print_json(&json!({"invitation": code, "email": email, "expires_in_days": days}));
+                return print_json(&json!({"invitation": code.reveal(), "email": email, "expires_in_days": days}));
             }
-            print_line(&code)
+            print_line(code.reveal())
         }
     }
 }

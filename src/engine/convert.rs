@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Budget, Engine, Interrupts, PageRequest, fault, literal, pattern, version};
+use super::{Budget, Engine, Interrupts, PageRequest, fault, literal, nesting, pattern, version};
 use crate::{
     fault::{Code, Fault},
     name::ColumnName,
@@ -31,6 +31,9 @@ pub struct Converted {
 
 /// Reads all of `source`, types from all rows; writes a version file into the folder `out` if there is one.
 pub fn read(source: &Path, input: Input, out: Option<&Path>, reach: Reach<'_>) -> Result<Converted, Fault> {
+    if input == Input::Json {
+        nesting::check(source)?;
+    }
     let folders: Vec<&Path> = source.parent().into_iter().chain(out).collect();
     let engine = Engine::open(reach.budget, &folders, None, reach.interrupts)?;
     let table = match input {
@@ -118,7 +121,6 @@ fn count(n: usize) -> u64 {
 }
 
 impl Engine {
-    /// Names and types of what a SELECT of ours answers.
     /// The columns of a file of JSON as an import has them.
     pub fn json_columns(&self, file: &Path) -> Result<Vec<Column>, Fault> {
         let table = json_table(file);
@@ -126,6 +128,7 @@ impl Engine {
         self.columns_of(&format!("SELECT {} FROM {table}", kept(&found)))
     }
 
+    /// Names and types of what a SELECT of ours answers.
     fn columns_of(&self, select: &str) -> Result<Vec<Column>, Fault> {
         let described_rows = self.run(&format!("DESCRIBE {select}"), &UNBOUNDED)?.rows;
         Ok(described_rows.iter().filter_map(|row| described(row.get())).collect())

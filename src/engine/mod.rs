@@ -9,6 +9,7 @@ mod friendly;
 mod guard;
 mod interrupt;
 mod json;
+mod nesting;
 pub mod outline;
 pub mod profile;
 mod query;

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     auth::{AuthError, Credential, NewPersonalToken, Scope, Token, TokenPair},
     fault::Fault,
+    secret::Secret,
 };
 
 /// Bytes of a body.
@@ -41,19 +42,18 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
-// No `Debug` for what holds a password or a token.
-
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Registration {
     #[schema(example = "ann@example.org", max_length = 254)]
     email: String,
     /// 8 to 256 characters; not the address, and not among the most common.
-    #[schema(example = "correct horse, other battery", min_length = 8, max_length = 256)]
-    password: String,
+    #[schema(example = "correct horse, other battery", min_length = 8, max_length = 256, value_type = String)]
+    password: Secret,
     /// A code of `quire user invite`, where the server asks for one.
     #[serde(default)]
-    invitation: Option<String>,
+    #[schema(value_type = Option<String>)]
+    invitation: Option<Secret>,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -61,25 +61,26 @@ struct Registration {
 struct Login {
     #[schema(example = "ann@example.org", max_length = 254)]
     email: String,
-    #[schema(example = "correct horse, other battery", max_length = 256)]
-    password: String,
+    #[schema(example = "correct horse, other battery", max_length = 256, value_type = String)]
+    password: Secret,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Refresh {
     /// Of the last log-in or refresh; it is good once.
-    refresh_token: String,
+    #[schema(value_type = String)]
+    refresh_token: Secret,
 }
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PasswordChange {
-    #[schema(max_length = 256)]
-    current_password: String,
+    #[schema(max_length = 256, value_type = String)]
+    current_password: Secret,
     /// As in a registration.
-    #[schema(min_length = 8, max_length = 256)]
-    new_password: String,
+    #[schema(min_length = 8, max_length = 256, value_type = String)]
+    new_password: Secret,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -131,8 +132,12 @@ struct Registered {
 
 #[derive(Serialize, ToSchema)]
 struct Tokens {
-    access_token: String,
-    refresh_token: String,
+    #[serde(serialize_with = "Secret::serialize")]
+    #[schema(value_type = String)]
+    access_token: Secret,
+    #[serde(serialize_with = "Secret::serialize")]
+    #[schema(value_type = String)]
+    refresh_token: Secret,
     #[schema(example = "Bearer")]
     token_type: &'static str,
     /// Seconds until the access token expires.
@@ -200,7 +205,9 @@ struct PersonalTokens {
 #[derive(Serialize, ToSchema)]
 struct CreatedToken {
     /// Shown this once.
-    token: String,
+    #[serde(serialize_with = "Secret::serialize")]
+    #[schema(value_type = String)]
+    token: Secret,
     #[serde(flatten)]
     about: PersonalToken,
 }
@@ -218,7 +225,11 @@ async fn register(
     JsonBody(body): JsonBody<Registration>,
 ) -> Result<(StatusCode, Json<Registered>), Refused> {
     let Registration { email, password, invitation } = body;
-    let account = app.auth.accounts()?.register(&email, &password, invitation.as_deref(), client.address).await?;
+    let account = app
+        .auth
+        .accounts()?
+        .register(&email, password.reveal(), invitation.as_ref().map(Secret::reveal), client.address)
+        .await?;
     let registered = Registered { id: account.user.key, email: account.email, created_at: time(account.created_at) };
     Ok((StatusCode::CREATED, Json(registered)))
 }
@@ -233,7 +244,7 @@ async fn login(
     Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Login>,
 ) -> Result<Json<Tokens>, Refused> {
-    let pair = app.auth.accounts()?.login(&body.email, &body.password, client.address).await?;
+    let pair = app.auth.accounts()?.login(&body.email, body.password.reveal(), client.address).await?;
     Ok(Json(pair.into()))
 }
 
@@ -249,7 +260,7 @@ async fn refresh(
     Extension(client): Extension<Client>,
     JsonBody(body): JsonBody<Refresh>,
 ) -> Result<Json<Tokens>, Refused> {
-    let pair = app.auth.accounts()?.refresh(&body.refresh_token, client.address).await?;
+    let pair = app.auth.accounts()?.refresh(body.refresh_token.reveal(), client.address).await?;
     Ok(Json(pair.into()))
 }
 
@@ -277,7 +288,9 @@ async fn change_password(
     JsonBody(body): JsonBody<PasswordChange>,
 ) -> Result<StatusCode, Refused> {
     let accounts = app.auth.accounts()?;
-    accounts.change_password(&caller, &body.current_password, &body.new_password, client.address).await?;
+    accounts
+        .change_password(&caller, body.current_password.reveal(), body.new_password.reveal(), client.address)
+        .await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

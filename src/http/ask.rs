@@ -36,6 +36,8 @@ use crate::{
 
 /// Bytes of a question, or of a note.
 const MAX_BODY: usize = 64 << 10;
+/// Events that wait for one who reads slowly.
+const MAX_WAITING: usize = 1_024;
 /// Bytes of an answer as JSON.
 const MAX_ANSWER: usize = 100_000;
 
@@ -78,13 +80,13 @@ async fn ask(
         return Ok(Json(answer).into_response());
     }
     Asking::of(&app.registry)?;
-    let (sender, events) = mpsc::unbounded_channel();
+    let (sender, events) = mpsc::channel(MAX_WAITING);
     let stopped = CancellationToken::new();
     let ends = stopped.clone().drop_guard();
     tokio::spawn(async move {
         let told = |event: ask::Event<'_>| {
-            // A closed channel means that the client has gone.
-            let _ = sender.send(shown(event));
+            // One who reads too slowly misses some of the way, and the answer never; one who has gone misses nothing.
+            let _ = sender.try_send(shown(event));
         };
         let answering = app.answer(&visitor.workspace, &asked.question, &told);
         let outcome = tokio::select! {
@@ -96,7 +98,11 @@ async fn ask(
             Ok(answer) => Event::default().event("answer").json_data(answer),
             Err(fault) => Event::default().event("problem").json_data(fault),
         };
-        let _ = sender.send(last.unwrap_or_default());
+        let sending = sender.send(last.unwrap_or_default());
+        tokio::select! {
+            _ = sending => {}
+            () = stopped.cancelled() => {}
+        }
     });
     let events = stream::unfold((events, ends), |(mut events, ends)| async move {
         events.recv().await.map(|event| (Ok::<Event, Infallible>(event), (events, ends)))

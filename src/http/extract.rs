@@ -98,13 +98,13 @@ pub(super) fn cut_short() -> Fault {
     Fault::new(Code::InvalidArguments, "the body could not be read to its end").hint("send it again")
 }
 
-fn unread(refused: &BytesRejection) -> Problem {
-    let fault = if refused.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        Fault::new(Code::LimitExceeded, "the body is larger than this route takes").hint("upload files to `/v1/sheets`")
-    } else {
-        cut_short()
-    };
+pub(super) fn unread(refused: &BytesRejection) -> Problem {
+    let fault = if refused.status() == StatusCode::PAYLOAD_TOO_LARGE { too_large() } else { cut_short() };
     fault.into()
+}
+
+pub(super) fn too_large() -> Fault {
+    Fault::new(Code::LimitExceeded, "the body is larger than this route takes").hint("upload files to `/v1/sheets`")
 }
 
 fn wrong(what: &str, path: &str, words: &str) -> Fault {

@@ -5,7 +5,10 @@
 use std::{
     collections::HashMap,
     convert::Infallible,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -53,6 +56,8 @@ pub(super) struct Job {
     /// The key of the workspace; no one else reaches it.
     owner: String,
     created_at: i64,
+    /// Whether anyone has been told its id.
+    is_told: AtomicBool,
     cancel: CancellationToken,
     progress: watch::Sender<Progress>,
 }
@@ -136,10 +141,10 @@ impl Jobs {
             id: Uuid::new_v4().simple().to_string(),
             owner: order.workspace.key().to_owned(),
             created_at: catalog::now(),
+            is_told: AtomicBool::new(false),
             cancel: app.stopping.ended.child_token(),
             progress: watch::Sender::new(progress),
         });
-        self.tidy();
         self.lock().insert(job.id.clone(), Arc::clone(&job));
         tokio::spawn(run(Arc::clone(app), Arc::clone(&job), order));
         job
@@ -157,9 +162,12 @@ impl Jobs {
         }
     }
 
-    /// Forgets those that ended long ago.
+    /// Forgets those that ended long ago, or that nobody can ask for.
     pub fn tidy(&self) {
-        self.lock().retain(|_, job| job.progress.borrow().ended.is_none_or(|at| at.elapsed() < KEPT));
+        self.lock().retain(|_, job| {
+            let ended = job.progress.borrow().ended;
+            ended.is_none_or(|at| job.is_told.load(Ordering::SeqCst) && at.elapsed() < KEPT)
+        });
     }
 
     fn find(&self, visitor: &Visitor, id: &str) -> Result<Arc<Job>, Fault> {
@@ -182,6 +190,12 @@ impl Job {
         let mut progress = self.progress.subscribe();
         let ended = progress.wait_for(|progress| progress.state != Stage::Running);
         tokio::time::timeout(patience, ended).await.is_ok()
+    }
+
+    /// Has it kept for whoever is told its id; false where it has ended by now, and may be forgotten.
+    pub(super) fn keep(&self) -> bool {
+        self.is_told.store(true, Ordering::SeqCst);
+        self.is_running()
     }
 
     /// Cancels it when this is dropped, unless it is disarmed.
@@ -255,6 +269,7 @@ async fn run(app: Arc<App>, job: Arc<Job>, order: Order) {
         progress.words = String::new();
         progress.ended = Some(Instant::now());
     });
+    app.jobs.tidy();
 }
 
 /// One file, with a line in the history as the tool would have it.
@@ -335,4 +350,35 @@ async fn follow(
     });
     let stopping = app.stopping.begun.clone().cancelled_owned();
     Ok(Sse::new(events.take_until(stopping)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_job_that_someone_may_ask_for_is_kept_after_its_end() {
+        let jobs = Jobs::default();
+        let job = |id: &str, ended: Option<Instant>, is_told: bool| {
+            let state = if ended.is_some() { Stage::Done } else { Stage::Running };
+            let progress = Progress { state, share: 0.0, words: String::new(), files: Vec::new(), ended };
+            let job = Arc::new(Job {
+                id: id.to_owned(),
+                owner: String::new(),
+                created_at: 0,
+                is_told: AtomicBool::new(false),
+                cancel: CancellationToken::new(),
+                progress: watch::Sender::new(progress),
+            });
+            assert_eq!(is_told && job.keep(), is_told && ended.is_none());
+            jobs.lock().insert(id.to_owned(), job);
+        };
+        job("runs", None, false);
+        job("followed", Some(Instant::now()), true);
+        job("answered", Some(Instant::now()), false);
+        jobs.tidy();
+        let mut kept: Vec<String> = jobs.lock().keys().cloned().collect();
+        kept.sort();
+        assert_eq!(kept, ["followed", "runs"]);
+    }
 }

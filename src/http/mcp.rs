@@ -5,8 +5,8 @@ use std::{convert::Infallible, sync::Arc};
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::{DefaultBodyLimit, Request, State},
-    http::{StatusCode, request::Parts},
+    extract::{DefaultBodyLimit, FromRequest, Request, State},
+    http::StatusCode,
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -20,7 +20,7 @@ use serde::Deserialize;
 use super::{
     App,
     body::MAX_MESSAGE,
-    extract::{Params, cut_short},
+    extract::{Params, cut_short, unread},
     problem::Problem,
     request_id::RequestId,
     visitor::Visitor,
@@ -45,11 +45,11 @@ async fn streamable(State(app): State<Arc<App>>, visitor: Visitor, request: Requ
         axum::BoxError::from(error)
     });
     let request = Request::from_parts(parts, body.boxed_unsync());
-    let answer = app.mcp.answer(sender, request).await?;
+    let answer = app.mcp.answer(sender, request).await;
     if *seen.borrow() {
         return Err(cut_short().into());
     }
-    Ok(answer.map(Body::new))
+    Ok(answer?.map(Body::new))
 }
 
 async fn open(State(app): State<Arc<App>>, visitor: Visitor) -> Result<Response, Problem> {
@@ -73,9 +73,11 @@ async fn message(
     State(app): State<Arc<App>>,
     visitor: Visitor,
     Params(to): Params<To>,
-    parts: Parts,
-    body: Bytes,
+    request: Request,
 ) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let body = Bytes::from_request(Request::from_parts(parts.clone(), body), &app).await;
+    let body = body.map_err(|refused| unread(&refused))?;
     let sender = visitor.sender(parts.extensions.get());
     app.mcp.post(sender, &to.session_id, parts, &body).await?;
     Ok((StatusCode::ACCEPTED, "Accepted").into_response())

@@ -8,6 +8,8 @@ mod docs;
 #[expect(clippy::indexing_slicing, reason = "of JSON objects that are made here: a member that is missing is added")]
 mod document;
 mod extract;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod health;
 mod jobs;
 mod layers;

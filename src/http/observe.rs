@@ -18,7 +18,10 @@ use subtle::ConstantTimeEq;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{App, origin::Client, problem::Problem, request_id::RequestId};
-use crate::fault::{Code, Fault};
+use crate::{
+    fault::{Code, Fault},
+    secret::Secret,
+};
 
 /// Seconds; the first are those of a page of rows, the last those of a long import.
 const BUCKETS: &[f64] = &[0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
@@ -26,12 +29,12 @@ const BUCKETS: &[f64] = &[0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 /// What `/metrics` shows, and to whom besides this machine.
 pub struct Metrics {
     handle: PrometheusHandle,
-    token: Option<String>,
+    token: Option<Secret>,
 }
 
 impl Metrics {
     /// Starts counting, once in a process. With a `token`, whoever has it may read; without, only this machine may.
-    pub fn start(token: Option<String>) -> Result<Metrics, Fault> {
+    pub fn start(token: Option<Secret>) -> Result<Metrics, Fault> {
         let builder = PrometheusBuilder::new().set_buckets(BUCKETS).map_err(Fault::internal)?;
         Ok(Metrics { handle: builder.install_recorder().map_err(Fault::internal)?, token })
     }
@@ -44,7 +47,7 @@ impl Metrics {
     fn may_read(&self, client: Client, headers: &HeaderMap) -> bool {
         let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
         match (&self.token, given) {
-            (Some(token), Some(given)) => bool::from(token.as_bytes().ct_eq(given.as_bytes())),
+            (Some(token), Some(given)) => bool::from(token.reveal().as_bytes().ct_eq(given.as_bytes())),
             (None, _) => client.is_local,
             (Some(_), None) => false,
         }

@@ -47,7 +47,7 @@ pub(super) async fn check(State(app): State<Arc<App>>, mut request: Request, nex
     next.run(request).await
 }
 
-fn client(peer: IpAddr, headers: &HeaderMap, settings: &Settings) -> Client {
+pub(super) fn client(peer: IpAddr, headers: &HeaderMap, settings: &Settings) -> Client {
     let is_trusted = |address: &IpAddr| settings.trusted_proxies.iter().any(|net| net.contains(address));
     if !is_trusted(&peer) {
         let is_forwarded = FORWARDING.iter().any(|name| headers.contains_key(*name));
@@ -75,7 +75,7 @@ fn parse_address(text: &str) -> Option<IpAddr> {
 }
 
 /// A page that has bound its own name to this address sends that name; one of another origin sends its origin.
-fn allowed(request: &Request, settings: &Settings) -> Result<(), Fault> {
+pub(super) fn allowed(request: &Request, settings: &Settings) -> Result<(), Fault> {
     let headers = request.headers();
     let host = request.uri().authority().map(|it| it.as_str().to_owned());
     let host = host.or_else(|| Some(headers.get(header::HOST)?.to_str().ok()?.to_owned())).unwrap_or_default();

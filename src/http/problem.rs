@@ -13,7 +13,7 @@ use axum::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::request_id::RequestId;
+use super::{extract::too_large, request_id::RequestId};
 use crate::fault::{Code, Fault};
 
 /// A fault on its way to an answer. The document is written by a layer, which knows the request's id.
@@ -169,24 +169,29 @@ impl Document {
 
 /// What axum or one of its layers says in its own words.
 async fn of_refusal(status: StatusCode, body: Body) -> Fault {
-    let code = match status {
-        StatusCode::UNAUTHORIZED => Code::Unauthenticated,
-        StatusCode::FORBIDDEN => Code::Forbidden,
-        StatusCode::NOT_FOUND => Code::NotFound,
-        StatusCode::METHOD_NOT_ALLOWED => Code::MethodNotAllowed,
-        StatusCode::NOT_ACCEPTABLE => Code::NotAcceptable,
-        StatusCode::PAYLOAD_TOO_LARGE => Code::LimitExceeded,
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => Code::UnsupportedMediaType,
-        StatusCode::TOO_MANY_REQUESTS => Code::RateLimited,
-        StatusCode::REQUEST_TIMEOUT => Code::TooSlow,
-        StatusCode::GATEWAY_TIMEOUT => Code::TimedOut,
-        StatusCode::SERVICE_UNAVAILABLE => Code::Busy,
-        status if status.is_client_error() => Code::InvalidArguments,
-        _ => Code::Internal,
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        return too_large();
+    }
+    let (code, hint) = match status {
+        StatusCode::UNAUTHORIZED => (Code::Unauthenticated, "send an access token as `Authorization: Bearer …`"),
+        StatusCode::FORBIDDEN => (Code::Forbidden, "ask whoever runs this server"),
+        StatusCode::NOT_FOUND => (Code::NotFound, "`/openapi.json` lists what there is"),
+        StatusCode::METHOD_NOT_ALLOWED => (Code::MethodNotAllowed, "the header `allow` names its methods"),
+        StatusCode::NOT_ACCEPTABLE => (Code::NotAcceptable, "accept what `/docs` says that the route answers"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            (Code::UnsupportedMediaType, "send what `/docs` says that the route takes")
+        }
+        StatusCode::TOO_MANY_REQUESTS => (Code::RateLimited, "try again in a minute"),
+        StatusCode::REQUEST_TIMEOUT => (Code::TooSlow, "send it again"),
+        StatusCode::GATEWAY_TIMEOUT => (Code::TimedOut, "ask for less at once"),
+        StatusCode::SERVICE_UNAVAILABLE => (Code::Busy, "try again in 10 s"),
+        status if status.is_client_error() => (Code::InvalidArguments, "`/docs` has what each route takes"),
+        _ => (Code::Internal, ""),
     };
     let words = to_bytes(body, 2_000).await.ok().and_then(|bytes| String::from_utf8(bytes.to_vec()).ok());
     let words = words.filter(|words| !words.is_empty());
-    Fault::new(code, words.unwrap_or_else(|| status.canonical_reason().unwrap_or("refused").to_lowercase()))
+    let words = words.unwrap_or_else(|| status.canonical_reason().unwrap_or("refused").to_lowercase());
+    Fault::new(code, words).hint(hint)
 }
 
 fn is_json(response: &Response) -> bool {

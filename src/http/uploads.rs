@@ -107,7 +107,7 @@ async fn upload(
     // Until the answer says otherwise, the import is this request's, and ends with it.
     let ends = job.ends_with_its_request();
     let (patience, is_async) = preferred(&headers);
-    if is_async || !job.ends_within(patience).await {
+    if (is_async || !job.ends_within(patience).await) && job.keep() {
         ends.disarm();
         let location = HeaderValue::from_str(&format!("/v1/jobs/{}", job.id)).map_err(Fault::internal)?;
         let mut response = (StatusCode::ACCEPTED, Json(Accepted { job: job.id.clone() })).into_response();
@@ -191,8 +191,11 @@ async fn text(mut part: Field<'_>) -> Result<String, Fault> {
                 .field(name));
         }
     }
-    String::from_utf8(bytes)
-        .map_err(|_| Fault::new(Code::InvalidArguments, format!("the field `{name}` is not UTF-8")).field(name))
+    String::from_utf8(bytes).map_err(|_| {
+        Fault::new(Code::InvalidArguments, format!("the field `{name}` is not UTF-8"))
+            .hint("write it in UTF-8")
+            .field(name)
+    })
 }
 
 fn set(options: &mut Options, name: &str, value: String) -> Result<(), Fault> {
@@ -220,7 +223,7 @@ fn set(options: &mut Options, name: &str, value: String) -> Result<(), Fault> {
 
 fn broken(error: &MultipartError) -> Fault {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Fault::new(Code::LimitExceeded, "the form is too large");
+        return Fault::new(Code::LimitExceeded, "the form is too large").hint("send its files in several requests");
     }
     Fault::new(Code::InvalidArguments, "the form broke off or is malformed").hint("send it again")
 }

@@ -63,7 +63,7 @@ impl FromRequestParts<Arc<App>> for Known {
 }
 
 /// The token of the `Authorization` header. One in the address, where logs and histories keep it, is no token.
-fn bearer(parts: &Parts) -> Result<&str, Fault> {
+pub(super) fn bearer(parts: &Parts) -> Result<&str, Fault> {
     let mut values = parts.headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return Err(Fault::new(Code::Unauthenticated, "this needs an access token").hint(

@@ -21,7 +21,7 @@ use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::{
-    ChatModel, ModelSettings, OnText, Request, Turn, Turning, body,
+    ChatModel, ModelSettings, OnPiece, Piece, Request, Turn, Turning, Usage, body,
     deltas::Assembly,
     failed::{Failed, MAX_ANSWER, causes},
     retry,
@@ -39,6 +39,14 @@ pub struct OpenAi {
     refused: Mutex<BTreeSet<&'static str>>,
 }
 
+/// Is told what comes in an attempt.
+#[derive(Clone, Copy)]
+struct Heard<'a> {
+    text: &'a (dyn Fn(&str) + Send + Sync),
+    /// All that was used so far.
+    used: &'a (dyn Fn(Usage) + Send + Sync),
+}
+
 /// Bytes of a stream, of which its answer is the smaller part.
 const MAX_STREAM: usize = 64 << 20;
 /// Bytes of an answer that says what went wrong.
@@ -50,8 +58,8 @@ impl ChatModel for OpenAi {
         &self.settings.model
     }
 
-    fn turn<'a>(&'a self, request: &'a Request, on_text: OnText<'a>, deadline: Instant) -> Turning<'a> {
-        Box::pin(self.attempts(request, on_text, deadline.min(Instant::now() + self.settings.turn_timeout)))
+    fn turn<'a>(&'a self, request: &'a Request, on_piece: OnPiece<'a>, deadline: Instant) -> Turning<'a> {
+        Box::pin(self.attempts(request, on_piece, deadline.min(Instant::now() + self.settings.turn_timeout)))
     }
 }
 
@@ -60,22 +68,29 @@ impl OpenAi {
         OpenAi { settings, client: OnceLock::new(), refused: Mutex::default() }
     }
 
-    async fn attempts(&self, request: &Request, on_text: OnText<'_>, deadline: Instant) -> Result<Turn, Fault> {
+    async fn attempts(&self, request: &Request, on_piece: OnPiece<'_>, deadline: Instant) -> Result<Turn, Fault> {
         let mut n_tried = 0;
         let mut before: Option<Fault> = None;
         loop {
             let passed_on = AtomicBool::new(false);
-            let passing = |text: &str| {
-                passed_on.store(true, Ordering::Relaxed);
-                on_text(text);
+            let used = Mutex::new(None);
+            let heard = Heard {
+                text: &|text: &str| {
+                    passed_on.store(true, Ordering::Relaxed);
+                    on_piece(Piece::Text(text));
+                },
+                used: &|usage: Usage| *used.lock().unwrap_or_else(PoisonError::into_inner) = Some(usage),
             };
-            let Ok(outcome) = timeout_at(deadline, self.attempt(request, &passing)).await else {
-                return Err(before.unwrap_or_else(|| self.too_slow()));
-            };
+            let outcome = timeout_at(deadline, self.attempt(request, heard)).await;
             let failed = match outcome {
-                Ok(turn) => return Ok(understood(turn, request)),
-                Err(failed) => failed,
+                Ok(Ok(turn)) => return Ok(understood(turn, request)),
+                Ok(Err(failed)) => Some(failed),
+                Err(_) => None,
             };
+            if let Some(usage) = used.into_inner().unwrap_or_else(PoisonError::into_inner) {
+                on_piece(Piece::Wasted(usage));
+            }
+            let Some(failed) = failed else { return Err(before.unwrap_or_else(|| self.too_slow())) };
             if !failed.again || passed_on.load(Ordering::Relaxed) || n_tried >= self.settings.n_retries {
                 return Err(failed.given_up(n_tried, None));
             }
@@ -92,7 +107,7 @@ impl OpenAi {
         }
     }
 
-    async fn attempt(&self, request: &Request, on_text: OnText<'_>) -> Result<Turn, Failed> {
+    async fn attempt(&self, request: &Request, heard: Heard<'_>) -> Result<Turn, Failed> {
         let response = self.sent(request).await?;
         let status = response.status();
         if !status.is_success() {
@@ -100,7 +115,7 @@ impl OpenAi {
         }
         let kind = response.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok()).unwrap_or_default();
         if kind.to_ascii_lowercase().starts_with("text/event-stream") {
-            return self.streamed(self.bytes(response, MAX_STREAM), request, on_text).await;
+            return self.streamed(self.bytes(response, MAX_STREAM), request, heard).await;
         }
         let bytes = self.read(response, MAX_ANSWER).await?;
         let answer: Value = match serde_json::from_slice(&bytes) {
@@ -108,19 +123,22 @@ impl OpenAi {
             // A stream that is not called one.
             Err(_) if [&b"data:"[..], b"event:", b":"].iter().any(|it| bytes.trim_ascii_start().starts_with(it)) => {
                 let whole = stream::iter([Ok(Bytes::from(bytes))]);
-                return self.streamed(whole, request, on_text).await;
+                return self.streamed(whole, request, heard).await;
             }
             Err(error) => {
                 return Err(Failed::transient(format!("the model's server answered what is no JSON: {error}")));
             }
         };
+        if let Some(usage) = wire::usage(&answer) {
+            (heard.used)(usage);
+        }
         if let Some(error) = wire::error_within(&answer) {
             return Err(Failed::said(&self.settings, status, &error, None));
         }
         let turn = wire::turn(&answer)
             .ok_or_else(|| Failed::transient("the model's server answered without a message".to_owned()))?;
         if !turn.text.is_empty() {
-            on_text(&turn.text);
+            (heard.text)(&turn.text);
         }
         Ok(turn)
     }
@@ -152,7 +170,7 @@ impl OpenAi {
         &self,
         bytes: impl Stream<Item = Result<Bytes, Failed>>,
         request: &Request,
-        on_text: OnText<'_>,
+        heard: Heard<'_>,
     ) -> Result<Turn, Failed> {
         let mut events = pin!(bytes.eventsource());
         let names = written::Tool::all(&request.tools).iter().map(|tool| tool.name.to_owned()).collect();
@@ -177,6 +195,9 @@ impl OpenAi {
             }
             let chunk: Value = serde_json::from_str(&event.data)
                 .map_err(|error| Failed::transient(format!("the model's server streamed what is no JSON: {error}")))?;
+            if let Some(usage) = wire::usage(&chunk) {
+                (heard.used)(usage);
+            }
             let error = wire::error_within(&chunk);
             if let Some(error) = error.or_else(|| wire::error(&chunk).filter(|_| event.event == "error")) {
                 return Err(Failed::said(&self.settings, StatusCode::OK, &error, None));
@@ -186,7 +207,7 @@ impl OpenAi {
                 return Err(Failed::too_long());
             }
             if !text.is_empty() {
-                on_text(&text);
+                (heard.text)(&text);
             }
         }
         if assembly.is_finished {

@@ -22,22 +22,30 @@ use tokio::time::Instant;
 use crate::fault::Fault;
 
 pub use client::OpenAi;
-pub use settings::{ModelSettings, Secret};
+pub use settings::ModelSettings;
 
 /// Something that continues a conversation.
 pub trait ChatModel: Send + Sync {
     /// The model's name, as answers and cache keys have it.
     fn name(&self) -> &str;
 
-    /// One turn, ended by `deadline` with whatever retries it takes. `on_text` is given text as it comes; once it was,
-    /// nothing is tried again.
+    /// One turn, ended by `deadline` with whatever retries it takes. `on_piece` is given what comes on the way; once text
+    /// was, nothing is tried again.
     ///
     /// Fails with `rate_limited`, `timed_out` and `model_failed`.
-    fn turn<'a>(&'a self, request: &'a Request, on_text: OnText<'a>, deadline: Instant) -> Turning<'a>;
+    fn turn<'a>(&'a self, request: &'a Request, on_piece: OnPiece<'a>, deadline: Instant) -> Turning<'a>;
 }
 
-/// Is given pieces of text in their order.
-pub type OnText<'a> = &'a (dyn Fn(&str) + Send + Sync);
+/// What comes before a turn is there.
+#[derive(Debug, Clone, Copy)]
+pub enum Piece<'a> {
+    /// A piece of text, in their order.
+    Text(&'a str),
+    /// What an attempt used that failed, where the server said so.
+    Wasted(Usage),
+}
+
+pub type OnPiece<'a> = &'a (dyn Fn(Piece<'_>) + Send + Sync);
 
 pub type Turning<'a> = Pin<Box<dyn Future<Output = Result<Turn, Fault>> + Send + 'a>>;
 

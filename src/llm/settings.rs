@@ -1,28 +1,10 @@
 //! Where the model is, and how long to wait for it.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use url::Url;
 
-/// A key: it can be sent, and not be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(…)")
-    }
-}
+use crate::secret::Secret;
 
 /// Everything about the model's server; `cli::config` fills it.
 #[derive(Debug, Clone)]

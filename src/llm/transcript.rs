@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use super::{ChatModel, OnText, Request, Turn, Turning};
+use super::{ChatModel, OnPiece, Piece, Request, Turn, Turning};
 use crate::fault::{Code, Fault};
 
 /// Everything that was said for one question.
@@ -49,9 +49,9 @@ impl ChatModel for Recorder {
         self.model.name()
     }
 
-    fn turn<'a>(&'a self, request: &'a Request, on_text: OnText<'a>, deadline: Instant) -> Turning<'a> {
+    fn turn<'a>(&'a self, request: &'a Request, on_piece: OnPiece<'a>, deadline: Instant) -> Turning<'a> {
         Box::pin(async move {
-            let outcome = self.model.turn(request, on_text, deadline).await;
+            let outcome = self.model.turn(request, on_piece, deadline).await;
             let exchange = Exchange { request: request.clone(), outcome: outcome.clone() };
             self.exchanges.lock().unwrap_or_else(PoisonError::into_inner).push(exchange);
             outcome
@@ -93,7 +93,7 @@ impl ChatModel for Replay {
         &self.transcript.model
     }
 
-    fn turn<'a>(&'a self, request: &'a Request, on_text: OnText<'a>, _: Instant) -> Turning<'a> {
+    fn turn<'a>(&'a self, request: &'a Request, on_piece: OnPiece<'a>, _: Instant) -> Turning<'a> {
         let outcome = {
             let mut played = self.played.lock().unwrap_or_else(PoisonError::into_inner);
             let exchange = self.transcript.exchanges.get(played.n_turns);
@@ -112,7 +112,7 @@ impl ChatModel for Replay {
             if let Ok(turn) = &outcome
                 && !turn.text.is_empty()
             {
-                on_text(&turn.text);
+                on_piece(Piece::Text(&turn.text));
             }
             outcome
         })

@@ -12,7 +12,7 @@ use rmcp::{
     service::RequestContext,
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::sync::watch;
 
 use super::{announce, remote::Sender};
 use crate::{
@@ -60,8 +60,7 @@ impl ServerHandler for Handler {
         let reports = forward_progress(&context);
         let progress = |share: f64, words: &str| {
             if let Some(reports) = &reports {
-                // A closed channel means that the client has gone.
-                let _ = reports.send((share, words.to_owned()));
+                reports.send_replace((share, words.to_owned()));
             }
         };
         let call = Context { cancel: context.ct.clone(), progress: &progress };
@@ -75,7 +74,9 @@ impl ServerHandler for Handler {
         };
         match outcome {
             Ok(reply) => Ok(CallToolResult::structured(reply).into()),
-            Err(fault) if fault.code == Code::UnknownTool => Err(ErrorData::invalid_params(fault.message, None)),
+            Err(fault) if fault.code == Code::UnknownTool => {
+                Err(ErrorData::invalid_params(fault.message, Some(json!({"hint": fault.hint}))))
+            }
             Err(fault) => Ok(CallToolResult::structured_error(json!(fault)).into()),
         }
     }
@@ -96,16 +97,14 @@ fn logged<'a>(fault: &'a Fault, request_id: &str) -> &'a Fault {
     fault
 }
 
-/// A way to send progress, if the caller asked for it; what comes in while one is being sent is merged.
-fn forward_progress(context: &RequestContext<RoleServer>) -> Option<mpsc::UnboundedSender<(f64, String)>> {
+/// A way to send progress, if the caller asked for it: while one report is being sent, only the newest waits.
+fn forward_progress(context: &RequestContext<RoleServer>) -> Option<watch::Sender<(f64, String)>> {
     let token = context.meta.get_progress_token()?;
     let peer = context.peer.clone();
-    let (sender, mut reports) = mpsc::unbounded_channel::<(f64, String)>();
+    let (sender, mut reports) = watch::channel((0.0, String::new()));
     tokio::spawn(async move {
-        while let Some((mut share, mut words)) = reports.recv().await {
-            while let Ok(newer) = reports.try_recv() {
-                (share, words) = newer;
-            }
+        while reports.changed().await.is_ok() {
+            let (share, words) = reports.borrow_and_update().clone();
             let report = ProgressNotificationParam::new(token.clone(), share).with_total(1.0).with_message(words);
             if peer.notify_progress(report).await.is_err() {
                 break;

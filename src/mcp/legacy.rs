@@ -21,7 +21,10 @@ use rmcp::{
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 
-use super::remote::{RemoteLimits, not_found};
+use super::{
+    refusals::no_message,
+    remote::{RemoteLimits, not_found},
+};
 use crate::{
     context::Stopping,
     fault::{Code, Fault},
@@ -93,10 +96,8 @@ impl Streams {
             stream.map(|stream| (stream.messages.clone(), Arc::clone(&stream.n_unanswered)))
         };
         let (mut messages, n_unanswered) = found.ok_or_else(|| not_found("stream", id))?;
-        let mut message: RxJsonRpcMessage<RoleServer> = serde_json::from_slice(body).map_err(|error| {
-            Fault::new(Code::InvalidArguments, format!("the body is no MCP message: {error}"))
-                .hint("send one JSON-RPC message")
-        })?;
+        let mut message: RxJsonRpcMessage<RoleServer> =
+            serde_json::from_slice(body).map_err(|error| no_message(&error.to_string()))?;
         if matches!(message, JsonRpcMessage::Request(_)) {
             n_unanswered.fetch_add(1, Ordering::SeqCst);
         }

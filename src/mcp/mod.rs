@@ -3,6 +3,7 @@
 pub mod announce;
 mod handler;
 mod legacy;
+mod refusals;
 pub mod remote;
 mod sessions;
 

@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     handler::{Handler, Whose},
     legacy::{Events, Inbox, Outbox, Streams},
+    refusals,
     sessions::{Own, Sessions},
 };
 use crate::{
@@ -95,7 +96,7 @@ impl Remote {
     /// Streamable HTTP. The surface has checked the request's `Host` and `Origin`, and whose token it bears.
     ///
     /// Fails with `not_found` for a session of another user's, as for one that there is not; with `quota_exceeded` and
-    /// `busy` where there are too many.
+    /// `busy` where there are too many; and with what is wrong with a request that holds no message.
     pub async fn answer(&self, sender: Sender, mut request: Request<Incoming>) -> Result<Response<Outgoing>, Fault> {
         let own = Arc::new(Own { sessions: Arc::clone(&self.sessions), owner: sender.workspace.key().to_owned() });
         match header(&request, HEADER_SESSION_ID) {
@@ -118,7 +119,7 @@ impl Remote {
             // The session has ended by now, and the Python SDK takes rmcp's 202 for a failure.
             *answer.status_mut() = StatusCode::NO_CONTENT;
         }
-        Ok(answer)
+        refusals::told(answer).await
     }
 
     /// Opens an older host's stream of events; `endpoint` makes the address that its messages go to of the stream's id.

@@ -77,6 +77,8 @@ struct Entry {
     contract: Contract,
     asks_itself: bool,
     run: for<'a> fn(&'a Call<'a>, Value) -> Running<'a>,
+    #[cfg(feature = "fuzzing")]
+    parse: fn(Value) -> Result<(), Fault>,
 }
 
 /// All tools, by name.
@@ -98,8 +100,23 @@ impl Registry {
             args: schema::of_args::<T>(),
             reply: schema::of_reply::<T>(),
         };
-        self.entries.insert(T::NAME, Entry { contract, asks_itself: T::ASKS_ITSELF, run: run::<T> });
+        let entry = Entry {
+            contract,
+            asks_itself: T::ASKS_ITSELF,
+            run: run::<T>,
+            #[cfg(feature = "fuzzing")]
+            parse: |args| parsed::<T>(args).map(drop),
+        };
+        self.entries.insert(T::NAME, entry);
         self
+    }
+
+    /// Parses a tool's arguments and runs nothing.
+    #[cfg(feature = "fuzzing")]
+    pub fn parse(&self, name: &str, args: Value) -> Result<(), Fault> {
+        let Some(entry) = self.entries.get(name) else { return Ok(()) };
+        let (args, _) = without_nulls(args).and_then(|args| take_max_bytes(args, &entry.contract))?;
+        (entry.parse)(args)
     }
 
     /// Hands the tools what the process has for them beside the workspace, such as a language model.
@@ -170,19 +187,23 @@ impl Registry {
 
 fn run<'a, T: Tool>(call: &'a Call<'a>, args: Value) -> Running<'a> {
     Box::pin(async move {
-        let args: T::Args = serde_path_to_error::deserialize(args).map_err(|error| {
-            let names = schema::names(&schema::of_args::<T>());
-            let (path, words) = (error.path().to_string(), error.into_inner().to_string());
-            let field = wrong_field(&path, &words);
-            let fault =
-                Fault::new(Code::InvalidArguments, format!("`{}`: {}", T::NAME, in_words(field.as_deref(), &words)))
-                    .hint(format!("its arguments are {}", names.join(", ")));
-            Fault { field, ..fault }
-        })?;
+        let args = parsed::<T>(args)?;
         let reply = T::run(call, args).await?;
         let n_rows = reply.n_rows();
         let value = reply::fitted(reply, call.max_bytes)?;
         Ok((value, n_rows))
+    })
+}
+
+fn parsed<T: Tool>(args: Value) -> Result<T::Args, Fault> {
+    serde_path_to_error::deserialize(args).map_err(|error| {
+        let names = schema::names(&schema::of_args::<T>());
+        let (path, words) = (error.path().to_string(), error.into_inner().to_string());
+        let field = wrong_field(&path, &words);
+        let fault =
+            Fault::new(Code::InvalidArguments, format!("`{}`: {}", T::NAME, in_words(field.as_deref(), &words)))
+                .hint(format!("its arguments are {}", names.join(", ")));
+        Fault { field, ..fault }
     })
 }
 

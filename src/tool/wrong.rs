@@ -1,7 +1,13 @@
 //! What serde says of a value that it can't take, in words for who sent it.
 
+/// What `serde_json` says where its own limit is met.
+const TOO_DEEP: &str = "recursion limit exceeded";
+
 /// Which argument a failure of parsing is about. Of a missing or unknown one serde gives the name in its words only.
 pub fn wrong_field(path: &str, words: &str) -> Option<String> {
+    if words.starts_with(TOO_DEEP) {
+        return None;
+    }
     let starts = ["missing field `", "unknown field `", "duplicate field `"];
     let named = starts.iter().find_map(|start| words.strip_prefix(start)?.split('`').next());
     match (path, named) {
@@ -16,6 +22,9 @@ pub fn wrong_field(path: &str, words: &str) -> Option<String> {
 pub fn in_words(field: Option<&str>, words: &str) -> String {
     let words = words.split(" at line ").next().unwrap_or(words);
     let shown = field.map_or_else(|| "it".to_owned(), |field| format!("`{field}`"));
+    if words == TOO_DEEP {
+        return "it is nested deeper than 127 lists and objects".to_owned();
+    }
     if words.starts_with("missing field ") {
         return format!("{shown} is missing");
     }

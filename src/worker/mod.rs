@@ -2,6 +2,8 @@
 
 pub mod child;
 mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 pub mod heap;
 mod idle;
 pub mod meter;

@@ -199,8 +199,10 @@ impl Process {
         }
         tracing::warn!(status = status.map(|it| it.to_string()), "a worker ended under its task");
         let how = status.map_or_else(|| "no answer".to_owned(), how_it_ended);
-        Fault::new(Code::WorkerCrashed, format!("the worker process ended under this call ({how})"))
-            .hint("nothing is lost, and the next call gets a new worker; try a smaller form of this one")
+        Fault::new(Code::WorkerCrashed, format!("the worker process ended under this call ({how})")).hint(
+            "nothing is lost, and the next call gets a new worker; try a smaller form of this one, or one that is nested \
+             less deeply",
+        )
     }
 }
 

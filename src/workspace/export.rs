@@ -90,7 +90,7 @@ impl Workspace {
         };
         let progress = |share: f64| (context.progress)(share, "writing the file");
         let task = Task::Export { manifest, order };
-        let mut exported: Exported = self.inner.house.pool.import(home, task, &call, &progress).await?;
+        let mut exported: Exported = self.in_own_worker(home, task, call, &progress).await?;
         notes.append(&mut exported.notes);
         if let Some(name) = delivery.keep_as {
             let name = format!("{name}.{}", format.name());

@@ -154,16 +154,6 @@ impl Workspace {
             return Err(Fault::new(Code::Conflict, format!("`{}` changed while it was read", file.display()))
                 .hint("import it again when it is saved"));
         }
-        let (identity, n_found) = (origin.identity.clone(), receipt.sheets.len());
-        let files = receipt.sheets.iter().filter_map(|sheet| sheet.file.as_ref()?.metadata().ok());
-        let n_version_bytes = files.map(|file| file.len()).sum();
-        self.blocking(move |inner| {
-            let known = inner.house.catalog.find_source(inner.user.id, &identity)?.len();
-            let n_new = u64::try_from(n_found.saturating_sub(known)).unwrap_or(u64::MAX);
-            // An upload's own bytes are reserved since they came.
-            inner.check_quota(n_version_bytes, n_new)
-        })
-        .await?;
         let is_refresh = origin.imported_with.is_some();
         let options = match origin.imported_with {
             Some(options) => options,
@@ -183,6 +173,7 @@ impl Workspace {
         let replays = self.replays(&source, &receipt, context).await?;
         let (file, name, tool) = (file.to_owned(), origin.name, origin.tool);
         self.blocking(move |inner| {
+            let _held = inner.hold_versions(&source, &receipt, &replays)?;
             inner.commit(&source, receipt, replays, &Came { name: &name, file: &file, tool }, &scratch)
         })
         .await
@@ -240,7 +231,7 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "reading the file");
-        self.inner.house.pool.import(self.home_with(task.reads(), folders), task, &call, &progress).await
+        self.in_own_worker(self.home_with(task.reads(), folders), task, call, &progress).await
     }
 
     pub(super) fn check_size(&self, n_bytes: u64) -> Result<(), Fault> {

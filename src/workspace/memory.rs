@@ -14,6 +14,7 @@ use crate::{
     engine::{Page, PageRequest},
     fault::{Code, Fault},
     name::SheetName,
+    stats::review::Review,
     worker::task::Task,
 };
 
@@ -24,6 +25,16 @@ pub struct Reserved {
     granted: u64,
 }
 
+/// A version of a sheet that a query read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionRead {
+    pub sheet: SheetName,
+    pub number: u64,
+    file: String,
+}
+
+/// Of a query whose sheets change meanwhile.
+const MAX_READINGS: usize = 3;
 /// Characters of a note's parts.
 const MAX_NOTE: usize = 500;
 /// Bytes of a result that is kept.
@@ -92,40 +103,57 @@ impl Workspace {
         .await
     }
 
-    /// All rows of a query, from what is kept where the sheets' versions are the same: for SQL that is not volatile.
-    pub async fn rows_once(
+    /// All rows of a query that was reviewed, and the versions of its sheets that it read: what is kept where these are the
+    /// same, unless the query is volatile; read again where one changed meanwhile.
+    pub async fn rows_of(
         &self,
         sql: &str,
-        versions: &[(SheetName, String)],
+        review: &Review,
         max_rows: u64,
         max_bytes: usize,
         context: &Context<'_>,
-    ) -> Result<Page, Fault> {
-        let key = digest(&[&serde_json::json!([sql, versions, max_rows, max_bytes]).to_string()]);
-        let wanted = key.clone();
-        let kept = self.blocking(move |inner| Ok(inner.house.catalog.kept_rows(inner.user.id, &wanted)?)).await?;
-        if let Some(page) = kept.and_then(|body| serde_json::from_str(&body).ok()) {
-            return Ok(page);
-        }
-        let request = PageRequest { max_rows, max_bytes, spill: None };
-        let page: Page = self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await?;
-        // A sheet may have changed meanwhile; what was cut is not the whole.
-        if !page.truncated && self.versions_of(versions).await? == versions {
-            let body = serde_json::to_string(&page).map_err(Fault::internal)?;
-            if body.len() <= MAX_KEPT {
-                self.blocking(move |inner| Ok(inner.house.catalog.keep_rows(inner.user.id, &key, &body)?)).await?;
+    ) -> Result<(Page, Vec<VersionRead>), Fault> {
+        for _ in 0..MAX_READINGS {
+            let versions = self.versions_of(&review.sheets).await?;
+            let files: Vec<_> = versions.iter().map(|it| (&it.sheet, &it.file)).collect();
+            let key = digest(&[&serde_json::json!([sql, files, max_rows, max_bytes]).to_string()]);
+            let wanted = key.clone();
+            let kept = self.blocking(move |inner| Ok(inner.house.catalog.kept_rows(inner.user.id, &wanted)?));
+            if !review.is_volatile
+                && let Some(page) = kept.await?.and_then(|body| serde_json::from_str(&body).ok())
+            {
+                return Ok((page, versions));
             }
+            let page = if review.is_volatile {
+                self.query(sql, max_rows, max_bytes, context).await?.page
+            } else {
+                let request = PageRequest { max_rows, max_bytes, spill: None };
+                self.run(Task::Query { sql: sql.to_owned(), page: request }, context).await?
+            };
+            if self.versions_of(&review.sheets).await? != versions {
+                continue;
+            }
+            // What was cut is not the whole.
+            if !review.is_volatile && !page.truncated {
+                let body = serde_json::to_string(&page).map_err(Fault::internal)?;
+                if body.len() <= MAX_KEPT {
+                    self.blocking(move |inner| Ok(inner.house.catalog.keep_rows(inner.user.id, &key, &body)?)).await?;
+                }
+            }
+            return Ok((page, versions));
         }
-        Ok(page)
+        Err(Fault::new(Code::Conflict, "the sheets change faster than they are read").hint("ask again"))
     }
 
-    /// The files that the sheets are at now, in the same order.
-    async fn versions_of(&self, sheets: &[(SheetName, String)]) -> Result<Vec<(SheetName, String)>, Fault> {
-        let names: Vec<SheetName> = sheets.iter().map(|(name, _)| name.clone()).collect();
+    /// What the sheets are at now, in the same order.
+    async fn versions_of(&self, sheets: &[SheetName]) -> Result<Vec<VersionRead>, Fault> {
+        let names = sheets.to_vec();
         self.blocking(move |inner| {
-            let manifest = inner.house.catalog.manifest(inner.user.id)?;
-            let file = |name: &SheetName| manifest.files.iter().find(|(known, _)| known == name).cloned();
-            Ok(names.iter().filter_map(file).collect())
+            let read = |name: &SheetName| {
+                let sheet = inner.house.catalog.sheet(inner.user.id, name.as_str())?;
+                Ok(VersionRead { sheet: sheet.name, number: sheet.version.number, file: sheet.version.file })
+            };
+            names.iter().map(read).collect()
         })
         .await
     }

@@ -19,16 +19,19 @@ mod replay;
 mod results;
 pub mod roots;
 mod stats;
+mod supply;
 mod titles;
 mod transform;
 mod upload;
 
 use std::{
     path::{Path, PathBuf},
+    pin::pin,
     sync::{Arc, OnceLock},
     time::Duration,
 };
 
+use serde::de::DeserializeOwned;
 use tokio_util::sync::CancellationToken;
 
 use self::{quota::Flights, refresh::Failures, roots::Roots};
@@ -38,8 +41,8 @@ use crate::{
     ingest,
     store::{Scratch, Store, WorkspaceDir},
     worker::{
-        pool::{CallLimits, Folder, Home, Pool, PoolLimits, Supply},
-        task::Manifest,
+        pool::{CallLimits, Home, Pool, PoolLimits},
+        task::Task,
     },
 };
 
@@ -59,6 +62,9 @@ pub use self::{
 
 /// How long old files lie at most while a server runs.
 pub const SWEPT_EVERY: Duration = Duration::from_hours(1);
+
+/// While an import runs.
+const STANDING_CHECKED_EVERY: Duration = Duration::from_secs(1);
 
 /// What a Quire process may use; `cli::config` fills it.
 #[derive(Debug, Clone)]
@@ -167,6 +173,12 @@ impl House {
         if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
     }
 
+    /// Lets go of memory that is quickly filled again.
+    pub async fn shrink(self: &Arc<House>) -> Result<(), Fault> {
+        let house = Arc::clone(self);
+        blocking(move || Ok(house.catalog.shrink()?)).await
+    }
+
     /// Whether the catalog answers, the store can be written to, and a worker starts and answers.
     pub async fn readiness(self: &Arc<House>) -> [(&'static str, Result<(), Fault>); 3] {
         let house = Arc::clone(self);
@@ -258,15 +270,43 @@ impl Workspace {
         self.blocking(Inner::check_standing).await
     }
 
-    /// Starts a worker ahead of the first call, and says in the log what its sandbox lacks. Fails where that is required.
-    pub async fn warm(&self) -> Result<(), Fault> {
-        let house = &self.inner.house;
-        house.said(house.pool.warm(&self.home(), self).await)
+    /// Runs a task in a worker of its own, for as long as whoever asked for it may: an account that is disabled or a token
+    /// that is revoked meanwhile ends it.
+    async fn in_own_worker<T: DeserializeOwned>(
+        &self,
+        home: Home,
+        task: Task,
+        call: CallLimits,
+        progress: &(dyn Fn(f64) + Send + Sync),
+    ) -> Result<T, Fault> {
+        let cancel = call.cancel.child_token();
+        let call = CallLimits { cancel: cancel.clone(), ..call };
+        let mut work = pin!(self.inner.house.pool.import(home, task, &call, progress));
+        tokio::select! {
+            outcome = &mut work => outcome,
+            fallen = self.falls() => {
+                cancel.cancel();
+                // Until the worker has ended.
+                let _: Result<T, Fault> = work.await;
+                Err(fallen)
+            }
+        }
     }
 
-    /// Whether `warm` may fail.
-    pub fn requires_sandbox(&self) -> bool {
-        self.inner.house.requires_sandbox()
+    /// Waits until what the caller showed is no longer good, which another process may have brought about.
+    async fn falls(&self) -> Fault {
+        let mut seconds = tokio::time::interval(STANDING_CHECKED_EVERY);
+        loop {
+            if self.inner.credential.is_none() {
+                return std::future::pending().await;
+            }
+            seconds.tick().await;
+            // A catalog that can't answer now is asked again.
+            match self.check_standing().await {
+                Err(fault) if fault.code == Code::Unauthenticated => return fault,
+                Err(_) | Ok(()) => {}
+            }
+        }
     }
 
     /// Adds a call to the history. A history that can't be written does not fail the call.
@@ -324,25 +364,6 @@ impl Workspace {
     ) -> Result<T, Fault> {
         let inner = Arc::clone(&self.inner);
         blocking(move || work(&inner)).await
-    }
-}
-
-impl Supply for Workspace {
-    async fn manifest(&self) -> Result<Manifest, Fault> {
-        self.blocking(|inner| {
-            let files = inner.house.catalog.manifest(inner.user.id)?.files.into_iter();
-            Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect())
-        })
-        .await
-    }
-
-    async fn folder(&self) -> Result<Option<Folder>, Fault> {
-        match self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await {
-            Ok(scratch) => Ok(Some(Folder { path: scratch.path().to_owned(), held: Box::new(scratch) })),
-            // Reading needs none.
-            Err(fault) if fault.code == Code::StorageFailed => Ok(None),
-            Err(fault) => Err(fault),
-        }
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
-use super::{House, Inner, Workspace, blocking};
+use super::{House, Inner, Workspace, blocking, replay::Replayed};
 use crate::{
-    catalog::Usage,
+    catalog::{NewSource, Usage},
     fault::{Code, Fault},
+    ingest::receipt::Receipt,
 };
 
 /// The share of each user. How many calls run and wait is for the workers' queues.
@@ -26,77 +27,78 @@ impl Quotas {
     pub const NONE: Quotas = Quotas { storage_bytes: u64::MAX, sheets: u64::MAX, uploads: usize::MAX };
 }
 
-/// What users have on its way through this process, by their workspaces' keys: no catalog knows of it yet.
+/// What users have on its way through this process, by their workspaces' keys: no catalog knows of it yet. Each has a lock
+/// of their own, which is held while the catalog is asked.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Flights(Arc<Mutex<HashMap<String, Flight>>>);
+pub(super) struct Flights(Arc<Mutex<HashMap<String, Weak<Mutex<Flight>>>>>);
 
 #[derive(Debug, Default)]
 struct Flight {
     n_uploads: usize,
     n_exports: usize,
+    n_sheets: u64,
     bytes: u64,
 }
 
 impl Flights {
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Flight>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A user's; it is there for as long as a hold keeps it.
+    fn of(&self, key: &str) -> Arc<Mutex<Flight>> {
+        let mut flights = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(flight) = flights.get(key).and_then(Weak::upgrade) {
+            return flight;
+        }
+        flights.retain(|_, flight| flight.strong_count() > 0);
+        let flight = Arc::default();
+        flights.insert(key.to_owned(), Arc::downgrade(&flight));
+        flight
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Upload,
-    Bytes,
-    Export,
+fn locked(flight: &Mutex<Flight>) -> MutexGuard<'_, Flight> {
+    flight.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A part of a user's share that is taken for as long as this lives.
 #[derive(Debug)]
 pub(super) struct Hold {
-    flights: Flights,
-    key: String,
-    kind: Kind,
+    flight: Arc<Mutex<Flight>>,
+    part: Part,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Part {
+    is_upload: bool,
+    is_export: bool,
+    n_sheets: u64,
     n_bytes: u64,
 }
 
 impl Hold {
-    fn new(inner: &Inner, flights: &mut HashMap<String, Flight>, kind: Kind, n_bytes: u64) -> Hold {
-        let flight = flights.entry(inner.user.key.clone()).or_default();
-        flight.n_uploads += usize::from(kind == Kind::Upload);
-        flight.n_exports += usize::from(kind == Kind::Export);
-        flight.bytes = flight.bytes.saturating_add(n_bytes);
-        Hold { flights: inner.house.flights.clone(), key: inner.user.key.clone(), kind, n_bytes }
-    }
-
     pub(super) fn n_bytes(&self) -> u64 {
-        self.n_bytes
+        self.part.n_bytes
     }
 
     /// Takes over the bytes of another one of the same user's.
     pub(super) fn add(&mut self, mut other: Hold) {
-        self.n_bytes = self.n_bytes.saturating_add(std::mem::take(&mut other.n_bytes));
+        self.part.n_bytes = self.part.n_bytes.saturating_add(std::mem::take(&mut other.part.n_bytes));
     }
 
     /// Gives back what is over `n_bytes`.
     pub(super) fn shrink_to(&mut self, n_bytes: u64) {
-        let n_over = self.n_bytes.saturating_sub(n_bytes);
-        self.n_bytes -= n_over;
-        if let Some(flight) = self.flights.lock().get_mut(&self.key) {
-            flight.bytes = flight.bytes.saturating_sub(n_over);
-        }
+        let n_over = self.part.n_bytes.saturating_sub(n_bytes);
+        self.part.n_bytes -= n_over;
+        let mut flight = locked(&self.flight);
+        flight.bytes = flight.bytes.saturating_sub(n_over);
     }
 }
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut flights = self.flights.lock();
-        let Some(flight) = flights.get_mut(&self.key) else { return };
-        flight.n_uploads -= usize::from(self.kind == Kind::Upload);
-        flight.n_exports -= usize::from(self.kind == Kind::Export);
-        flight.bytes = flight.bytes.saturating_sub(self.n_bytes);
-        if let Flight { n_uploads: 0, n_exports: 0, bytes: 0 } = flight {
-            flights.remove(&self.key);
-        }
+        let mut flight = locked(&self.flight);
+        flight.n_uploads -= usize::from(self.part.is_upload);
+        flight.n_exports -= usize::from(self.part.is_export);
+        flight.n_sheets = flight.n_sheets.saturating_sub(self.part.n_sheets);
+        flight.bytes = flight.bytes.saturating_sub(self.part.n_bytes);
     }
 }
 
@@ -129,15 +131,15 @@ impl Workspace {
     pub async fn begin_upload(&self) -> Result<UploadSlot, Fault> {
         self.check_writable()?;
         let most = self.limits().quotas.uploads;
-        let slot = {
-            let mut flights = self.inner.house.flights.lock();
-            let n_uploads = flights.get(self.key()).map_or(0, |flight| flight.n_uploads);
-            if n_uploads >= most {
-                let what = format!("{n_uploads} of your uploads are under way, as many as may be");
+        let part = Part { is_upload: true, ..Part::default() };
+        let held = self.inner.hold(part, |flight| {
+            if flight.n_uploads >= most {
+                let what = format!("{} of your uploads are under way, as many as may be", flight.n_uploads);
                 return Err(Fault::new(Code::Busy, what).hint("send this when one of them has ended"));
             }
-            UploadSlot { _held: Hold::new(&self.inner, &mut flights, Kind::Upload, 0) }
-        };
+            Ok(())
+        })?;
+        let slot = UploadSlot { _held: held };
         // Whoever has no room left is told before the first byte.
         drop(self.reserve(1).await?);
         Ok(slot)
@@ -146,9 +148,8 @@ impl Workspace {
     /// Takes room for bytes that come in. Fails with `quota_exceeded` where they are over the user's share.
     pub(super) async fn reserve(&self, n_bytes: u64) -> Result<Hold, Fault> {
         self.blocking(move |inner| {
-            let mut flights = inner.house.flights.lock();
-            inner.check_bytes(&flights, n_bytes)?;
-            Ok(Hold::new(inner, &mut flights, Kind::Bytes, n_bytes))
+            let part = Part { n_bytes, ..Part::default() };
+            inner.hold(part, |flight| inner.check_bytes(flight, n_bytes))
         })
         .await
     }
@@ -158,14 +159,14 @@ impl Workspace {
     pub(super) async fn hold_export(&self, n_bytes: u64) -> Result<Hold, Fault> {
         self.blocking(move |inner| {
             loop {
-                let refused = {
-                    let mut flights = inner.house.flights.lock();
-                    let is_only_one = flights.get(&inner.user.key).is_none_or(|flight| flight.n_exports == 0);
-                    let checked = if is_only_one { Ok(()) } else { inner.check_bytes(&flights, n_bytes) };
-                    match checked {
-                        Ok(()) => return Ok(Hold::new(inner, &mut flights, Kind::Export, n_bytes)),
-                        Err(refused) => refused,
-                    }
+                let part = Part { is_export: true, n_bytes, ..Part::default() };
+                let held = inner.hold(part, |flight| {
+                    let is_only_one = flight.n_exports == 0;
+                    if is_only_one { Ok(()) } else { inner.check_bytes(flight, n_bytes) }
+                });
+                let refused = match held {
+                    Ok(held) => return Ok(held),
+                    Err(refused) => refused,
                 };
                 // Without the lock: what is dropped takes it.
                 let has_dropped = inner.house.remote().is_some_and(|it| it.drop_oldest_download(&inner.user.key));
@@ -179,14 +180,50 @@ impl Workspace {
 }
 
 impl Inner {
-    /// For what is about to be committed. `n_sheets`: those that would be new.
-    pub(super) fn check_quota(&self, n_bytes: u64, n_sheets: u64) -> Result<(), Fault> {
-        self.check_bytes(&self.house.flights.lock(), n_bytes)?;
+    /// Takes a part of the share that `check` finds free: of many at once, no more than there is.
+    fn hold(&self, part: Part, check: impl FnOnce(&Flight) -> Result<(), Fault>) -> Result<Hold, Fault> {
+        let flight = self.house.flights.of(&self.user.key);
+        {
+            let mut flight = locked(&flight);
+            check(&flight)?;
+            flight.n_uploads += usize::from(part.is_upload);
+            flight.n_exports += usize::from(part.is_export);
+            flight.n_sheets = flight.n_sheets.saturating_add(part.n_sheets);
+            flight.bytes = flight.bytes.saturating_add(part.n_bytes);
+        }
+        Ok(Hold { flight, part })
+    }
+
+    /// Takes room for what is to be committed, and is to be kept until it is. `n_sheets`: those that would be new.
+    pub(super) fn hold_commit(&self, n_bytes: u64, n_sheets: u64) -> Result<Hold, Fault> {
+        self.hold(Part { n_sheets, n_bytes, ..Part::default() }, |flight| {
+            self.check_bytes(flight, n_bytes)?;
+            self.check_sheets(flight, n_sheets)
+        })
+    }
+
+    /// Room for what a file's reading adds. An upload's own bytes are reserved since they came.
+    pub(super) fn hold_versions(
+        &self,
+        source: &NewSource,
+        receipt: &Receipt,
+        replays: &[Option<Replayed>],
+    ) -> Result<Hold, Fault> {
+        let files = receipt.sheets.iter().filter_map(|sheet| sheet.file.as_ref()?.metadata().ok());
+        let replayed = replays.iter().flatten().filter_map(|it| it.outcome.as_ref().ok());
+        let n_bytes = files.map(|file| file.len()).chain(replayed.map(|(version, _)| version.n_bytes)).sum();
+        let titles: Vec<&str> = receipt.sheets.iter().map(|sheet| sheet.title.as_str()).collect();
+        let known = self.house.catalog.match_import(self.user.id, source, &titles)?;
+        let n_new = known.iter().filter(|known| known.is_none()).count();
+        self.hold_commit(n_bytes, u64::try_from(n_new).unwrap_or(u64::MAX))
+    }
+
+    fn check_sheets(&self, flight: &Flight, n_sheets: u64) -> Result<(), Fault> {
         let most = self.house.limits.quotas.sheets;
         if n_sheets == 0 || most == u64::MAX {
             return Ok(());
         }
-        let n_own = self.house.catalog.usage(Some(self.user.id))?.n_sheets;
+        let n_own = self.house.catalog.usage(Some(self.user.id))?.n_sheets.saturating_add(flight.n_sheets);
         if n_own.saturating_add(n_sheets) > most {
             let what = format!("{n_sheets} sheets more would be over your share: you have {n_own} of {most}");
             return Err(Fault::new(Code::QuotaExceeded, what)
@@ -201,21 +238,21 @@ impl Inner {
         if share == u64::MAX {
             return Ok(most);
         }
-        let n_coming = self.house.flights.lock().get(&self.user.key).map_or(0, |flight| flight.bytes);
+        let n_coming = locked(&self.house.flights.of(&self.user.key)).bytes;
         let used = self.house.catalog.usage(Some(self.user.id))?;
         Ok(share.saturating_sub(used.n_bytes.saturating_add(n_coming)).min(most))
     }
 
     /// Fails where `n_bytes` more are over the share. Results make way, as they can be had again.
     ///
-    /// The catalog is asked while the flights are locked: whoever commits gives its flight up afterwards, so that nothing
-    /// is missed between the two.
-    fn check_bytes(&self, flights: &HashMap<String, Flight>, n_bytes: u64) -> Result<(), Fault> {
+    /// The catalog is asked while the flight is locked: whoever commits gives its part up afterwards, so that nothing is
+    /// missed between the two.
+    fn check_bytes(&self, flight: &Flight, n_bytes: u64) -> Result<(), Fault> {
         let share = self.house.limits.quotas.storage_bytes;
         if share == u64::MAX {
             return Ok(());
         }
-        let n_coming = flights.get(&self.user.key).map_or(0, |flight| flight.bytes);
+        let n_coming = flight.bytes;
         let used = self.house.catalog.usage(Some(self.user.id))?;
         let n_over = used.n_all_bytes().saturating_add(n_coming).saturating_add(n_bytes).saturating_sub(share);
         if n_over == 0 {

@@ -106,7 +106,7 @@ impl Workspace {
         let after = self
             .blocking(move |inner| {
                 let sealed = store::seal(&file)?;
-                inner.check_quota(sealed.n_bytes, u64::from(save_as.is_some()))?;
+                let _held = inner.hold_commit(sealed.n_bytes, u64::from(save_as.is_some()))?;
                 inner.check_standing()?;
                 let new = NewVersion {
                     n_rows,
@@ -172,7 +172,7 @@ impl Workspace {
             cancel: context.cancel.clone(),
         };
         let progress = |share: f64| (context.progress)(share, "applying the steps");
-        self.inner.house.pool.import(home, Task::Transform { manifest, request }, &call, &progress).await
+        self.in_own_worker(home, Task::Transform { manifest, request }, call, &progress).await
     }
 }
 

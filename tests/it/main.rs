@@ -17,11 +17,15 @@ mod attacks;
 #[cfg(test)]
 mod backup;
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod contracts;
 #[cfg(test)]
 mod corpus;
 #[cfg(test)]
 mod damage;
+#[cfg(test)]
+mod documents;
 #[cfg(test)]
 mod guard;
 #[cfg(test)]

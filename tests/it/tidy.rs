@@ -8,7 +8,7 @@ use std::{
 /// Layers, lowest first. A module may use modules of lower layers only; `lib` and `main` may use all.
 const LAYERS: &[&[&str]] = &[
     &["fault"],
-    &["name", "value", "context", "digest"],
+    &["name", "value", "context", "digest", "secret"],
     &["engine", "ingest"],
     &["transform", "stats", "export"],
     &["worker"],
@@ -22,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["auth"],
     &["mcp"],
     &["http"],
-    &["cli"],
+    &["cli", "fuzzing"],
 ];
 
 /// Crates, and the only modules that may name them.
@@ -57,6 +57,7 @@ const FENCES: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["auth"]),
     ("email_address", &["auth"]),
     ("rpassword", &["cli"]),
+    ("zeroize", &["secret", "auth", "cli"]),
     ("anyhow", &["main"]),
 ];
 

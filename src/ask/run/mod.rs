@@ -1,11 +1,9 @@
 //! The loop: the model calls tools until it answers, asks back, or runs out of what it may use.
 
 mod endings;
+mod spending;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -22,7 +20,7 @@ use super::{
 use crate::{
     context::Context,
     fault::{Code, Fault},
-    llm::{ChatModel, Message, Request, ToolCall, Turn, Usage, tokens::Counter},
+    llm::{ChatModel, Message, Request, ToolCall, Turn, tokens::Counter},
     stats::review::Review,
 };
 
@@ -199,62 +197,6 @@ impl<'a> Run<'a> {
             request.messages.clone_from(&self.messages);
         }
         Some(request)
-    }
-
-    async fn turn(&mut self, request: &Request) -> Result<Turn, Fault> {
-        let reserved = match (self.asking.is_metered, self.asking.daily_tokens) {
-            (false, _) => None,
-            (true, daily) => {
-                let wanted = self.counter.request(request) + u64::from(request.max_tokens);
-                Some(self.caller.workspace.reserve_tokens(wanted, daily).await?)
-            }
-        };
-        let spoke = AtomicBool::new(false);
-        let on_text = |text: &str| {
-            spoke.store(true, Ordering::Relaxed);
-            (self.listener)(Event::Text(text));
-        };
-        let turn = tokio::select! {
-            turn = self.model.turn(request, &on_text, self.deadline) => turn,
-            () = self.context.cancel.cancelled() => Err(Fault::new(Code::Cancelled, "the question was cancelled")),
-        };
-        if spoke.load(Ordering::Relaxed) {
-            (self.listener)(Event::Text("\n"));
-        }
-        let turn = match (turn, &reserved) {
-            (Ok(turn), _) => turn,
-            (Err(fault), Some(reserved)) => {
-                // What failed, the server does not charge; what was called off, it may.
-                if fault.code != Code::Cancelled {
-                    self.caller.workspace.settle_tokens(reserved.clone(), 0).await?;
-                }
-                return Err(fault);
-            }
-            (Err(fault), None) => return Err(fault),
-        };
-        let usage = match turn.usage {
-            Some(usage) => {
-                self.counter.learn(request, usage);
-                usage
-            }
-            None => self.counted(request, &turn),
-        };
-        self.tokens.prompt = self.tokens.prompt.saturating_add(usage.prompt);
-        self.tokens.completion = self.tokens.completion.saturating_add(usage.completion);
-        if let Some(cost) = usage.cost.or_else(|| self.asking.prices.map(|prices| prices.cost(usage))) {
-            self.cost += cost;
-            self.has_cost = true;
-        }
-        if let Some(reserved) = reserved {
-            self.caller.workspace.settle_tokens(reserved, usage.prompt.saturating_add(usage.completion)).await?;
-        }
-        Ok(turn)
-    }
-
-    fn counted(&self, request: &Request, turn: &Turn) -> Usage {
-        let calls: String = turn.calls.iter().map(|call| call.name.clone() + &call.arguments).collect();
-        let completion = self.counter.text(&(turn.text.clone() + &calls));
-        Usage { prompt: self.counter.request(request), completion, cost: None }
     }
 
     async fn took(&mut self, turn: Turn) -> Result<Next, Fault> {

@@ -1,5 +1,7 @@
 //! What number formats show of numbers: units, currencies, zeros in front. By ECMA-376, 18.8.31.
 
+use std::collections::HashMap;
+
 use calamine::Style;
 
 use super::serial::Shown;
@@ -33,7 +35,8 @@ enum Piece {
 impl Formats {
     pub(super) fn new(styles: &[Style]) -> Formats {
         let mut all: Vec<Format> = Vec::new();
-        let by_style = styles.iter().map(|style| Styled::new(style, &mut all)).collect();
+        let mut known: HashMap<&str, usize> = HashMap::new();
+        let by_style = styles.iter().map(|style| Styled::new(style, &mut all, &mut known)).collect();
         Formats { by_style, all }
     }
 
@@ -43,11 +46,11 @@ impl Formats {
 }
 
 impl Styled {
-    fn new(style: &Style, all: &mut Vec<Format>) -> Styled {
+    fn new<'a>(style: &'a Style, all: &mut Vec<Format>, known: &mut HashMap<&'a str, usize>) -> Styled {
         let number_format = style.number_format.as_ref();
         let code = number_format.map(|format| format.format_code.as_str()).filter(|code| is_told(code));
         let format_idx = code.map(|code| {
-            all.iter().position(|known| known.code == code).unwrap_or_else(|| {
+            *known.entry(code).or_insert_with(|| {
                 all.push(Format { code: code.to_owned(), unit: unit(code) });
                 all.len() - 1
             })

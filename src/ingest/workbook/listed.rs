@@ -2,7 +2,7 @@
 //! 29500-1, 18.5.1), what is printed, and by `markup` what is merged, hidden, filtered and frozen.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs::File,
     io::{BufReader, Read},
     path::Path,
@@ -21,6 +21,8 @@ type Archive = ZipArchive<BufReader<File>>;
 
 /// Of one of the parts that say so.
 const MAX_BYTES: u64 = 4 << 20;
+/// Of one worksheet.
+const MAX_TABLES: usize = 1_000;
 
 /// What is said of one worksheet.
 #[derive(Debug, Default)]
@@ -65,12 +67,14 @@ fn whole_path(target: &str) -> String {
 fn listed(archive: &mut Archive, target: &str) -> Vec<Listed> {
     let Some(part) = target.rsplit('/').next() else { return Vec::new() };
     let rels = format!("xl/worksheets/_rels/{part}.rels");
-    let mut listed = Vec::new();
-    for relation in elements(archive, &rels, "Relationship").unwrap_or_default() {
-        let is_table = relation.get("Type").is_some_and(|it| it.ends_with("/table"));
-        let Some(target) = relation.get("Target").filter(|_| is_table) else { continue };
-        let part = format!("xl/tables/{}", target.rsplit('/').next().unwrap_or_default());
-        listed.extend(elements(archive, &part, "table").unwrap_or_default().iter().filter_map(table));
+    let relations = elements(archive, &rels, "Relationship").unwrap_or_default();
+    let tables = relations.iter().filter(|it| it.get("Type").is_some_and(|it| it.ends_with("/table")));
+    // Each part holds one table, however often it is pointed to.
+    let parts: BTreeSet<&str> = tables.filter_map(|it| it.get("Target")?.rsplit('/').next()).take(MAX_TABLES).collect();
+    let mut listed: Vec<Listed> = Vec::new();
+    for part in parts {
+        let found = elements(archive, &format!("xl/tables/{part}"), "table").unwrap_or_default();
+        listed.extend(found.first().and_then(table));
     }
     listed.sort_by_key(|table| (table.region.rows.0, table.region.columns.0));
     listed

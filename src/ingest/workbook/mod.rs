@@ -48,10 +48,7 @@ pub(super) fn tables(
 
 /// The worksheets to read of all that a workbook has, and what is left out.
 fn chosen(sheets: &[Sheet], options: &Options, limits: &Limits) -> Result<(Vec<Sheet>, Vec<Issue>), ReadError> {
-    let n_sheets = u64::try_from(sheets.len()).unwrap_or(u64::MAX);
-    if n_sheets > u64::from(limits.sheets) {
-        return Err(ReadError::Limit { what: "sheets of a workbook", found: n_sheets, limit: limits.sheets.into() });
-    }
+    check_count(sheets, limits)?;
     if let Some(wanted) = &options.sheet {
         let named = sheets
             .iter()
@@ -73,6 +70,11 @@ fn chosen(sheets: &[Sheet], options: &Options, limits: &Limits) -> Result<(Vec<S
         sheets.iter().cloned().partition(|sheet| sheet.typ == SheetType::WorkSheet);
     let issues = left_out("sheets_without_cells", "charts, dialogs or macros, and no cells", &others);
     Ok((worksheets, issues.into_iter().collect()))
+}
+
+fn check_count(sheets: &[Sheet], limits: &Limits) -> Result<(), ReadError> {
+    let (found, limit) = (u64::try_from(sheets.len()).unwrap_or(u64::MAX), u64::from(limits.sheets));
+    if found > limit { Err(ReadError::Limit { what: "sheets of a workbook", found, limit }) } else { Ok(()) }
 }
 
 fn names(sheets: &[Sheet]) -> String {

@@ -1,6 +1,7 @@
 //! ODS, streamed: calamine has no streaming reader for it, and its dense one grows with what a few bytes repeat.
 
 use std::{
+    collections::HashSet,
     fs::File,
     io::{BufReader, Read},
     mem,
@@ -15,7 +16,7 @@ use quick_xml::{
 };
 use zip::{ZipArchive, result::ZipError};
 
-use super::{chosen, left_out, package, serial, spread::Spread, worksheet};
+use super::{check_count, chosen, left_out, package, serial, spread::Spread, worksheet};
 use crate::ingest::{
     Limits, Options, ReadError, Table,
     cell::{Batch, Cell, Source},
@@ -40,6 +41,7 @@ pub(super) fn tables(file: &Path, options: &Options, limits: &Limits) -> Result<
                 let visible = if hidden { SheetVisible::Hidden } else { SheetVisible::Visible };
                 sheets.push(Sheet { name, typ: SheetType::WorkSheet, visible });
                 filled.push(false);
+                check_count(&sheets, limits)?;
             }
             Met::Cells { .. } => filled.iter_mut().rev().take(1).for_each(|filled| *filled = true),
             Met::SameRows { .. } => {}
@@ -184,7 +186,7 @@ fn walk(file: &Path, limits: &Limits, visit: &mut Visit<'_>) -> Result<(), ReadE
 struct Content {
     /// The style being defined, and those that hide a table.
     style: String,
-    hiding: Vec<String>,
+    hiding: HashSet<String>,
     tables_open: u32,
     row_idx: u32,
     /// Rows that the open one stands for, and its cells, kept where there are more than one.
@@ -215,7 +217,9 @@ impl Content {
             "annotation" | "shapes" | "frame" | "custom-shape" | "g" => self.aside += 1,
             _ if self.aside > 0 => {}
             "style" => self.style = attribute(element, "name"),
-            "table-properties" if attribute(element, "display") == "false" => self.hiding.push(self.style.clone()),
+            "table-properties" if attribute(element, "display") == "false" => {
+                self.hiding.insert(self.style.clone());
+            }
             "table" => {
                 self.tables_open += 1;
                 if self.tables_open == 1 {

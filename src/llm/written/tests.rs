@@ -196,7 +196,7 @@ fn a_call_in_the_thoughts_counts_where_nothing_else_was_said() {
 
 #[test]
 fn what_opens_and_never_closes_does_not_take_long() {
-    let n = 10_000;
+    let n = 2_000;
     for unit in [
         "[",
         "{",

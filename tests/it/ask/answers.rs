@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{SALES, TOTAL, bench, plain};
 use crate::harness::{
     at, code_of,
-    model::{Desk, Model, answer, calls, query, text},
+    model::{Desk, Model, answer, calls, delta, query, stream, text},
 };
 
 const QUESTION: &str = "What did each region sell?";
@@ -231,4 +231,70 @@ fn a_question_needs_words_sheets_and_a_model() {
     let ended = bench().run(&["ask", QUESTION, "--json"]);
     assert!(ended.err.contains("model_not_configured") && ended.err.contains("`query`"), "{}", ended.err);
     assert_eq!(model.requests().len(), 0);
+}
+
+#[test]
+fn a_turn_that_fails_costs_what_its_server_said() {
+    let bench = bench();
+    let usage = json!({"id": "x", "choices": [], "usage": {"prompt_tokens": 100, "completion_tokens": 10}});
+    let broken = stream(&[delta(json!({"content": "I think"})), usage], true);
+    let flags = ["--ask-daily-tokens", "110", "--ask-no-cache"];
+    assert_eq!(code_of(&bench.ask(&Model::of(vec![broken]), QUESTION, &flags)), "model_failed");
+    let fault = bench.ask(&Model::of(plain()), QUESTION, &flags).unwrap_err();
+    assert_eq!(at(&fault, "/message"), "110 tokens are spent of the day's 110");
+}
+
+#[test]
+fn a_plain_text_answer_is_printed_once() {
+    let bench = bench();
+    let model = Model::of(vec![query(TOTAL), text("North sold 30.75.")]);
+    let mut command = bench.with_model(&model, &["ask", QUESTION]);
+    let ended = bench.ended(command.arg("--open").arg(bench.path("sales.csv")));
+    assert!(ended.out.starts_with("North sold 30.75.\n"), "{}", ended.out);
+    assert_eq!(format!("{}{}", ended.out, ended.err).matches("North sold").count(), 1, "{}", ended.err);
+}
+
+#[test]
+fn a_sheet_is_found_however_many_there_are() {
+    let bench = bench();
+    assert!(bench.ask(&Model::of(plain()), "What is sold?", &[]).is_ok());
+    // As many more as were once looked at, all of them before it by their names.
+    let copies = "
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+        INSERT INTO sheets (user_id, source_id, name, title, hidden, position, created_at)
+            SELECT user_id, source_id, printf('copy_%03d', i), printf('copy %d', i), 0, i, created_at FROM n, sheets;
+        INSERT INTO versions (sheet_id, number, n_rows, columns, issues, layout, file, n_bytes, made_by, reading, steps, author, created_at)
+            SELECT s.id, number, n_rows, columns, issues, layout, file, n_bytes, made_by, reading, steps, author, v.created_at
+            FROM versions v, sheets s WHERE s.version_id IS NULL;
+        UPDATE sheets SET version_id = (SELECT id FROM versions WHERE sheet_id = sheets.id) WHERE version_id IS NULL;";
+    rusqlite::Connection::open(bench.data_dir().join("catalog.db")).unwrap().execute_batch(copies).unwrap();
+    let reply = bench.ask(&Model::of(plain()), QUESTION, &[]).unwrap();
+    assert_eq!([at(&reply, "/status"), at(&reply, "/sheets/0/name")], ["answered", "sales"], "{reply}");
+}
+
+#[test]
+fn the_versions_that_are_told_are_those_that_were_read() {
+    let bench = bench();
+    let path = bench.path("sales.csv");
+    let model = Model::start(move |n, _| {
+        if n == 0 {
+            std::fs::write(&path, format!("{SALES}West,Tea,1.25,2024-02-03\n")).unwrap();
+        }
+        let answer = answer("West sold 1.25.", TOTAL);
+        [query(TOTAL), answer][n.min(1)].clone()
+    });
+    let reply = bench.ask(&model, QUESTION, &[]).unwrap();
+    assert_eq!(at(&reply, "/table/n_rows"), 3, "{reply}");
+    assert_eq!(at(&reply, "/sheets"), &json!([{"name": "sales", "version": 2}]));
+}
+
+#[test]
+fn an_answer_that_is_no_longer_verified_is_not_given_again() {
+    let bench = bench();
+    let model = Model::start(|n, _| plain()[n % 2].clone());
+    let id = at(&bench.ask(&model, QUESTION, &[]).unwrap(), "/id").as_str().unwrap().to_owned();
+    for (verdict, is_cached) in [("verify", true), ("unverify", false)] {
+        assert_eq!(bench.run(&["memory", verdict, &id]).code, Some(0));
+        assert_eq!(at(&bench.ask(&model, QUESTION, &[]).unwrap(), "/cached"), &json!(is_cached), "{verdict}");
+    }
 }

@@ -58,6 +58,11 @@ pub(crate) mod linux {
         assert!(killed || !is_alive(pid), "{pid} could not be killed");
     }
 
+    /// Has it stand still, as if it worked for ever.
+    pub(crate) fn pause(pid: u32) {
+        assert!(Command::new("kill").args(["-STOP", &pid.to_string()]).status().unwrap().success());
+    }
+
     /// Asks it to stop.
     pub(crate) fn terminate(pid: u32) {
         assert!(Command::new("kill").arg(pid.to_string()).status().unwrap().success());

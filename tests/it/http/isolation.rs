@@ -345,3 +345,43 @@ fn an_import_whose_token_is_revoked_meanwhile_is_not_kept() {
     );
     assert_eq!(at(&two.as_ann(Request::new("GET", "/v1/sheets")).ok(), "/n_total"), 0);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_import_ends_with_the_access_of_who_asked_for_it() {
+    use crate::harness::process::linux::{busy_child, is_alive, pause};
+
+    let bench = Bench::new();
+    let two = Two::new(&bench);
+    let rows: String = (0..600_000).map(|i| format!("{i},{},text {i}\n", i % 97)).collect();
+    let begin = |token: &str| {
+        let upload = Request::new("POST", "/v1/sheets")
+            .form(&[("file", Some("long.csv"), format!("a,b,c\n{rows}").as_bytes())])
+            .header("prefer", "respond-async")
+            .bearer(token);
+        let job = two.site.send(&upload).header("location").unwrap().to_owned();
+        // A worker that never ends by itself.
+        let worker = busy_child(two.site.child.id());
+        pause(worker);
+        (job, worker)
+    };
+    let token = json!({"name": "t", "scope": "read_write"});
+    let made = two.as_ann(Request::new("POST", "/v1/auth/tokens").json(&token)).ok();
+    let (job, worker) = begin(made["token"].as_str().unwrap());
+    let path = format!("/v1/auth/tokens/{}", made["id"].as_str().unwrap());
+    assert_eq!(two.as_ann(Request::new("DELETE", &path)).status, 204);
+    let mut ended = Value::Null;
+    until("the job has ended", || {
+        ended = two.as_ann(Request::new("GET", &job)).ok();
+        ended["state"] != "running"
+    });
+    assert_eq!(
+        (at(&ended, "/state"), at(&ended, "/files/0/problem/code")),
+        (&json!("failed"), &json!("unauthenticated"))
+    );
+    until("its worker is gone", || !is_alive(worker));
+
+    let (_, worker) = begin(&two.bob);
+    assert_eq!(bench.run(&["user", "disable", "bob@example.org"]).code, Some(0));
+    until("its worker is gone", || !is_alive(worker));
+}

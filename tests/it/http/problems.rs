@@ -5,7 +5,7 @@ use std::{
     net::Shutdown,
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{Bench, http::Request};
 
@@ -120,4 +120,54 @@ fn what_is_wrong_with_a_value_is_said_with_the_value() {
         "`query`: `max_rows` is `-1`, and must be a whole number, 0 or more",
     );
     check(query("{} {}"), "", "the body: something follows the JSON");
+}
+
+#[test]
+fn every_failure_says_what_to_do_next() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let check = |what: &str, request: Request, status: u16| {
+        let response = site.send(&request);
+        assert_eq!(response.status, status, "{what}: {}", response.text());
+        let document = response.json();
+        let hint = document.get("hint").or_else(|| document.pointer("/error/data/hint"));
+        assert!(hint.and_then(Value::as_str).is_some_and(|hint| !hint.is_empty()), "{what}: {document}");
+    };
+    let mcp = |body: &str| {
+        Request::new("POST", "/mcp")
+            .header("content-type", "application/json")
+            .header("accept", "application/json, text/event-stream")
+            .body(body)
+    };
+    let list = r#"{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}"#;
+    check("no JSON", mcp("{nope"), 400);
+    check("no message", mcp("{}"), 400);
+    check("no session", mcp(list), 400);
+    check("an unknown session", mcp(list).header("mcp-session-id", "x"), 404);
+    check("an unknown version", mcp(list).header("mcp-protocol-version", "1999-01-01"), 400);
+    check(
+        "another type",
+        Request::new("POST", "/mcp").header("accept", "application/json, text/event-stream").body(list),
+        415,
+    );
+    check("nothing accepted", Request::new("POST", "/mcp").header("content-type", "application/json").body(list), 406);
+    check("a GET without a session", Request::new("GET", "/mcp").header("accept", "text/event-stream"), 400);
+    check("another method", Request::new("PUT", "/mcp"), 405);
+    check("an unknown stream", Request::new("POST", "/message?sessionId=x").body(list), 404);
+    let large = " ".repeat((16 << 20) + 1);
+    check("too large a message", mcp(&large), 413);
+    check("too large for a stream", Request::new("POST", "/message?sessionId=x").body(large.as_str()), 413);
+    for path in ["/v1/tools/query", "/v1/query", "/v1/ask", "/v1/auth/login"] {
+        check(path, Request::new("POST", path).header("content-type", "application/json").body(large.as_str()), 413);
+    }
+    let version = "2026-07-28";
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": version,
+        "io.modelcontextprotocol/clientCapabilities": {},
+        "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "1"},
+    });
+    let params = json!({"name": "quary", "arguments": {}, "_meta": meta});
+    let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}).to_string();
+    let call = mcp(&call).header("mcp-protocol-version", version).header("mcp-method", "tools/call");
+    check("an unknown tool", call.header("mcp-name", "quary"), 200);
 }

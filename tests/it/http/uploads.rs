@@ -214,6 +214,36 @@ fn a_share_that_is_used_up_is_told() {
 }
 
 #[test]
+fn a_share_holds_for_imports_at_once() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--user-sheets", "3"]);
+    site.send(&form(&[file("first.csv", "a\n1\n")])).ok();
+    let outcomes: Vec<u16> = std::thread::scope(|scope| {
+        let import = |n: usize| {
+            let site = &site;
+            scope.spawn(move || match n % 3 {
+                0 => site.send(&form(&[file(&format!("t{n}.csv"), &long(3_000))])),
+                1 => site.post("/v1/tools/import_file", &json!({"name": format!("t{n}.csv"), "content": long(3_000)})),
+                _ => {
+                    let steps = json!([{"op": "filter", "expr": "a > 0"}]);
+                    let args = json!({"sheet": "first", "steps": steps, "save_as": format!("t{n}")});
+                    site.post("/v1/tools/transform_sheet", &args)
+                }
+            })
+        };
+        let running: Vec<_> = (0..12).map(import).collect();
+        running.into_iter().map(|it| it.join().unwrap().status).collect()
+    });
+    let n_stored = outcomes.iter().filter(|status| (200..300).contains(*status)).count();
+    assert_eq!((n_stored, names(&site).len()), (2, 3), "{outcomes:?}");
+    // Other sheets of a file that was known are new ones too.
+    let two = |a: &str, b: &str| json!({"name": "two.json", "content": format!("{{\"{a}\": [{{\"x\": 1}}], \"{b}\": [{{\"x\": 2}}]}}")});
+    let before = names(&site).len();
+    let _ = site.post("/v1/tools/import_file", &two("one", "other"));
+    assert_eq!(names(&site).len(), before);
+}
+
+#[test]
 fn no_more_uploads_at_once_than_are_allowed() {
     let bench = Bench::new();
     let site = bench.site_with(&["--auth", "none", "--user-uploads", "1"]);
