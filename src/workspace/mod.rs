@@ -19,6 +19,7 @@ mod replay;
 mod results;
 pub mod roots;
 mod stats;
+mod supply;
 mod titles;
 mod transform;
 mod upload;
@@ -40,8 +41,8 @@ use crate::{
     ingest,
     store::{Scratch, Store, WorkspaceDir},
     worker::{
-        pool::{CallLimits, Folder, Home, Pool, PoolLimits, Supply},
-        task::{Manifest, Task},
+        pool::{CallLimits, Home, Pool, PoolLimits},
+        task::Task,
     },
 };
 
@@ -308,6 +309,7 @@ impl Workspace {
         }
     }
 
+<<<<<<< HEAD
     /// Starts a worker ahead of the first call, and says in the log what its sandbox lacks. Fails where that is required.
     pub async fn warm(&self) -> Result<(), Fault> {
         let house = &self.inner.house;
@@ -319,6 +321,8 @@ impl Workspace {
         self.inner.house.requires_sandbox()
     }
 
+=======
+>>>>>>> cost
     /// Adds a call to the history. A history that can't be written does not fail the call.
     pub async fn record(
         &self,
@@ -374,25 +378,6 @@ impl Workspace {
     ) -> Result<T, Fault> {
         let inner = Arc::clone(&self.inner);
         blocking(move || work(&inner)).await
-    }
-}
-
-impl Supply for Workspace {
-    async fn manifest(&self) -> Result<Manifest, Fault> {
-        self.blocking(|inner| {
-            let files = inner.house.catalog.manifest(inner.user.id)?.files.into_iter();
-            Ok(files.map(|(name, hash)| (name, inner.dir.version_path(&hash))).collect())
-        })
-        .await
-    }
-
-    async fn folder(&self) -> Result<Option<Folder>, Fault> {
-        match self.blocking(|inner| Ok(inner.dir.new_scratch()?)).await {
-            Ok(scratch) => Ok(Some(Folder { path: scratch.path().to_owned(), held: Box::new(scratch) })),
-            // Reading needs none.
-            Err(fault) if fault.code == Code::StorageFailed => Ok(None),
-            Err(fault) => Err(fault),
-        }
     }
 }
 
