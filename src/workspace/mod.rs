@@ -309,20 +309,6 @@ impl Workspace {
         }
     }
 
-<<<<<<< HEAD
-    /// Starts a worker ahead of the first call, and says in the log what its sandbox lacks. Fails where that is required.
-    pub async fn warm(&self) -> Result<(), Fault> {
-        let house = &self.inner.house;
-        house.said(house.pool.warm(&self.home(), self).await)
-    }
-
-    /// Whether `warm` may fail.
-    pub fn requires_sandbox(&self) -> bool {
-        self.inner.house.requires_sandbox()
-    }
-
-=======
->>>>>>> cost
     /// Adds a call to the history. A history that can't be written does not fail the call.
     pub async fn record(
         &self,
