@@ -333,14 +333,8 @@ impl Build {
             let n_blank = self.built.n_rows.saturating_sub(column.n_values + column.n_strays);
             let merges = column.merged.map(|merged| Merges::of(&self.plan.structure, planned, merged, n_blank));
             self.built.merges.extend(merges);
-            match planned.doubt {
-                Some(Doubt::Order) => tallies.ambiguous_dates.append(column.doubtful),
-                Some(Doubt::Compact) => tallies.compact_dates.append(column.doubtful),
-                Some(Doubt::Comma) if column.settled => {}
-                Some(Doubt::Comma | Doubt::Point) => tallies.grouped_numbers.append(column.doubtful),
-                Some(Doubt::Bare | Doubt::Percent) => tallies.mixed_percents.append(column.doubtful),
-                Some(Doubt::Rounded) => tallies.rounded_numbers.append(column.doubtful),
-                None => {}
+            if let Some(doubt) = planned.doubt.filter(|_| is_doubtful) {
+                tallies.of(doubt).append(column.doubtful);
             }
         }
         // A table that does not start in the first column leaves none out there.

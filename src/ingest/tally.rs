@@ -1,6 +1,6 @@
 //! Counts what a reading met, with the first few addresses, until it becomes issues.
 
-use super::{receipt::Issue, show};
+use super::{columns::Doubt, receipt::Issue, show};
 
 /// One kind of thing that was met.
 #[derive(Debug, Clone, Default)]
@@ -101,6 +101,17 @@ pub(super) struct Tallies {
 }
 
 impl Tallies {
+    /// Where cells in doubt are told.
+    pub(super) fn of(&mut self, doubt: Doubt) -> &mut Tally {
+        match doubt {
+            Doubt::Order => &mut self.ambiguous_dates,
+            Doubt::Compact => &mut self.compact_dates,
+            Doubt::Comma | Doubt::Point => &mut self.grouped_numbers,
+            Doubt::Bare | Doubt::Percent => &mut self.mixed_percents,
+            Doubt::Rounded => &mut self.rounded_numbers,
+        }
+    }
+
     pub(super) fn issues(self) -> Vec<Issue> {
         [
             self.above_header.issue("rows_above_header", "rows above the header were left out"),

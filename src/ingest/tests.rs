@@ -278,7 +278,7 @@ fn what_stands_beside_percents_and_what_a_double_can_not_hold_is_reported() {
     check("a,b\n12%,x\n0.15,y\n20,z\n0,z\n", "12.00 x", "mixed_percents 2 A3: 0.15; A4: 20");
     check("a,b\n12%,x\n15%,y\n", "12 x", "");
     check("a,b\n12345678901234567,x\n0.25,y\n", "1.2345678901234568e+16 x", "rounded_numbers 1 A2: 12345678901234567");
-    check("a,b\n0.12345678901234567,x\n0.25,y\n", "0.12345678901234568 x", "");
+    check("a,b\n0.12345678901234567,x\n0.25,y\n", "0.12345678901234566 x", "");
 }
 
 #[test]

@@ -221,9 +221,10 @@ fn a_share_holds_for_imports_at_once() {
     let outcomes: Vec<u16> = std::thread::scope(|scope| {
         let import = |n: usize| {
             let site = &site;
+            let content = format!("{}{n}\n", long(3_000));
             scope.spawn(move || match n % 3 {
-                0 => site.send(&form(&[file(&format!("t{n}.csv"), &long(3_000))])),
-                1 => site.post("/v1/tools/import_file", &json!({"name": format!("t{n}.csv"), "content": long(3_000)})),
+                0 => site.send(&form(&[file(&format!("t{n}.csv"), &content)])),
+                1 => site.post("/v1/tools/import_file", &json!({"name": format!("t{n}.csv"), "content": content})),
                 _ => {
                     let steps = json!([{"op": "filter", "expr": "a > 0"}]);
                     let args = json!({"sheet": "first", "steps": steps, "save_as": format!("t{n}")});
