@@ -33,8 +33,7 @@ impl Tool for DeleteSheet {
 
     const NAME: &'static str = "delete_sheet";
     const TITLE: &'static str = "Delete a sheet";
-    const ABOUT: &'static str = "Deletes a sheet with all its versions; `restore_version` brings it back for 30 days. \
-        Its file stays.";
+    const ABOUT: &'static str = "Deletes a sheet with all its versions; `restore_version` brings it back for 30 days.";
     const EFFECT: Effect = Effect::Destroys;
 
     async fn run(call: &Call<'_>, args: Args) -> Result<Deleted, Fault> {

@@ -57,9 +57,8 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     totals: Option<Totals>,
-    /// Columns whose text is also kept, as `NAME__raw`; the issue of what did not convert names it, as words here are dear.
+    /// Keeps their text too, as NAME__raw.
     #[serde(default)]
-    #[schemars(skip)]
     raw_columns: Vec<String>,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct ReadResult;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Args {
-    /// Handle from `query`; good for an hour.
+    /// From `query`; good for an hour.
     result: String,
     /// The last page's `next_offset`.
     #[serde(default)]

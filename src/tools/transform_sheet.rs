@@ -24,10 +24,10 @@ pub(super) struct Args {
     /// Another sheet; its steps come first.
     #[serde(default)]
     steps_of: String,
-    /// New sheet's name; empty: a new version of this one.
+    /// New sheet; empty: a new version.
     #[serde(default)]
     save_as: String,
-    /// Version that the steps are for, else `conflict`. 0: the current one.
+    /// Version they are for, else `conflict`; 0: current.
     #[serde(default)]
     based_on: u64,
     /// Only tell what would happen.
