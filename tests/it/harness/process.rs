@@ -39,15 +39,18 @@ pub(crate) mod linux {
         fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
     }
 
-    /// Waits until one of `pid`'s children has worked for half a second more: longer than it takes one to start, which
-    /// spare ones do meanwhile. Answers which.
+    /// Hundredths of a second: longer than a worker takes to start.
+    const LONGER_THAN_A_START: u64 = if cfg!(debug_assertions) { 50 } else { 15 };
+
+    /// Waits until one of `pid`'s children has worked for longer than it takes one to start, which spare ones do
+    /// meanwhile. Answers which.
     pub(crate) fn busy_child(pid: u32) -> u32 {
         let mut before = BTreeMap::new();
         let mut found = None;
         until("a worker works", || {
             found = children(pid)
                 .into_iter()
-                .find(|child| ticks(*child) > *before.entry(*child).or_insert(ticks(*child)) + 50);
+                .find(|child| ticks(*child) > *before.entry(*child).or_insert(ticks(*child)) + LONGER_THAN_A_START);
             found.is_some()
         });
         found.unwrap()
