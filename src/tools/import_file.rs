@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     totals: Option<Totals>,
-    /// Keeps their text too, as NAME__raw.
+    /// Keeps their text too, as `NAME__raw`.
     #[serde(default)]
     raw_columns: Vec<String>,
 }
