@@ -57,7 +57,7 @@ pub(super) struct Args {
     #[serde(default)]
     #[schemars(with = "String")]
     totals: Option<Totals>,
-    /// Keeps their text too, as `NAME__raw`.
+    /// Also kept as text, `X__raw`.
     #[serde(default)]
     raw_columns: Vec<String>,
 }
