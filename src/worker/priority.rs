@@ -6,7 +6,7 @@
 #[cfg(target_os = "linux")]
 pub(super) fn lower(pid: u32) -> bool {
     // Twice, for threads that were started during the first pass.
-    (0..2).all(|_| set(pid, LOWEST))
+    (0..2).all(|_| set(pid, BEHIND))
 }
 
 /// Takes `lower` back. Fails without the right to, which is root's or `RLIMIT_NICE` gives.
@@ -21,15 +21,16 @@ pub(super) fn can_raise() -> bool {
     let tried = std::thread::spawn(|| {
         let itself = Some(rustix::thread::gettid());
         let Some(own) = own() else { return false };
-        let step = own.saturating_add(1).min(LOWEST);
+        let step = own.saturating_add(1).min(BEHIND);
         let lowered = rustix::process::setpriority_process(itself, step);
         lowered.and_then(|()| rustix::process::setpriority_process(itself, own)).is_ok()
     });
     tried.join().unwrap_or(false)
 }
 
+/// A tenth of what another gets: enough to go on with beside whatever else the machine does.
 #[cfg(target_os = "linux")]
-const LOWEST: i32 = 19;
+const BEHIND: i32 = 10;
 
 /// That of the server, which is what its workers began with.
 #[cfg(target_os = "linux")]
@@ -74,7 +75,7 @@ mod tests {
         let mut child = std::process::Command::new("sleep").arg("100").spawn().unwrap();
         assert!(lower(child.id()));
         let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap());
-        assert_eq!(rustix::process::getpriority_process(pid).unwrap(), LOWEST);
+        assert_eq!(rustix::process::getpriority_process(pid).unwrap(), BEHIND);
         assert_eq!(raise(child.id()), can_raise());
         assert_eq!(rustix::process::getpriority_process(pid).ok() == own(), can_raise());
         child.kill().unwrap();

@@ -104,7 +104,7 @@ pub(super) fn has_page_number(line: &Line<'_>) -> bool {
     line.cells.len() < 4 && line.n(Kind::Value) < 2 && line.texts().any(|text| is_page_number(&text))
 }
 
-/// `Page 2`, `Seite 2 von 7`, `Page 2/7`.
+/// `Page 2`, `Seite 2 von 7`, `Stock list - Page 2/7`.
 fn is_page_number(text: &str) -> bool {
     const WORDS: [&str; 16] = [
         "page",
@@ -126,13 +126,22 @@ fn is_page_number(text: &str) -> bool {
     ];
     const BETWEEN: [&str; 10] = ["of", "von", "de", "sur", "di", "van", "af", "av", "z", "из"];
     let text = text.to_lowercase();
-    let Some(rest) = WORDS.iter().find_map(|word| text.strip_prefix(word)) else { return false };
+    // The number ends the text; a title may stand before it.
+    let starts =
+        text.char_indices().filter(|(at, _)| text.get(..*at).is_some_and(|it| !it.ends_with(char::is_alphanumeric)));
+    starts
+        .filter_map(|(at, _)| text.get(at..))
+        .any(|end| WORDS.iter().filter_map(|word| end.strip_prefix(word)).any(|rest| is_number_of_page(rest, &BETWEEN)))
+}
+
+/// What stands behind the word: ` 2 of 7`.
+fn is_number_of_page(rest: &str, between: &[&str]) -> bool {
     let spaced = rest.replace(['/', ':', '.', '#'], " ");
     let mut words = spaced.split_whitespace();
     let is_count = |word: &str| word.len() < 6 && word.bytes().all(|byte| byte.is_ascii_digit());
     rest.starts_with([' ', ':', '.', '#', '\u{a0}'])
         && words.next().is_some_and(is_count)
-        && words.all(|word| is_count(word) || BETWEEN.contains(&word))
+        && words.all(|word| is_count(word) || between.contains(&word))
 }
 
 #[cfg(test)]
@@ -156,6 +165,7 @@ mod tests {
         check("a|b\nx|1\na|b\ny|2", 0, &[3]);
         check("Stock|\nPage 1 of 2|\na|b\nx|1\n\nStock|\nPage 2 of 2|\na|b\ny|2", 2, &[6, 7, 8]);
         check("a|b\nx|1\n|Page 1\na|b\ny|2\n|Page 2", 0, &[3, 4, 6]);
+        check("Stock, page 1 of 2|\na|b\nx|1\nStock, page 2 of 2|\na|b\ny|2", 1, &[4, 5]);
     }
 
     #[test]

@@ -294,8 +294,9 @@ fn side_by_side(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
 }
 
 /// Whether two strips of columns are tables of their own: each is headed whole, and they either have the same names, or
-/// titles of their own, or rows of their own.
+/// titles of their own, or rows of their own, or are far from each other.
 fn are_apart(lines: &[Line<'_>], left: (u32, u32), right: (u32, u32)) -> bool {
+    let columns_between = right.0.saturating_sub(left.1 + 1);
     let strip = |columns: (u32, u32)| within(lines, &Region { columns, ..WHOLE });
     let (left, right) = (strip(left), strip(right));
     let headed = |lines: &[Line<'_>]| -> Option<(usize, Vec<String>, u64, u64)> {
@@ -313,7 +314,9 @@ fn are_apart(lines: &[Line<'_>], left: (u32, u32), right: (u32, u32)) -> bool {
     // Rows that end sooner may only lack their last cells; those that go on below the others' end have names of their own.
     let stub = counts(right.iter().skip(other.0 + 1)).into_values().next().unwrap_or_default();
     let has_own_rows = stub.texts > stub.values && (one.3 < other.3 || one.3 > other.3 + 1);
-    same_names || have_titles || one.2 != other.2 || has_own_rows
+    // A single blank column may only keep columns apart.
+    let is_far = stub.texts > stub.values && columns_between > 1;
+    same_names || have_titles || one.2 != other.2 || has_own_rows || is_far
 }
 
 #[cfg(test)]
@@ -364,6 +367,8 @@ mod tests {
     fn tables_beside_each_other() {
         check("a|b||a|b\nx|1||y|2\nz|3||w|4", &["A1:B…", "C1:……"]);
         check("One|||Two|\na|b||c|d\nx|1||y|2\nz|3||w|4", &["A1:B… One", "C1:…… Two"]);
+        check("a|b|||c|d\nx|1|||y|2\nz|3|||w|4", &["A1:B…", "C1:……"]);
+        check("a|b|||c|d\nx|1|||5|2\nz|3|||6|4", &["A1:……"]);
         check("a|b||c|d|e\nx|1||y|2|1\nz|3||w|4|1\n|||v|5|1", &["A1:B…", "C1:……"]);
     }
 }
