@@ -54,10 +54,13 @@ pub(super) fn check(
 
 /// DuckDB's own syntax tree of the text.
 pub(super) fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault> {
-    let tree: String = connection
-        .query_row("SELECT json_serialize_sql(?::VARCHAR)", [sql], |row| row.get(0))
-        .map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
+    let tree = serialized(connection, sql).map_err(|error| Fault::new(Code::InvalidSql, error.to_string()))?;
     read_tree(&tree)
+}
+
+/// The syntax tree as DuckDB writes it. Its own statement is planned once per connection.
+fn serialized(connection: &Connection, sql: &str) -> duckdb::Result<String> {
+    connection.prepare_cached("SELECT json_serialize_sql(?::VARCHAR)")?.query_row([sql], |row| row.get(0))
 }
 
 /// The statement without the semicolon that ends it and what is behind, so that it can stand in parentheses.
@@ -65,8 +68,7 @@ pub(super) fn parsed(connection: &Connection, sql: &str) -> Result<Value, Fault>
 /// Where a semicolon is one, only the parser can tell: it is the first one before which the same tree stands.
 fn without_tail<'a>(connection: &Connection, select: &'a str, statement: &Value) -> &'a str {
     let is_same = |head: &str| {
-        let tree = connection.query_row("SELECT json_serialize_sql(?::VARCHAR)", [head], |row| row.get::<_, String>(0));
-        let tree: Option<Value> = tree.ok().and_then(|tree| read_tree(&tree).ok());
+        let tree: Option<Value> = serialized(connection, head).ok().and_then(|tree| read_tree(&tree).ok());
         tree.and_then(|tree| tree.pointer("/statements/0").map(|it| it == statement)).unwrap_or(false)
     };
     let select = select.trim_end_matches(|c: char| c == ';' || c.is_whitespace());

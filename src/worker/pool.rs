@@ -177,8 +177,8 @@ impl Pool {
         let spilled = process.redirect(&mut task);
         let outcome = process.run(task, call, &|_| ()).await;
         if let Some((own, wanted)) = spilled {
-            // As a rule there was nothing to keep.
-            let _ = tokio::fs::rename(own, wanted).await;
+            // As a rule there was nothing to keep. A thread of its own would cost a small query more than the call does.
+            let _ = std::fs::rename(own, wanted);
         }
         if !matches!(outcome, Err(Ended::Lost(_))) && process.restore() {
             self.idle.keep(&home.key, process);

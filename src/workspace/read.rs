@@ -10,7 +10,7 @@ use crate::{
     worker::{pool::CallLimits, task::Task},
 };
 
-use super::{Inner, Workspace, results::SpillFile};
+use super::{Workspace, results::SpillFile};
 
 /// A query's first page.
 pub struct QueryAnswer {
@@ -59,7 +59,7 @@ impl Workspace {
         let mentioned = words(sql);
         let mut notes = self.refresh(&|name| mentioned.contains(name), context).await;
         // Where nothing can be written, what fits a reply can still be read.
-        let (id, spill) = match self.blocking(Inner::new_spill).await {
+        let (id, spill) = match self.new_spill().await {
             Ok((id, spill)) => (id, Some(spill)),
             Err(fault) if fault.code == Code::StorageFailed => {
                 notes

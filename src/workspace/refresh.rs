@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Instant, timeout_at};
 
-use super::Workspace;
+use super::{Inner, Workspace};
 use crate::{
     catalog::{Identity, LinkedSource, Outdated, Sheet},
     context::Context,
@@ -37,9 +37,9 @@ impl Workspace {
         is_wanted: &(dyn Fn(&str) -> bool + Send + Sync),
         context: &Context<'_>,
     ) -> Vec<String> {
-        let linked = self.blocking(|inner| Ok(inner.house.catalog.linked_sources(inner.user.id)?)).await;
-        let linked = match linked {
-            Ok(linked) => linked,
+        let known = self.blocking(|inner| Ok((inner.linked()?, inner.outdated()?))).await;
+        let (linked, mut outdated) = match known {
+            Ok(known) => known,
             Err(fault) => {
                 tracing::warn!(code = fault.code.name(), "linked files were not looked at");
                 return Vec::new();
@@ -47,6 +47,7 @@ impl Workspace {
         };
         let end = Instant::now() + self.limits().query_timeout;
         let (mut notes, mut out_of_reach, mut held, mut is_first) = (Vec::new(), Vec::new(), Vec::new(), true);
+        let mut was_read = false;
         for mut source in linked {
             let path = PathBuf::from(&source.path);
             if !source.sheets.iter().any(|name| is_wanted(name.as_str())) {
@@ -70,6 +71,7 @@ impl Workspace {
                 Some(fault) => Err(fault),
                 None if Instant::now() >= end => Err(out_of_time(false)),
                 None => {
+                    was_read = true;
                     let done = timeout_at(end, self.read_again(&path, &source, context)).await;
                     let outcome = done.unwrap_or_else(|_| Err(out_of_time(is_first)));
                     // One that had less than the whole time may well succeed when it is the first.
@@ -99,24 +101,11 @@ impl Workspace {
             notes.push(format!("{n_more} more linked files were read again, or could not be"));
         }
         notes.extend(held);
-        notes.extend(self.outdated(is_wanted).await);
+        if was_read {
+            outdated = self.blocking(Inner::outdated).await.unwrap_or(outdated);
+        }
+        notes.extend(outdated.iter().filter(|it| is_wanted(it.name.as_str())).take(MAX_NOTES).map(outdated_note));
         notes
-    }
-
-    /// What to say of sheets that were saved from rows which were read again since.
-    async fn outdated(&self, is_wanted: &(dyn Fn(&str) -> bool + Send + Sync)) -> Vec<String> {
-        let outdated = self.blocking(|inner| Ok(inner.house.catalog.outdated(inner.user.id)?)).await;
-        let wanted = outdated.unwrap_or_default().into_iter().filter(|it| is_wanted(it.name.as_str()));
-        let note = |it: Outdated| {
-            format!(
-                "`{name}` is as of version {} of `{base}`, whose file was read again since: make it anew from `{base}` \
-                 with the steps that `sheet_history` has",
-                it.made_from,
-                name = it.name,
-                base = it.base
-            )
-        };
-        wanted.take(MAX_NOTES).map(note).collect()
     }
 
     /// Why a linked file may not be read by this process, if that is so: a link may have taken its place, or that of a
@@ -173,6 +162,27 @@ impl Workspace {
             failures.insert(path.to_owned(), (stamp, fault.clone()));
         }
     }
+}
+
+impl Inner {
+    fn linked(&self) -> Result<Vec<LinkedSource>, Fault> {
+        Ok(self.house.catalog.linked_sources(self.user.id)?)
+    }
+
+    fn outdated(&self) -> Result<Vec<Outdated>, Fault> {
+        Ok(self.house.catalog.outdated(self.user.id)?)
+    }
+}
+
+/// What to say of a sheet that was saved from rows which were read again since.
+fn outdated_note(it: &Outdated) -> String {
+    format!(
+        "`{name}` is as of version {} of `{base}`, whose file was read again since: make it anew from `{base}` with the \
+         steps that `sheet_history` has",
+        it.made_from,
+        name = it.name,
+        base = it.base
+    )
 }
 
 fn out_of_time(had_it_all: bool) -> Fault {

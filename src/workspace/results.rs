@@ -29,6 +29,14 @@ impl Workspace {
         })
         .await
     }
+
+    /// A place for the rest of a result, should there be one. Off this thread only where its folder is to be made.
+    pub(super) async fn new_spill(&self) -> Result<(String, Spill), Fault> {
+        match self.inner.scratch.get() {
+            Some(_) => self.inner.new_spill(),
+            None => self.blocking(Inner::new_spill).await,
+        }
+    }
 }
 
 /// A spilled result; what is still there when this goes, after a failure or a kill, is removed.
@@ -42,8 +50,7 @@ impl Drop for SpillFile {
 }
 
 impl Inner {
-    /// A place for the rest of a result, should there be one.
-    pub(super) fn new_spill(&self) -> Result<(String, Spill), Fault> {
+    fn new_spill(&self) -> Result<(String, Spill), Fault> {
         let id: String = Uuid::new_v4().simple().to_string().chars().take(12).collect();
         let file = self.scratch()?.path().join(format!("{id}.ndjson"));
         let (max_rows, max_bytes) = (self.house.limits.result_rows, self.house.limits.result_bytes);
