@@ -111,6 +111,8 @@ codes! {
     /// The SQL does not parse, bind or run.
     InvalidSql "invalid_sql" 400 2;
     SheetNotFound "sheet_not_found" 404 3;
+    /// The sheet is there, and has no such version.
+    VersionNotFound "version_not_found" 404 3;
     ColumnNotFound "column_not_found" 404 3;
     ResultNotFound "result_not_found" 404 3;
     FileNotFound "file_not_found" 404 3;

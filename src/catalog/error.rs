@@ -110,12 +110,12 @@ impl From<CatalogError> for Fault {
             }
             CatalogError::SheetDeleted(name) => Fault::new(Code::SheetNotFound, message)
                 .hint(format!("`restore_version` with sheet `{name}` brings it back")),
-            CatalogError::NothingBefore { deleted: Some(handle), .. } => Fault::new(Code::SheetNotFound, message)
+            CatalogError::NothingBefore { deleted: Some(handle), .. } => Fault::new(Code::VersionNotFound, message)
                 .hint(format!("a deleted sheet of this name is kept: `restore_version` brings it back as `{handle}`")),
             CatalogError::NothingBefore { deleted: None, .. } => {
-                Fault::new(Code::SheetNotFound, message).hint("`sheet_history` lists the versions that are kept")
+                Fault::new(Code::VersionNotFound, message).hint("`sheet_history` lists the versions that are kept")
             }
-            CatalogError::VersionNotFound { .. } => Fault::new(Code::SheetNotFound, message)
+            CatalogError::VersionNotFound { .. } => Fault::new(Code::VersionNotFound, message)
                 .hint("`sheet_history` lists the versions that are kept: the newest 20"),
             CatalogError::NameTaken(_) => Fault::new(Code::InvalidArguments, message)
                 .hint("give another name, or leave `save_as` out to make a new version of the sheet"),

@@ -39,10 +39,10 @@ pub struct Settings {
     #[arg(long, global = true, value_name = "SECONDS", default_value = "600", env = "QUIRE_IMPORT_TIMEOUT")]
     import_timeout: Seconds,
     /// Memory for each worker, such as 512MB or 2GB
-    #[arg(long, global = true, value_name = "SIZE", default_value = "1GB", env = "QUIRE_MEMORY")]
+    #[arg(long, global = true, value_name = "SIZE", default_value = "1GB", env = "QUIRE_MEMORY", value_parser = memory)]
     memory: Size,
     /// Memory for all workers together; calls wait until there is some [default: three quarters of the machine's]
-    #[arg(long, global = true, value_name = "SIZE", env = "QUIRE_TOTAL_MEMORY")]
+    #[arg(long, global = true, value_name = "SIZE", env = "QUIRE_TOTAL_MEMORY", value_parser = memory)]
     total_memory: Option<Size>,
     /// The operating system's sandbox around each worker: what there is of it, or none but a whole one
     #[arg(long, global = true, value_name = "WHICH", default_value = "auto", env = "QUIRE_SANDBOX")]
@@ -216,6 +216,14 @@ impl FromStr for Seconds {
 /// Bytes, written with a unit of 1024: 512MB, 2GB.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Size(pub(super) u64);
+
+/// What a worker can do something with.
+const MIN_MEMORY: u64 = 32 << 20;
+
+fn memory(text: &str) -> Result<Size, String> {
+    let size: Size = text.parse()?;
+    if size.0 < MIN_MEMORY { Err("DuckDB needs 32MB at least".to_owned()) } else { Ok(size) }
+}
 
 impl FromStr for Size {
     type Err = String;

@@ -13,6 +13,7 @@ use std::{
 use duckdb::Connection;
 use serde_json::{Map, Value};
 
+use super::too_deep;
 use crate::{
     fault::{Code, Fault},
     name::{SheetName, nearest},
@@ -33,6 +34,9 @@ pub(super) fn check(
     sql: &str,
     sheets: &BTreeMap<SheetName, PathBuf>,
 ) -> Result<Allowed, Fault> {
+    if sql.contains('\0') {
+        return Err(Fault::new(Code::InvalidSql, "there is a NUL character in `sql`").hint("write it as chr(0)"));
+    }
     let (explain, select) = split_explain(sql);
     let tree = parsed(connection, select)?;
     let statements = match tree.get("statements").and_then(Value::as_array) {
@@ -101,7 +105,7 @@ fn not_a_select(tree: &Value) -> Fault {
              write a PIVOT with its values: `from t pivot (sum(x) for y in ('a', 'b'))`",
         );
     }
-    Fault::new(Code::InvalidSql, message).hint("the dialect is DuckDB's")
+    too_deep(message).unwrap_or_else(|| Fault::new(Code::InvalidSql, message).hint("the dialect is DuckDB's"))
 }
 
 /// Trees are as deep as DuckDB lets expressions be, which is deeper than `serde_json`'s own limit; `worker::child` runs
@@ -222,7 +226,9 @@ impl Walk<'_> {
         let shown = if schema.is_empty() { name.to_owned() } else { format!("{schema}.{name}") };
         let fault = Fault::new(Code::SheetNotFound, format!("no sheet is named `{shown}`"));
         let near = nearest(name, self.known.keys().map(SheetName::as_str));
-        Err(if let Some(near) = near.first() {
+        Err(if name.contains(['/', '\\', ':', '*']) {
+            fault.hint("files are read with `import_file`; then query the sheet by its name")
+        } else if let Some(near) = near.first() {
             fault.hint(format!("did you mean `{near}`? `list_sheets` has all the names"))
         } else {
             fault.hint("call `list_sheets` for the names, or `import_file` to add a file; SQL reads sheets only")
@@ -253,6 +259,7 @@ fn check_function(fields: &Map<String, Value>, list: &HashSet<String>, what: &st
         _ if name.starts_with("duckdb_") || name.starts_with("pragma_") => {
             fault.hint("call `list_sheets` and `describe_sheet` to see what there is")
         }
+        _ if REFUSED.contains(name.as_str()) => fault.hint("SQL reads sheets, and nothing of this server or machine"),
         Some(near) => fault.hint(format!("did you mean `{near}`?")),
         None => fault,
     })
@@ -328,6 +335,12 @@ const NODES: &[&str] = &[
 
 static FUNCTIONS: LazyLock<HashSet<String>> = LazyLock::new(|| list(include_str!("functions.txt")));
 static TABLE_FUNCTIONS: LazyLock<HashSet<String>> = LazyLock::new(|| list(include_str!("table_functions.txt")));
+/// Functions that there are, and that look at more than sheets or change something.
+static REFUSED: LazyLock<HashSet<String>> = LazyLock::new(|| {
+    let mut refused = list(include_str!("refused_functions.txt"));
+    refused.extend(list(include_str!("refused_table_functions.txt")));
+    refused
+});
 
 fn list(text: &str) -> HashSet<String> {
     text.lines().filter(|line| !line.starts_with("# ")).map(folded).collect()

@@ -126,7 +126,6 @@ fn open_locked(budget: &Budget, folders: &[&Path], spill: Option<&Path>) -> Resu
         ("autoload_known_extensions", "false"),
         ("allow_community_extensions", "false"),
         ("temp_directory", &spill),
-        ("max_temp_directory_size", &format!("{}B", budget.memory_bytes.saturating_mul(SPILLED_PER_BYTE))),
         ("max_memory", &format!("{}B", budget.memory_bytes)),
     ] {
         config = config.with(setting, value).map_err(fault)?;
@@ -138,11 +137,18 @@ fn open_locked(budget: &Budget, folders: &[&Path], spill: Option<&Path>) -> Resu
     // A file is asked for by a pattern, and DuckDB compares that with the folder's name as it stands.
     let mut folders: Vec<String> = folders.iter().flat_map(|folder| [literal(folder), pattern(folder)]).collect();
     folders.dedup();
+    let max_spilled = budget.memory_bytes.saturating_mul(SPILLED_PER_BYTE);
     connection
         .execute_batch(&format!(
-            "SET GLOBAL TimeZone='UTC'; SET GLOBAL parquet_metadata_cache=true; \
+            "SET GLOBAL TimeZone='UTC'; SET GLOBAL parquet_metadata_cache=true; {} \
              SET GLOBAL allowed_directories=[{}]; SET GLOBAL enable_external_access=false; \
              SET GLOBAL lock_configuration=true",
+            // Among the options of opening, DuckDB 1.5 takes it and does not hold it.
+            if spill.is_empty() {
+                String::new()
+            } else {
+                format!("SET GLOBAL max_temp_directory_size='{max_spilled}B';")
+            },
             folders.join(",")
         ))
         .map_err(fault)?;
@@ -180,6 +186,13 @@ fn fault(error: duckdb::Error) -> Fault {
     if message.starts_with("INTERRUPT") {
         return Fault::new(Code::Cancelled, "the query was interrupted");
     }
+    if message.contains("max_temp_directory_size") {
+        return Fault::new(
+            Code::OutOfMemory,
+            "the steps need more room on disk than they may use: ten times `--memory`",
+        )
+        .hint("aggregate or filter earlier, sort fewer columns, or split the steps over several calls");
+    }
     if message.starts_with("Out of Memory")
         || message.contains("std::bad_alloc")
         || message.contains("failed to allocate")
@@ -194,18 +207,25 @@ fn fault(error: duckdb::Error) -> Fault {
     if message.starts_with("Binder Error: Referenced column") || message.contains("does not have a column named") {
         return Fault::new(Code::ColumnNotFound, message).hint("`describe_sheet` shows a sheet's columns and values");
     }
-    let prefixes = [
-        "Parser",
-        "Binder",
-        "Catalog",
-        "Conversion",
-        "Invalid Input",
-        "Out of Range",
-        "Mismatch Type",
-        "Not implemented",
-    ];
-    if prefixes.iter().any(|prefix| message.starts_with(prefix)) {
-        return Fault::new(Code::InvalidSql, message).hint("`describe_sheet` shows a sheet's columns and values");
+    if let Some(fault) = too_deep(&message) {
+        return fault;
     }
-    Fault::new(Code::InvalidSql, message)
+    let hint = match message.split_once(" Error:").map(|(kind, _)| kind) {
+        Some("Binder") => "`describe_sheet` shows a sheet's columns and their types",
+        Some("Conversion") => {
+            "TRY_CAST gives null where a value does not fit; `describe_sheet` shows columns and values"
+        }
+        Some("Parser" | "Catalog" | "Not implemented" | "Mismatch Type") => "the dialect is DuckDB's",
+        _ => "",
+    };
+    Fault::new(Code::InvalidSql, message).hint(hint)
+}
+
+/// What DuckDB's parser and binder say of SQL that is beyond their depth, without its advice to change a setting.
+fn too_deep(message: &str) -> Option<Fault> {
+    let is_it = message.contains("max_expression_depth") || message.contains("memory exhausted at or near");
+    is_it.then(|| {
+        Fault::new(Code::InvalidSql, "the SQL is nested too deeply, or one expression of it is too long")
+            .hint("use IN (...), a list, or a join with (VALUES ...) in place of a long chain")
+    })
 }

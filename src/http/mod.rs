@@ -4,6 +4,7 @@ mod accounts;
 mod ask;
 mod body;
 mod calls;
+mod connections;
 mod docs;
 #[expect(clippy::indexing_slicing, reason = "of JSON objects that are made here: a member that is missing is added")]
 mod document;

@@ -11,12 +11,15 @@ use hyper_util::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
     time::timeout,
 };
 use tower::ServiceExt;
 
-use super::{App, router};
+use super::{
+    App,
+    connections::{Admitted, Connections},
+    router,
+};
 use crate::fault::Fault;
 
 /// Bytes of a request's head.
@@ -33,15 +36,15 @@ pub(super) struct Peer(pub(super) SocketAddr);
 /// HTTP/1.1: a proxy that does TLS speaks HTTP/2 to the world, and this to its back end.
 pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<Output = ()>) -> Result<(), Fault> {
     let routes = router(Arc::clone(&app))?;
-    let connections = Arc::new(Semaphore::new(app.settings.max_connections));
+    let mut connections = Connections::new(app.settings.max_connections, app.settings.trusted_proxies.clone());
     let open = GracefulShutdown::new();
     let mut shutdown = std::pin::pin!(shutdown);
     loop {
         let accepted = tokio::select! {
-            accepted = accept(&listener, &connections) => accepted,
+            accepted = accept(&listener, &mut connections) => accepted,
             () = &mut shutdown => break,
         };
-        let (stream, peer, permit) = accepted;
+        let (stream, peer, admitted) = accepted;
         // Replies are small and whole; waiting for more bytes only delays them.
         let _ = stream.set_nodelay(true);
         let service = routes.clone().map_request(move |mut request: Request<Incoming>| {
@@ -55,7 +58,7 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = open.watch(connection);
         tokio::spawn(async move {
-            let _permit = permit;
+            let _admitted = admitted;
             if let Err(error) = connection.await {
                 tracing::debug!(%error, "a connection ended badly");
             }
@@ -75,15 +78,15 @@ pub async fn serve(listener: TcpListener, app: Arc<App>, shutdown: impl Future<O
 }
 
 /// The next connection, once there is room for one: until then, others wait in the system's queue.
-async fn accept(
-    listener: &TcpListener,
-    connections: &Arc<Semaphore>,
-) -> (TcpStream, SocketAddr, Option<tokio::sync::OwnedSemaphorePermit>) {
-    // It is never closed.
-    let permit = Arc::clone(connections).acquire_owned().await.ok();
+async fn accept(listener: &TcpListener, connections: &mut Connections) -> (TcpStream, SocketAddr, Admitted) {
     loop {
+        let room = connections.room().await;
         match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, permit),
+            Ok((stream, peer)) => {
+                if let Some(admitted) = connections.admit(peer, room) {
+                    return (stream, peer, admitted);
+                }
+            }
             Err(error) => {
                 // Out of file handles, as a rule: some connection will end.
                 tracing::warn!(%error, "no connection could be accepted");

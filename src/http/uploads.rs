@@ -225,5 +225,6 @@ fn broken(error: &MultipartError) -> Fault {
     if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
         return Fault::new(Code::LimitExceeded, "the form is too large").hint("send its files in several requests");
     }
-    Fault::new(Code::InvalidArguments, "the form broke off or is malformed").hint("send it again")
+    Fault::new(Code::InvalidArguments, format!("the form can't be read: {error}"))
+        .hint("if it broke off, send it again; else see how its parts are written: `curl -F file=@report.xlsx` writes them well")
 }

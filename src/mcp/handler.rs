@@ -6,8 +6,8 @@ use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ListToolsResult, PaginatedRequestParams,
-        ProgressNotificationParam, ServerConfig,
+        CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult, ErrorCode,
+        ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerConfig,
     },
     service::RequestContext,
 };
@@ -79,6 +79,42 @@ impl ServerHandler for Handler {
             }
             Err(fault) => Ok(CallToolResult::structured_error(json!(fault)).into()),
         }
+    }
+
+    /// What rmcp can't read as any request of the protocol.
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _context: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
+        Err(unreadable(request))
+    }
+}
+
+/// A method that there is not, or parameters that don't fit one that there is.
+fn unreadable(request: CustomRequest) -> ErrorData {
+    let method: String = request.method.chars().take(64).collect();
+    let hint = |hint: &str| Some(json!({"hint": hint}));
+    match method.as_str() {
+        "tools/call" => {
+            let read = serde_json::from_value::<CallToolRequestParams>(request.params.unwrap_or_default());
+            let why = read.err().map_or_else(String::new, |error| format!(": {error}"));
+            ErrorData::invalid_params(
+                format!("`params` of `tools/call` can't be read{why}"),
+                hint(
+                    "send the tool's `name`, and its `arguments` as an object: {\"name\": \"list_sheets\", \"arguments\": {}}",
+                ),
+            )
+        }
+        "initialize" | "ping" | "tools/list" => ErrorData::invalid_params(
+            format!("`params` of `{method}` can't be read"),
+            hint("send them as the protocol has them"),
+        ),
+        _ => ErrorData::new(
+            ErrorCode::METHOD_NOT_FOUND,
+            format!("there is no method `{method}`"),
+            hint("this server has tools: `tools/list` and `tools/call`"),
+        ),
     }
 }
 

@@ -310,3 +310,24 @@ fn deep_sql_and_numbers_out_of_range_are_no_defects_of_ours() {
     assert_eq!(client.rows("with recursive r(n) as (select 1 union all (with s as (from r) select n + 1 from s where n < 3)) select max(n) from r"), json!([[3]]));
     assert_eq!(code_of(&client.call("query", &json!({"sql": "select 1e400"}))), "invalid_sql");
 }
+
+#[test]
+fn what_duckdb_would_advise_and_nobody_can_follow_is_said_in_other_words() {
+    let bench = Bench::new().file("t.csv", "n\n1\n");
+    let mut client = bench.serve_files();
+    for (sql, message, hint) in [
+        (format!("select {}1", "1+".repeat(20_000)), "nested too deeply", "list"),
+        (format!("select {}true", "not ".repeat(20_000)), "nested too deeply", "list"),
+        ("select 'a\0b'".to_owned(), "NUL character", "chr(0)"),
+        ("select cast(n as foo) from t".to_owned(), "foo", "the dialect is DuckDB's"),
+        ("select cast('x' as integer)".to_owned(), "Could not convert", "TRY_CAST"),
+        ("select current_setting('memory_limit')".to_owned(), "not allowed", "nothing of this server"),
+        ("from '/etc/t'".to_owned(), "no sheet is named", "import_file"),
+    ] {
+        let fault = client.call("query", &json!({"sql": sql})).unwrap_err();
+        let shown: String = sql.chars().take(60).collect();
+        assert!(fault["message"].as_str().unwrap().contains(message), "{shown}: {fault}");
+        assert!(fault["hint"].as_str().unwrap_or_default().contains(hint), "{shown}: {fault}");
+        assert!(!fault.to_string().contains("SET "), "{fault}");
+    }
+}

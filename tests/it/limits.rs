@@ -87,6 +87,19 @@ fn too_much_memory_is_a_fault_and_the_next_call_works() {
 }
 
 #[test]
+fn what_a_transform_keeps_on_disk_is_bounded() {
+    let bench = Bench::new().file("t.csv", "n\n1\n");
+    let mut client = bench.serve_with(&["--memory", "64MB"]);
+    client.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    let sorted = "select a.range from range(100000) a, range(100000) b order by hash(a.range + b.range)";
+    let outcome = client
+        .call("transform_sheet", &json!({"sheet": "t", "dry_run": true, "steps": [{"op": "sql", "sql": sorted}]}))
+        .unwrap_err();
+    assert_eq!(outcome["code"], "out_of_memory", "{outcome}");
+    assert!(outcome["message"].as_str().unwrap().contains("disk"), "{outcome}");
+}
+
+#[test]
 fn a_huge_result_is_cut_where_its_keeping_ends() {
     let bench = Bench::new();
     let mut client = bench.serve();

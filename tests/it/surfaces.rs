@@ -114,6 +114,16 @@ fn an_unknown_tool_is_a_protocol_error_and_a_failing_one_is_not() {
         assert_eq!(answer["result"]["structuredContent"]["code"], "sheet_not_found");
         let answer = client.ask("no/such/method", json!({}));
         assert_eq!(answer["error"]["code"], -32601, "{answer}");
+        assert!(answer["error"]["data"]["hint"].as_str().unwrap().contains("tools/call"), "{answer}");
+        for (params, why) in [
+            (json!({}), "missing field `name`"),
+            (json!({"name": "query", "arguments": "select 1"}), "expected a map"),
+            (json!({"name": 7}), "expected a string"),
+        ] {
+            let answer = client.ask("tools/call", params);
+            assert_eq!(answer["error"]["code"], -32602, "{answer}");
+            assert!(answer["error"]["message"].as_str().unwrap().contains(why), "{answer}");
+        }
     }
     let unknown = bench.call("qwery", &json!({})).unwrap_err();
     assert_eq!(unknown, fault("unknown_tool", "no tool is named `qwery`", "did you mean `query`?"));

@@ -1,6 +1,9 @@
 //! What stands before every route: hosts, origins, proxies, limits, headers, metrics, and the end of the server.
 
-use std::{io::Write, process::Command};
+use std::{
+    io::{Read, Write},
+    process::Command,
+};
 
 use serde_json::json;
 
@@ -345,6 +348,30 @@ fn more_connections_than_are_allowed_wait_for_their_turn() {
     second.set_nonblocking(false).unwrap();
     drop(first);
     assert_eq!(Response::read(&mut second).status, 200);
+}
+
+#[test]
+fn one_address_can_not_take_all_connections() {
+    let bench = Bench::new();
+    let site = bench.site_with(&["--auth", "none", "--max-connections", "6"]);
+    let mut slow: Vec<_> = (0..3)
+        .map(|_| {
+            let mut slow = site.connect();
+            slow.write_all(b"GET /healthz HTTP/1.1\r\n").unwrap();
+            slow
+        })
+        .collect();
+    let mut fourth = site.connect();
+    let _ = fourth.write_all(b"GET /healthz HTTP/1.1\r\n");
+    assert!(matches!(fourth.read(&mut [0]), Ok(0) | Err(_)), "it is closed");
+    let healthz = Request::new("GET", "/healthz").bytes(&site.address);
+    slow.clear();
+    // What was closed makes room.
+    let again = std::iter::repeat_with(|| {
+        let mut again = site.connect();
+        again.write_all(&healthz).ok().filter(|()| again.peek(&mut [0]).is_ok_and(|n| n > 0)).map(|()| again)
+    });
+    assert_eq!(Response::read(&mut again.take(200).flatten().next().unwrap()).status, 200);
 }
 
 /// What a page of another site can make a browser send without being asked: forms and plain text, with its origin.

@@ -28,7 +28,7 @@ fn undo_and_undo_of_the_undo_and_any_version_before() {
         "restore_version",
         json!({"sheet": "sales", "version": 77}),
         fault(
-            "sheet_not_found",
+            "version_not_found",
             "the sheet `sales` has no version 77",
             "`sheet_history` lists the versions that are kept: the newest 20",
         ),
@@ -61,7 +61,7 @@ fn a_restore_that_would_do_nothing_says_so() {
     client.check_fault(
         "restore_version",
         json!({"sheet": "sales"}),
-        fault("sheet_not_found", nothing, "`sheet_history` lists the versions that are kept"),
+        fault("version_not_found", nothing, "`sheet_history` lists the versions that are kept"),
     );
     client.check(
         "restore_version",
@@ -75,7 +75,7 @@ fn a_restore_that_would_do_nothing_says_so() {
         "restore_version",
         json!({"sheet": "sales"}),
         fault(
-            "sheet_not_found",
+            "version_not_found",
             nothing,
             "a deleted sheet of this name is kept: `restore_version` brings it back as `sales#1`",
         ),
