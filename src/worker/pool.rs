@@ -85,6 +85,9 @@ pub struct Folder {
 /// place after the call, and only what is slow should cost that.
 const LOWERED_AFTER: Duration = Duration::from_millis(20);
 const LOWERED_FOR_GOOD_AFTER: Duration = Duration::from_millis(250);
+/// Seconds of calls lately (see `process`) that lower the next one from its start, where it can have its priority back:
+/// someone who calls all the time comes to 1.4.
+const LOWERED_FROM: f64 = 0.5;
 
 /// All workers of this process.
 pub struct Pool {
@@ -96,6 +99,7 @@ pub struct Pool {
     idle: Idle,
     meter: Meter,
     lowered_after: Duration,
+    lowered_from: f64,
     /// Held while a worker is started ahead: the first call waits for that one.
     warming: Mutex<()>,
 }
@@ -103,6 +107,8 @@ pub struct Pool {
 impl Pool {
     /// `program` is Quire itself, started as `program worker`.
     pub fn new(program: PathBuf, limits: PoolLimits) -> Pool {
+        let (lowered_after, lowered_from) =
+            if priority::can_raise() { (LOWERED_AFTER, LOWERED_FROM) } else { (LOWERED_FOR_GOOD_AFTER, f64::INFINITY) };
         let n_shares = limits.total_bytes.checked_div(limits.budget.memory_bytes).unwrap_or(1);
         let shares = Shares::new(usize::try_from(n_shares).unwrap_or(usize::MAX));
         Pool {
@@ -111,7 +117,8 @@ impl Pool {
             shares,
             idle: Idle::new(limits.n_idle, limits.idle_for),
             meter: Meter::new(limits.total_bytes, limits.budget.memory_bytes),
-            lowered_after: if priority::can_raise() { LOWERED_AFTER } else { LOWERED_FOR_GOOD_AFTER },
+            lowered_after,
+            lowered_from,
             warming: Mutex::default(),
             program,
             limits,
@@ -239,6 +246,7 @@ impl Pool {
             workspace: home.key,
             shares: self.shares.clone(),
             lowered_after: self.lowered_after,
+            lowered_from: self.lowered_from,
             meter: self.meter.clone(),
         };
         Process::start(&self.program, &confinement, watch).await

@@ -46,6 +46,8 @@ pub(super) struct Process {
     metered: Option<Metered>,
     /// Whether others go first.
     is_lowered: bool,
+    /// Seconds that calls took lately, half of what was a second ago, and as of when.
+    lately: (f64, Instant),
 }
 
 /// What the server looks at while a call runs.
@@ -54,6 +56,8 @@ pub(super) struct Watch {
     pub(super) shares: Shares,
     /// How long a call goes before others' do, if there are any.
     pub(super) lowered_after: Duration,
+    /// Seconds of calls lately from which on others go first at once: many short calls are as much as a long one.
+    pub(super) lowered_from: f64,
     pub(super) meter: Meter,
 }
 
@@ -91,8 +95,8 @@ impl Process {
         frame::write_async(&mut orders, confinement).await.map_err(failed)?;
         let answers = BufReader::new(answers);
         let metered = child.id().map(|pid| watch.meter.on(pid));
-        let (generation, folder, is_lowered) = (None, None, false);
-        Ok(Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered })
+        let (generation, folder, is_lowered, lately) = (None, None, false, (0.0, Instant::now()));
+        Ok(Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered, lately })
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
@@ -113,12 +117,36 @@ impl Process {
         limits: &CallLimits,
         progress: &(dyn Fn(f64) + Send + Sync),
     ) -> Result<Box<RawValue>, Ended> {
+        // It may have rested since.
+        let _ = self.restore();
         if frame::write_async(&mut self.orders, &Order::Run(Box::new(task))).await.is_err() {
             return Err(Ended::Lost(self.death().await));
         }
         let started = Instant::now();
+        let outcome = self.outcome(started, limits, progress).await;
+        self.lately = (self.busy_lately() + started.elapsed().as_secs_f64(), Instant::now());
+        outcome
+    }
+
+    fn busy_lately(&self) -> f64 {
+        let (seconds, at) = self.lately;
+        seconds * 0.5_f64.powf(at.elapsed().as_secs_f64())
+    }
+
+    /// Whether its calls, long or short, take so much that others go first from the next one's start.
+    fn is_greedy(&self) -> bool {
+        self.busy_lately() >= self.watch.lowered_from
+    }
+
+    async fn outcome(
+        &mut self,
+        started: Instant,
+        limits: &CallLimits,
+        progress: &(dyn Fn(f64) + Send + Sync),
+    ) -> Result<Box<RawValue>, Ended> {
+        let is_long_at = if self.is_greedy() { Duration::ZERO } else { self.watch.lowered_after };
         loop {
-            match self.next(started, limits).await {
+            match self.next(started, is_long_at, limits).await {
                 Event::Answer(Ok(Some(Answer::Progress(share)))) => progress(share),
                 Event::Answer(Ok(Some(Answer::Done(reply)))) => return Ok(reply),
                 Event::Answer(Ok(Some(Answer::Failed(fault)))) => return Err(Ended::Failed(fault)),
@@ -138,10 +166,10 @@ impl Process {
     }
 
     /// The next answer; meanwhile looks how much memory the call takes, and lets others go first where it takes long.
-    async fn next(&mut self, started: Instant, limits: &CallLimits) -> Event {
+    async fn next(&mut self, started: Instant, is_long_at: Duration, limits: &CallLimits) -> Event {
         // One for all looks: what it has read of a frame would be lost with it.
         let mut answer = pin!(frame::read_async(&mut self.answers));
-        let mut look_at = Instant::now() + LOOK_EVERY;
+        let mut look_at = Instant::now() + is_long_at.min(LOOK_EVERY);
         loop {
             tokio::select! {
                 answer = &mut answer => return Event::Answer(answer),
@@ -153,7 +181,7 @@ impl Process {
                 return Event::TooLarge;
             }
             let watch = &self.watch;
-            let is_long = started.elapsed() >= watch.lowered_after;
+            let is_long = started.elapsed() >= is_long_at;
             if is_long && !self.is_lowered && watch.shares.others_call(&watch.workspace) {
                 self.is_lowered = self.child.id().is_some_and(priority::lower);
             }
@@ -162,8 +190,12 @@ impl Process {
 
     /// Makes it fit for a next call, after one that succeeded or failed. Answers whether it is.
     pub(super) fn restore(&mut self) -> bool {
-        self.is_lowered = self.is_lowered && !self.child.id().is_some_and(priority::raise);
-        !self.is_lowered
+        // One that goes on like this would be lowered again.
+        if self.is_lowered && !self.is_greedy() {
+            self.is_lowered = !self.child.id().is_some_and(priority::raise);
+            return !self.is_lowered;
+        }
+        true
     }
 
     /// Interrupts what runs, and kills the process if that does not end it. Not reused afterwards: an interrupt still

@@ -39,6 +39,12 @@ pub(crate) mod linux {
         fields.split_whitespace().skip(11).take(2).filter_map(|it| it.parse::<u64>().ok()).sum()
     }
 
+    /// Its priority, 0 as a rule; more is behind.
+    pub(crate) fn nice(pid: u32) -> i64 {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+    }
+
     /// Hundredths of a second: longer than a worker takes to start.
     const LONGER_THAN_A_START: u64 = if cfg!(debug_assertions) { 50 } else { 15 };
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::harness::{
     Bench,
     http::{Request, Response, Site},
-    process::linux::children,
+    process::linux::{children, nice},
     until,
 };
 
@@ -110,4 +110,42 @@ fn calls_wait_for_memory_of_the_total_and_idle_workers_give_theirs_back() {
     until("it waits", || crowd.site.get("/metrics").text().contains("quire_calls_waiting{queue=\"imports\"} 1"));
     drop(slow);
     Response::read(&mut waits).ok();
+}
+
+#[test]
+fn others_go_before_one_whose_short_calls_never_end_until_he_rests() {
+    // Without the right to take a priority back, only what is slow is put behind.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let rights = status.lines().find_map(|line| line.strip_prefix("CapEff:")).unwrap();
+    let may_raise = u64::from_str_radix(rights.trim(), 16).unwrap() >> 23 & 1 == 1;
+    let bench = Bench::new();
+    let crowd = Crowd::new(&bench, 2, &[]);
+    let server = crowd.site.child.id();
+    crowd.query(1, "select 1").ok();
+    let calm = children(server)[0];
+    crowd.query(0, "select 1").ok();
+    let busy = children(server).into_iter().find(|child| *child != calm).unwrap();
+    let usual = nice(server);
+    let hurry = || {
+        for _ in 0..40 {
+            crowd.query(0, "select count(*) from range(500000) t(i) where hash(i) % 7 = 3").ok();
+        }
+        crowd.query(1, "select 1").ok();
+    };
+    if !may_raise {
+        hurry();
+        assert_eq!([nice(calm), nice(busy)], [usual; 2]);
+        return;
+    }
+    until("he is behind", || {
+        hurry();
+        nice(busy) > usual
+    });
+    assert_eq!(nice(calm), usual);
+    until("he has rested", || {
+        crowd.query(0, "select 1").ok();
+        std::thread::sleep(std::time::Duration::from_millis(500));
+        nice(busy) == usual
+    });
+    assert_eq!(children(server).len(), 2, "both are the workers that they were");
 }
