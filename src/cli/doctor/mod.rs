@@ -139,14 +139,15 @@ fn scratch(house: &House, repair: bool) -> Option<Finding> {
         Ok(dead)
     });
     let outcome = match found {
-        Ok((0, _)) => return None,
-        Ok((n_folders, n_bytes)) => {
+        // Empty ones are what any process leaves that is ended from outside.
+        Ok((_, 0)) => return None,
+        Ok((_, n_bytes)) => {
             let megabytes = n_bytes.div_ceil(1 << 20);
-            let what = format!("{n_folders} left by processes that were killed, {megabytes} MB");
+            let what = format!("{megabytes} MB left by processes that were killed");
             Ok(if repair {
                 format!("{what}: removed")
             } else {
-                format!("{what}; the next start of a server, the next import or `quire doctor --repair` removes them")
+                format!("{what}; the next start of a server, the next import or `quire doctor --repair` removes that")
             })
         }
         Err(fault) => Err(fault),
