@@ -260,6 +260,8 @@ fn a_copy_of_another_catalog_is_not_overwritten() {
         let _ = fs::remove_file(bench.data_dir().join(format!("catalog.db{ending}")));
     }
     fs::copy(other.data_dir().join("catalog.db"), bench.data_dir().join("catalog.db")).unwrap();
+    // A server that is ended from outside leaves rows in its log.
+    let _ = fs::copy(other.data_dir().join("catalog.db-wal"), bench.data_dir().join("catalog.db-wal"));
     let _ = fs::remove_file(bench.data_dir().join("workspaces").join("swept"));
     assert_eq!(bench.run(&["import", "$FILES/b.csv"]).code, Some(0));
     let aside = fs::read_dir(bench.data_dir().join("aside")).unwrap().next().unwrap().unwrap().path();
