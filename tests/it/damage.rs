@@ -214,9 +214,9 @@ fn a_catalog_that_is_gone_is_no_new_one_and_comes_back_from_the_copy() {
         let file = bench.data_dir().join("catalog.db");
         let copy = fs::read(bench.data_dir().join("catalog.db.copy")).unwrap();
         if is_emptied {
-            fs::write(&file, "").unwrap()
+            fs::write(&file, "").unwrap();
         } else {
-            fs::remove_file(&file).unwrap()
+            fs::remove_file(&file).unwrap();
         }
         let fault = bench.call("list_sheets", &json!({})).unwrap_err();
         assert_eq!(fault["code"], "catalog_unusable");
