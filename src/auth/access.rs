@@ -56,10 +56,6 @@ impl Issuer {
         Issuer { keys, validation, iss: issuer, aud: audience, life: access_life }
     }
 
-    pub(super) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
     pub(super) fn life(&self) -> Duration {
         self.life
     }

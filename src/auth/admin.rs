@@ -80,9 +80,4 @@ impl Admin<'_> {
         let user = self.account(email).await?.user.id;
         self.0.revoke_token_of(user, id).await
     }
-
-    /// Signs access tokens with a new key; answers its id. `at_once`: those signed with the old ones are refused.
-    pub fn rotate_keys(&self, at_once: bool) -> Result<String, AuthError> {
-        Ok(self.0.inner.issuer.keys().rotate(at_once)?)
-    }
 }

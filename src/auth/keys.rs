@@ -30,6 +30,10 @@ const LOCK: &str = "signing-keys.lock";
 /// How long a retired key stays in the file; no access token lives that long.
 const KEPT: Duration = Duration::from_hours(24);
 
+/// What mends the file, and what that costs.
+const RENEW: &str = "`quire token rotate-keys` makes a new one: access tokens are refused and refreshed once, nobody has \
+     to log in again, and personal access tokens stay good";
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct KeyFile {
@@ -104,23 +108,49 @@ impl Keys {
         }
         Ok(Arc::clone(&loaded.1))
     }
+}
 
-    /// Signs with a new key from now on; answers its id. The tokens of the old ones stay good until they have run out,
-    /// unless `at_once`.
-    pub(super) fn rotate(&self, at_once: bool) -> Result<String, Fault> {
-        let _lock = lock(&self.folder)?;
-        let mut file = read(&self.folder)?;
-        let at = now();
-        file.keys.retain(|key| !at_once && key.retired_at.is_none_or(|retired_at| at - retired_at < millis(KEPT)));
-        for key in &mut file.keys {
-            key.retired_at.get_or_insert(at);
-        }
-        let key = new_key()?;
-        let id = key.id.clone();
-        file.keys.push(key);
-        write(&self.folder, &file)?;
-        Ok(id)
+/// What a change of the keys came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rotated {
+    /// Of the key that signs from now on.
+    pub id: String,
+    /// Why the old keys are gone, where they could not be used any more.
+    pub replaced: Option<String>,
+}
+
+/// Signs with a new key from now on. The tokens of the old ones stay good until they have run out, unless `at_once`, or
+/// where the file could not be used: then a new one takes its place.
+pub fn rotate(folder: &Path, at_once: bool) -> Result<Rotated, Fault> {
+    let _lock = lock(folder)?;
+    let (mut file, replaced) = match usable(folder) {
+        Ok(file) => (file, None),
+        Err(fault) => (KeyFile { keys: Vec::new() }, Some(fault.message)),
+    };
+    let at = now();
+    file.keys.retain(|key| !at_once && key.retired_at.is_none_or(|retired_at| at - retired_at < millis(KEPT)));
+    for key in &mut file.keys {
+        key.retired_at.get_or_insert(at);
     }
+    let key = new_key()?;
+    let id = key.id.clone();
+    file.keys.push(key);
+    write(folder, &file)?;
+    Ok(Rotated { id, replaced })
+}
+
+/// Whether a server could use the keys: how many there are, none where there is no file yet.
+pub fn check(folder: &Path) -> Result<usize, Fault> {
+    if folder.join(FILE).try_exists().map_err(|error| failed("read", &error))? {
+        Ok(load(folder)?.1.verifying.len())
+    } else {
+        Ok(0)
+    }
+}
+
+/// The keys, where a server would take them; none where there is no file.
+fn usable(folder: &Path) -> Result<KeyFile, Fault> {
+    if check(folder)? == 0 { Ok(KeyFile { keys: Vec::new() }) } else { read(folder) }
 }
 
 fn new_key() -> Result<StoredKey, Fault> {
@@ -169,7 +199,7 @@ fn read(folder: &Path) -> Result<KeyFile, Fault> {
 
 /// Copies the keys of one data folder into another, where there are any.
 pub fn copy(from: &Path, to: &Path) -> Result<(), Fault> {
-    if from.join(FILE).is_file() { write(to, &read(from)?) } else { Ok(()) }
+    if check(from)? > 0 { write(to, &read(from)?) } else { Ok(()) }
 }
 
 /// Replaces the file in one step.
@@ -201,7 +231,7 @@ fn check_private(path: &Path) -> Result<(), Fault> {
         if mode & 0o077 != 0 {
             let message = format!("`{FILE}` in the data folder may be read by others (mode {mode:o})");
             return Err(Fault::new(Code::StorageFailed, message)
-                .hint("`chmod 600` it, then `quire token rotate-keys --at-once` if someone may have read it"));
+                .hint(format!("{RENEW}; or `chmod 600` it, if nobody but you has read it")));
         }
     }
     // Elsewhere the folder of the user's profile keeps others out.
@@ -221,7 +251,7 @@ fn stamp(path: &Path) -> Result<Stamp, Fault> {
 
 fn unusable(folder: &Path, what: &str) -> Fault {
     Fault::new(Code::StorageFailed, format!("`{}` {what}", folder.join(FILE).display()))
-        .hint("restore it from a backup, or remove it: a new one is made, and everyone has to log in again")
+        .hint(format!("{RENEW}; or restore it from a backup"))
 }
 
 fn failed(what: &str, error: &io::Error) -> Fault {

@@ -29,7 +29,7 @@ use crate::{
 
 pub use self::{
     error::{AuthError, FieldError},
-    keys::copy as copy_keys,
+    keys::{Rotated, check as check_keys, copy as copy_keys, rotate as rotate_keys},
     login::TokenPair,
     personal::{NewPersonalToken, PersonalToken},
 };

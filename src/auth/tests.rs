@@ -413,12 +413,12 @@ async fn tokens_of_a_rotated_key_are_good_until_they_run_out() {
     let (fixture, old) = Fixture::with_ann().await;
     // Another process, such as the command line.
     let other = open(&fixture.dir, Settings::default()).unwrap();
-    other.admin().rotate_keys(false).unwrap();
+    rotate_keys(fixture.dir.path(), false).unwrap();
     assert_eq!(code(fixture.accounts.authenticate(old.access.reveal()).await), "ok");
     let new = fixture.login(PASSWORD).await.unwrap();
     assert_ne!(header(old.access.reveal())["kid"], header(new.access.reveal())["kid"]);
     assert_eq!(code(other.authenticate(new.access.reveal()).await), "ok");
-    other.admin().rotate_keys(true).unwrap();
+    rotate_keys(fixture.dir.path(), true).unwrap();
     for pair in [&old, &new] {
         assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "unauthenticated");
     }
@@ -433,7 +433,7 @@ fn header(jwt: &str) -> Value {
 #[tokio::test]
 async fn a_retired_key_signs_nothing_new() {
     let (fixture, pair) = Fixture::with_ann().await;
-    fixture.accounts.admin().rotate_keys(false).unwrap();
+    rotate_keys(fixture.dir.path(), false).unwrap();
     let file = fixture.dir.path().join("signing-keys.json");
     let mut keys: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     assert_eq!(code(fixture.accounts.authenticate(pair.access.reveal()).await), "ok");
@@ -473,4 +473,23 @@ fn a_file_of_keys_that_others_may_read_is_refused() {
     let fault = Keys::open(dir.path()).err().unwrap();
     assert_eq!(fault.code, Code::StorageFailed);
     assert!(fault.message.contains("mode 640") && fault.hint.contains("chmod 600"), "{fault:?}");
+    let done = rotate_keys(dir.path(), false).unwrap();
+    assert!(done.replaced.unwrap().contains("mode 640"));
+    // Someone may have read the old one.
+    assert_eq!(super::check_keys(dir.path()).unwrap(), 1);
+    assert_eq!(Keys::open(dir.path()).unwrap().current().unwrap().id, done.id);
+}
+
+#[test]
+fn a_rotation_mends_keys_that_no_server_takes() {
+    let dir = tempfile::tempdir().unwrap();
+    Keys::open(dir.path()).unwrap();
+    let file = dir.path().join("signing-keys.json");
+    for damaged in ["{}", "", "{\"keys\": []}", "{\"keys\": [{\"id\": \"a\", \"secret\": \"short\"}]}"] {
+        fs::write(&file, damaged).unwrap();
+        let fault = super::check_keys(dir.path()).unwrap_err();
+        assert!(fault.hint.contains("quire token rotate-keys"), "{fault:?}");
+        assert!(rotate_keys(dir.path(), false).unwrap().replaced.is_some());
+        assert_eq!(super::check_keys(dir.path()).unwrap(), 1);
+    }
 }

@@ -15,6 +15,8 @@ pub enum CatalogError {
     Newer { found: i64, known: i64 },
     #[error("the catalog file is damaged: {0}")]
     Damaged(rusqlite::Error),
+    #[error("the catalog is lost: {0}")]
+    Lost(String),
     #[error("another Quire uses this data folder")]
     InUse,
     #[error("another process holds the catalog")]
@@ -81,9 +83,9 @@ impl From<CatalogError> for Fault {
             CatalogError::Newer { .. } => {
                 Fault::new(Code::CatalogUnusable, message).hint("update Quire, or use another `--data-dir`")
             }
-            CatalogError::Damaged(_) | CatalogError::Text(_) => Fault::new(Code::CatalogUnusable, message).hint(
-                "stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a backup",
-            ),
+            CatalogError::Damaged(_) | CatalogError::Text(_) | CatalogError::Lost(_) => {
+                Fault::new(Code::CatalogUnusable, message).hint(REPAIR)
+            }
             CatalogError::InUse => {
                 Fault::new(Code::Busy, message).hint("stop the other processes first, then try again")
             }
@@ -140,6 +142,10 @@ impl From<CatalogError> for Fault {
         }
     }
 }
+
+/// What to do about a catalog that is damaged or lost.
+pub const REPAIR: &str = "stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a \
+     backup into another folder";
 
 /// Reading alone keeps a history and locks, too.
 const READ_ONLY: &str =

@@ -5,6 +5,7 @@
 mod accounts;
 mod answers;
 pub mod backup;
+pub mod copy;
 mod error;
 mod history;
 mod imports;
@@ -34,8 +35,8 @@ use uuid::Uuid;
 
 pub use accounts::{Account, Invitation};
 pub use answers::{NewAnswer, Note, StoredAnswer};
-pub use error::CatalogError;
 pub(crate) use error::storage_fault;
+pub use error::{CatalogError, REPAIR};
 pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use rusqlite::OptionalExtension;
 use serde_json::json;
 
 use super::{Catalog, CatalogError, NewVersion, immediate, sheets, versions};
@@ -14,10 +15,19 @@ pub struct VersionFile {
     pub sheet: String,
     pub number: u64,
     pub is_current: bool,
+    /// Of a sheet that was deleted and could be restored.
+    pub is_deleted: bool,
     /// The SHA-256 of the Parquet file, which is its name.
     pub file: String,
     sheet_id: i64,
     user_id: i64,
+}
+
+impl VersionFile {
+    /// Whether both are versions of one sheet.
+    pub fn is_beside(&self, other: &VersionFile) -> bool {
+        self.sheet_id == other.sheet_id
+    }
 }
 
 /// What dropping damaged versions of a sheet came to.
@@ -29,8 +39,10 @@ pub struct Mended {
     pub dropped: Vec<u64>,
     /// The version whose rows are current again, where the current one was damaged.
     pub back_to: Option<u64>,
-    /// No version is left: the damaged one stays, so that the sheet keeps its place.
+    /// No version is left: the damaged one stays, so that the sheet keeps its place; one that was deleted goes for good.
     pub is_lost: bool,
+    /// It could be restored after it was deleted.
+    pub was_deleted: bool,
 }
 
 impl Catalog {
@@ -38,7 +50,7 @@ impl Catalog {
     pub fn version_files(&self) -> Result<Vec<VersionFile>, CatalogError> {
         let conn = self.reads();
         let mut statement = conn.prepare(
-            "SELECT u.key, s.name, v.number, v.id IS s.version_id, v.file, s.id, u.id
+            "SELECT u.key, s.name, v.number, v.id IS s.version_id, v.file, s.id, u.id, s.deleted_at IS NOT NULL
              FROM versions v JOIN sheets s ON s.id = v.sheet_id JOIN users u ON u.id = s.user_id ORDER BY s.id, v.number",
         )?;
         let of = |row: &rusqlite::Row<'_>| {
@@ -50,9 +62,17 @@ impl Catalog {
                 file: row.get(4)?,
                 sheet_id: row.get(5)?,
                 user_id: row.get(6)?,
+                is_deleted: row.get(7)?,
             })
         };
         Ok(statement.query_map([], of)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The names of all users' folders.
+    pub fn user_keys(&self) -> Result<HashSet<String>, CatalogError> {
+        let conn = self.reads();
+        let mut statement = conn.prepare("SELECT key FROM users")?;
+        Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
     /// Drops the versions that are `bad`; a sheet whose current one is goes back to its newest good version.
@@ -60,6 +80,7 @@ impl Catalog {
         let mut conn = self.durable();
         let tx = immediate(&mut conn)?;
         let mut sheet_ids: Vec<(i64, i64)> = bad.iter().map(|it| (it.sheet_id, it.user_id)).collect();
+        sheet_ids.sort_unstable();
         sheet_ids.dedup();
         let mut mended = Vec::new();
         for (sheet_id, user_id) in sheet_ids {
@@ -72,12 +93,17 @@ impl Catalog {
                 dropped: Vec::new(),
                 back_to: None,
                 is_lost: false,
+                was_deleted: first.is_deleted,
             };
-            let current: u64 = tx.query_row(
-                "SELECT v.number FROM sheets s JOIN versions v ON v.id = s.version_id WHERE s.id = ?1",
-                [sheet_id],
-                |row| row.get(0),
-            )?;
+            let current: Option<u64> = tx
+                .query_row(
+                    "SELECT v.number FROM sheets s JOIN versions v ON v.id = s.version_id WHERE s.id = ?1",
+                    [sheet_id],
+                    |row| row.get(0),
+                )
+                .optional()?;
+            // Another process removed it meanwhile.
+            let Some(current) = current else { continue };
             if numbers.contains(&current) {
                 let mut good: Vec<u64> = tx
                     .prepare("SELECT number FROM versions WHERE sheet_id = ?1 ORDER BY number")?
@@ -95,12 +121,15 @@ impl Catalog {
                 versions::make_current(&tx, sheet_id, id)?;
             }
             for version in &of_sheet {
-                if version.number == current && done.back_to.is_none() && numbers.contains(&current) {
+                if version.number == current && done.back_to.is_none() {
                     done.is_lost = true;
                     continue;
                 }
                 tx.execute("DELETE FROM versions WHERE sheet_id = ?1 AND number = ?2", (sheet_id, version.number))?;
                 done.dropped.push(version.number);
+            }
+            if done.is_lost && done.was_deleted {
+                tx.execute("DELETE FROM sheets WHERE id = ?1", [sheet_id])?;
             }
             // A linked file is read again before the next query, whatever it was when it was read last.
             tx.execute(

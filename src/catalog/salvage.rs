@@ -4,29 +4,53 @@ use std::{
     fs::{self, File},
     io,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use rusqlite::{Connection, OpenFlags, types::Value};
 
-use super::{Catalog, CatalogError, now, private, schema};
+use super::{
+    CatalogError,
+    copy::{COPY, FILE, lost},
+    now, private, schema,
+};
 
-const FILE: &str = "catalog.db";
-/// The newest whole copy, made by sweeps.
-const COPY: &str = "catalog.db.copy";
 const IN_USE: &str = "in-use.lock";
 
 /// Tables that can be made again, or are of no use without what is lost.
 const CACHES: &[&str] = &["results", "profiles", "kept_rows"];
+/// Tables that grow and shrink with every call and log-in, and say nothing of what a catalog knows.
+const PASSING: &[&str] = &["queries", "sessions", "refresh_tokens", "tokens_spent"];
 
 /// What was saved of a damaged catalog.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Salvaged {
-    /// Whether rows come from the copy of the last sweep, the damaged file itself being unreadable.
-    pub is_from_copy: bool,
-    /// Tables that could not be read to their end.
+    pub origin: Origin,
+    /// Tables that could not be read to their end, or had rows that are of no use without others that are lost.
     pub cut: Vec<String>,
+    pub knows: Knows,
+    /// What the copy knows, where it was not what the new one is made of.
+    pub copy: Option<Knows>,
+}
+
+/// What the rows of a new catalog come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    Damaged,
+    /// The copy of the last sweep, made at that time.
+    Copy(SystemTime),
+    /// There was nothing to read.
+    Nothing,
+}
+
+/// How much is in a catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knows {
+    pub n_users: u64,
     pub n_sheets: u64,
     pub n_versions: u64,
+    /// Of all tables but caches and what passes.
+    n_rows: u64,
 }
 
 /// Held as long as a process has the catalog open; an exclusive one says that none has.
@@ -37,22 +61,34 @@ pub(super) fn in_use(folder: &Path) -> io::Result<File> {
 }
 
 /// What is wrong with the catalog of a data folder; empty where nothing is, or where there is none yet.
-pub fn problems(folder: &Path) -> Vec<String> {
+///
+/// Fails where that can't be told, as while another process holds the file, or where it may not be read.
+pub fn problems(folder: &Path) -> Result<Vec<String>, CatalogError> {
+    if let Some(lost) = lost(folder)? {
+        return Ok(vec![lost]);
+    }
     let file = folder.join(FILE);
     // An empty one is a fresh database, and is made anew.
     if !file.is_file() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    check(&file).unwrap_or_else(|error| vec![error.to_string()])
+    match check(&file) {
+        Err(error @ (CatalogError::Damaged(_) | CatalogError::Text(_) | CatalogError::Sql(_))) => {
+            Ok(vec![error.to_string()])
+        }
+        outcome => outcome,
+    }
 }
 
 fn check(file: &Path) -> Result<Vec<String>, CatalogError> {
     let conn = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.busy_timeout(schema::BUSY_TIMEOUT)?;
+    // Nobody but a newer Quire can say what is wrong with its catalog.
+    let found = schema::at_most_known(&conn)?;
     let mut problems: Vec<String> =
         conn.prepare("PRAGMA integrity_check(20)")?.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     problems.retain(|problem| problem != "ok");
-    let unreadable: u64 = match schema::version(&conn)? {
+    let unreadable: u64 = match found {
         0 => 0,
         _ => conn.query_row(&format!("SELECT count(*) FROM versions WHERE {UNREADABLE}"), [], |row| row.get(0))?,
     };
@@ -65,75 +101,119 @@ fn check(file: &Path) -> Result<Vec<String>, CatalogError> {
 const UNREADABLE: &str = "NOT json_valid(columns) OR NOT json_valid(issues) OR NOT json_valid(made_by)
      OR NOT json_valid(steps) OR (layout IS NOT NULL AND NOT json_valid(layout))";
 
-impl Catalog {
-    /// Keeps a copy of the catalog for the day that it is damaged; none of a damaged one. Whether it is sound.
-    pub fn keep_copy(&self, folder: &Path) -> Result<bool, CatalogError> {
-        if !self.check()?.problems.is_empty() {
-            return Ok(false);
-        }
-        // One at a time, so that what a killed process left is replaced by the next.
-        let lock = private::open_or_create(&folder.join(format!("{COPY}.lock")))?;
-        if lock.try_lock().is_err() {
-            return Ok(true);
-        }
-        let partial = folder.join(format!("{COPY}.partial"));
-        let _ = fs::remove_file(&partial);
-        drop(private::open_or_create(&partial)?);
-        // Not one of ours: what reads may not do it, and what writes would hold up others.
-        let source = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        source.busy_timeout(schema::BUSY_TIMEOUT)?;
-        let copied = source.execute("VACUUM INTO ?1", [partial.to_string_lossy()]);
-        if let Err(error) =
-            copied.map_err(CatalogError::from).and_then(|_| Ok(fs::rename(&partial, folder.join(COPY))?))
-        {
-            let _ = fs::remove_file(&partial);
-            return Err(error);
-        }
-        Ok(true)
-    }
-}
-
-/// Moves the catalog into the folder `aside`, and makes a new one of its rows that can be read; of those of the last
-/// sweep's copy, where none can.
+/// Makes a new catalog of the rows of the damaged or lost one that can be read, or of those of the last sweep's copy:
+/// of whichever knows more. Both are kept in the folder `aside`.
 ///
-/// Fails with `Busy` while any process has the data folder open.
+/// The new one takes the place of the old one when it is whole, so a kill leaves one or the other.
+///
+/// Fails with `InUse` while any process has the data folder open.
 pub fn salvage(folder: &Path, aside: &Path) -> Result<Salvaged, CatalogError> {
     let in_use = private::open_or_create(&folder.join(IN_USE))?;
     if in_use.try_lock().is_err() {
         return Err(CatalogError::InUse);
     }
     private::create_folder(aside)?;
-    for ending in ["", "-wal", "-shm"] {
-        let name = format!("{FILE}{ending}");
-        match fs::rename(folder.join(&name), aside.join(&name)) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
+    let (file, copy) = (folder.join(FILE), folder.join(COPY));
+    let wal = folder.join(format!("{FILE}-wal"));
+    for from in [&file, &wal, &copy].into_iter().filter(|from| from.is_file()) {
+        fs::copy(from, aside.join(from.file_name().unwrap_or_default()))?;
     }
-    let mut conn = schema::prepare(folder, &folder.join(FILE))?;
-    conn.execute_batch("PRAGMA foreign_keys = OFF")?;
-    let mut salvaged = Salvaged::default();
-    let source = readable(&aside.join(FILE)).or_else(|| {
-        salvaged.is_from_copy = true;
-        readable(&folder.join(COPY))
-    });
-    let tx = conn.transaction()?;
-    if let Some(source) = source {
-        let tables: Vec<String> = tx
-            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")?
+    // One that a writer did not come to fill is opened by none: SQLite would take what is beside it away.
+    let is_empty = fs::metadata(&file).is_ok_and(|it| it.len() == 0);
+    let damaged = if is_empty { None } else { made_of(&file, folder, "catalog.db.of-rows")? };
+    let copied = made_of(&copy, folder, "catalog.db.of-copy")?;
+    let copied_at = fs::metadata(&copy).and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
+    let is_better =
+        |damaged: &Made, copied: &Made| damaged.cut.is_empty() || damaged.knows.n_rows >= copied.knows.n_rows;
+    let (origin, made, other) = match (damaged, copied) {
+        (Some(damaged), Some(copied)) if is_better(&damaged, &copied) => (Origin::Damaged, damaged, Some(copied)),
+        (damaged, Some(copied)) => (Origin::Copy(copied_at), copied, damaged),
+        (Some(damaged), None) => (Origin::Damaged, damaged, None),
+        (None, None) => (Origin::Nothing, Made::new(None, folder, &folder.join("catalog.db.of-rows"))?, None),
+    };
+    for ending in ["-wal", "-shm"] {
+        // It is the damaged one's, and would be read into the new one.
+        remove(&folder.join(format!("{FILE}{ending}")))?;
+    }
+    fs::rename(&made.file, &file)?;
+    // It is in `aside`; the next one is of the new catalog.
+    remove(&copy)?;
+    if let Some(other) = &other {
+        remove(&other.file)?;
+    }
+    let copy = other.filter(|_| origin == Origin::Damaged).map(|other| other.knows);
+    Ok(Salvaged { origin, cut: made.cut, knows: made.knows, copy })
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// A new catalog file of the rows of one that can be read at all.
+fn made_of(source: &Path, folder: &Path, name: &str) -> Result<Option<Made>, CatalogError> {
+    let Some(source) = readable(source) else { return Ok(None) };
+    schema::at_most_known(&source)?;
+    Made::new(Some(&source), folder, &folder.join(name)).map(Some)
+}
+
+/// A new catalog in a file that is not yet the folder's.
+struct Made {
+    file: PathBuf,
+    cut: Vec<String>,
+    knows: Knows,
+}
+
+impl Made {
+    fn new(source: Option<&Connection>, folder: &Path, file: &Path) -> Result<Made, CatalogError> {
+        for ending in ["", "-wal", "-shm"] {
+            remove(&PathBuf::from(format!("{}{ending}", file.display())))?;
+        }
+        drop(private::open_or_create(file)?);
+        let mut conn = schema::fresh(file)?;
+        conn.execute_batch("PRAGMA foreign_keys = OFF")?;
+        let tx = conn.transaction()?;
+        let mut tables: Vec<String> = tx
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name")?
             .query_map([], |row| row.get(0))?
             .collect::<Result<_, _>>()?;
-        for table in tables.iter().filter(|table| !CACHES.contains(&table.as_str())) {
-            if !copy_table(&source, &tx, table)? {
-                salvaged.cut.push(table.clone());
+        tables.retain(|table| !CACHES.contains(&table.as_str()));
+        let mut cut = Vec::new();
+        let mut n_copied = Vec::new();
+        for table in &tables {
+            if let Some(source) = source
+                && !copy_table(source, &tx, table)?
+            {
+                cut.push(table.clone());
             }
+            n_copied.push(count(&tx, table)?);
         }
+        make_whole(&tx, folder)?;
+        let mut n_rows = 0;
+        for (table, n_copied) in tables.iter().zip(n_copied) {
+            let n_left = count(&tx, table)?;
+            if n_left < n_copied && !cut.contains(table) {
+                cut.push(table.clone());
+            }
+            n_rows += if PASSING.contains(&table.as_str()) { 0 } else { n_left };
+        }
+        let knows = Knows {
+            n_users: count(&tx, "users")?,
+            n_sheets: count(&tx, "sheets")?,
+            n_versions: count(&tx, "versions")?,
+            n_rows,
+        };
+        tx.commit()?;
+        // All of it into the one file that is renamed.
+        conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(Made { file: file.to_owned(), cut, knows })
     }
-    make_whole(&tx, folder)?;
-    let count = |table: &str| tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0));
-    (salvaged.n_sheets, salvaged.n_versions) = (count("sheets")?, count("versions")?);
-    tx.commit()?;
-    Ok(salvaged)
+}
+
+fn count(conn: &Connection, table: &str) -> rusqlite::Result<u64> {
+    conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
 }
 
 /// A database whose list of tables can be read.

@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use rusqlite::{Connection, TransactionBehavior, functions::FunctionFlags};
 
-use super::{CatalogError, private};
+use super::{CatalogError, copy, private};
 
 /// Never edited once landed: the n-th brings schema n-1 to schema n.
 const MIGRATIONS: &[&str] = &[
@@ -17,26 +17,39 @@ const MIGRATIONS: &[&str] = &[
 /// How long a statement waits for another process's transaction.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Creates or upgrades the catalog file, and refuses one that is newer.
+/// Creates or upgrades the catalog file, and refuses one that is newer, or to create one where another was lost.
 ///
 /// All starts pass here one after the other, held by a file lock: switching a fresh file to WAL mode fails at once
 /// when another process reads it, whatever the busy timeout.
 pub(super) fn prepare(folder: &Path, file: &Path) -> Result<Connection, CatalogError> {
     let lock = private::open_or_create(&folder.join("catalog.lock"))?;
     lock.lock()?;
+    // Before SQLite looks at it: beside an empty file it takes the log away.
+    if let Some(lost) = copy::lost(folder)? {
+        return Err(CatalogError::Lost(lost));
+    }
     // An empty file is a fresh database to SQLite, which gives its other files the mode of this one. Not when it is
     // there: closing it would release the locks that this process has on it.
     if !file.try_exists()? {
         drop(private::open_or_create(file)?);
     }
     let mut conn = connect(file)?;
-    let found = version(&conn)?;
-    if found > known() {
-        return Err(CatalogError::Newer { found, known: known() });
+    let found = at_most_known(&conn)?;
+    if found == 0
+        && let Some(traces) = copy::traces(folder)
+    {
+        return Err(CatalogError::Lost(format!("`{}` holds nothing, and there {traces}", file.display())));
     }
     if found < known() {
         upgrade(&mut conn, found)?;
     }
+    Ok(conn)
+}
+
+/// A catalog in an empty file that no one else knows of.
+pub(super) fn fresh(file: &Path) -> Result<Connection, CatalogError> {
+    let mut conn = connect(file)?;
+    upgrade(&mut conn, 0)?;
     Ok(conn)
 }
 
@@ -57,6 +70,12 @@ pub(super) fn connect(file: &Path) -> Result<Connection, CatalogError> {
 /// The number of the migration a catalog is at.
 pub(super) fn version(conn: &Connection) -> Result<i64, CatalogError> {
     Ok(conn.query_row("PRAGMA user_version", [], |row| row.get(0))?)
+}
+
+/// The same, and refuses one of a later Quire.
+pub(super) fn at_most_known(conn: &Connection) -> Result<i64, CatalogError> {
+    let found = version(conn)?;
+    if found > known() { Err(CatalogError::Newer { found, known: known() }) } else { Ok(found) }
 }
 
 fn known() -> i64 {

@@ -1,6 +1,11 @@
 //! Configuration: read once here, from arguments and the environment, and handed down in parts.
 
-use std::{path::PathBuf, str::FromStr, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
 
 use clap::Args;
 use directories::{BaseDirs, ProjectDirs};
@@ -82,6 +87,12 @@ impl Settings {
     /// The data folder with its workers; the roots are those of the settings.
     pub fn house(&self) -> Result<Arc<House>, Fault> {
         self.house_with(self.roots()?)
+    }
+
+    /// The same with another data folder.
+    pub fn house_at(&self, folder: &Path) -> Result<Arc<House>, Fault> {
+        let program = own_program().map_err(Fault::internal)?;
+        House::open(folder, program, Roots::default(), self.limits())
     }
 
     /// The same for a command whose files a person named on the command line: those may be read, wherever they lie.

@@ -9,7 +9,7 @@ use super::{
     user::{accounts, time},
 };
 use crate::{
-    auth::{NewPersonalToken, Scope, Token},
+    auth::{NewPersonalToken, Scope, Token, rotate_keys},
     fault::Fault,
 };
 
@@ -52,6 +52,10 @@ pub(super) enum ScopeArg {
 }
 
 pub(super) async fn run(settings: Settings, command: Command) -> Result<(), Fault> {
+    // Before all else: keys that can't be used keep the accounts from being opened.
+    if let Command::RotateKeys { at_once } = command {
+        return rotate(&settings, at_once);
+    }
     let accounts = accounts(&settings)?;
     let admin = accounts.admin();
     match command {
@@ -80,11 +84,20 @@ pub(super) async fn run(settings: Settings, command: Command) -> Result<(), Faul
             admin.revoke_token(&email, &id).await?;
             if settings.json { print_json(&json!({"revoked": id})) } else { print_line(&format!("{id} is revoked")) }
         }
-        Command::RotateKeys { at_once } => {
-            let id = admin.rotate_keys(at_once)?;
-            if settings.json { print_json(&json!({"key": id})) } else { print_line(&format!("signing with key {id}")) }
-        }
+        Command::RotateKeys { .. } => Ok(()),
     }
+}
+
+fn rotate(settings: &Settings, at_once: bool) -> Result<(), Fault> {
+    let house = settings.house_for(&[])?;
+    let rotated = rotate_keys(house.data_dir(), at_once)?;
+    if settings.json {
+        return print_json(&json!({"key": rotated.id, "replaced": rotated.replaced}));
+    }
+    if let Some(why) = &rotated.replaced {
+        print_line(&format!("{why}: the old keys are gone, and people's sessions go on with their refresh tokens"))?;
+    }
+    print_line(&format!("signing with key {}", rotated.id))
 }
 
 fn line(token: &Token) -> String {

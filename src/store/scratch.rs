@@ -45,6 +45,24 @@ impl Drop for Scratch {
 /// Removes the folders whose holder is gone.
 pub(super) fn sweep(parent: &Path) -> Result<(), StoreError> {
     let _gate = lock(&parent.join("gate"))?;
+    for folder in orphans(parent)? {
+        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_file(folder.with_extension("lock"));
+    }
+    Ok(())
+}
+
+/// The folders that a sweep would remove.
+pub(super) fn dead(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let _gate = lock(&parent.join("gate"))?;
+    let mut folders = orphans(parent)?;
+    folders.retain(|folder| folder.is_dir());
+    Ok(folders)
+}
+
+/// To be called with the gate held.
+fn orphans(parent: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let mut folders = Vec::new();
     for entry in fs::read_dir(parent).map_err(at("list", parent))? {
         let path = entry.map_err(at("list", parent))?.path();
         if path.file_name().is_some_and(|name| name == "gate") {
@@ -52,12 +70,11 @@ pub(super) fn sweep(parent: &Path) -> Result<(), StoreError> {
         }
         let (folder, lock_path) = (path.with_extension(""), path.with_extension("lock"));
         let is_held = File::open(&lock_path).is_ok_and(|file| file.try_lock().is_err());
-        if !is_held {
-            let _ = fs::remove_dir_all(&folder);
-            let _ = fs::remove_file(&lock_path);
+        if !is_held && !folders.contains(&folder) {
+            folders.push(folder);
         }
     }
-    Ok(())
+    Ok(folders)
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {

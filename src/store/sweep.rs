@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Store, scratch};
+use super::{Store, StoreError, scratch};
 use crate::{catalog::Catalog, fault::Fault};
 
 impl Store {
@@ -23,16 +23,32 @@ impl Store {
             }
             Ok(())
         })?;
-        let workspaces = fs::read_dir(&self.root).map_err(super::at("list", &self.root))?;
-        for workspace in workspaces.flatten() {
-            let parent = workspace.path().join("scratch");
-            if parent.is_dir() {
-                scratch::sweep(&parent)?;
-            }
-        }
+        self.sweep_scratch()?;
         // Without the mark, the next sweep comes too early: no harm.
         let _ = fs::write(self.swept(), "");
         Ok(())
+    }
+
+    /// Removes the scratch folders of processes that died.
+    pub fn sweep_scratch(&self) -> Result<(), StoreError> {
+        self.scratches()?.iter().try_for_each(|parent| scratch::sweep(parent))
+    }
+
+    /// How many there are, and their bytes.
+    pub fn dead_scratch(&self) -> Result<(usize, u64), StoreError> {
+        let mut all = (0, 0);
+        for parent in self.scratches()? {
+            for folder in scratch::dead(&parent)? {
+                all = (all.0 + 1, all.1 + n_bytes(&folder));
+            }
+        }
+        Ok(all)
+    }
+
+    fn scratches(&self) -> Result<Vec<PathBuf>, StoreError> {
+        let workspaces = fs::read_dir(&self.root).map_err(super::at("list", &self.root))?;
+        let scratches = workspaces.flatten().map(|workspace| workspace.path().join("scratch"));
+        Ok(scratches.filter(|parent| parent.is_dir()).collect())
     }
 
     /// Whether the last sweep of any process is no longer ago than that.
@@ -44,6 +60,18 @@ impl Store {
     fn swept(&self) -> PathBuf {
         self.root.join("swept")
     }
+}
+
+/// Of all files below a folder.
+fn n_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => n_bytes(&entry.path()),
+            Ok(metadata) => metadata.len(),
+            Err(_) => 0,
+        })
+        .sum()
 }
 
 /// Removes the files whose stem is not among those to keep.

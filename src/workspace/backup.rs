@@ -7,7 +7,7 @@ use std::{
 
 use super::blocking;
 use crate::{
-    catalog,
+    catalog::{self, copy, storage_fault},
     fault::{Code, Fault},
     store::{Copied, Store},
 };
@@ -22,6 +22,8 @@ const N_TRIES: usize = 3;
 pub async fn copy_data(from: PathBuf, to: PathBuf) -> Result<Copied, Fault> {
     blocking(move || {
         check(&from, &to)?;
+        catalog::create_folder(&to)
+            .map_err(|error| storage_fault(format!("can't make `{}`: {error}", to.display()), &error))?;
         let (source, target) = (Store::open(&from)?, Store::open(&to)?);
         let mut copied = Copied::default();
         for _ in 0..N_TRIES {
@@ -41,7 +43,7 @@ pub async fn copy_data(from: PathBuf, to: PathBuf) -> Result<Copied, Fault> {
 }
 
 fn check(from: &Path, to: &Path) -> Result<(), Fault> {
-    if !from.join("catalog.db").is_file() {
+    if !from.join("catalog.db").is_file() && copy::lost(from)?.is_none() {
         return Err(Fault::new(
             Code::FileNotFound,
             format!("`{}` is no data folder: it has no catalog", from.display()),
@@ -56,5 +58,19 @@ fn check(from: &Path, to: &Path) -> Result<(), Fault> {
         return Err(Fault::new(Code::Conflict, format!("`{}` is not an empty folder", to.display()))
             .hint("name one that does not exist yet"));
     }
-    catalog::create_folder(to).map_err(Fault::internal)
+    if inside(from, to) {
+        return Err(Fault::new(
+            Code::InvalidArguments,
+            format!("`{}` is inside `{}`, which is to be copied", to.display(), from.display()),
+        )
+        .hint("name a folder elsewhere, best on another disk"));
+    }
+    Ok(())
+}
+
+/// Whether `to`, which need not be there, lies in `from`.
+fn inside(from: &Path, to: &Path) -> bool {
+    let Ok(from) = from.canonicalize() else { return false };
+    let Ok(to) = std::path::absolute(to) else { return false };
+    to.ancestors().find_map(|it| it.canonicalize().ok()).is_some_and(|it| it.starts_with(&from))
 }

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{quota::Flights, refresh::Failures, roots::Roots};
 use crate::{
-    catalog::{Catalog, Credential, NewQuery, User, now},
+    catalog::{Catalog, Credential, NewQuery, REPAIR, User, now},
     fault::{Code, Fault},
     ingest,
     store::{Scratch, Store, WorkspaceDir},
@@ -168,9 +168,15 @@ impl House {
         Ok(())
     }
 
-    /// The same for a command that ends soon: only where no process has done it for an hour.
+    /// The same for a command that ends soon: only where no process has done it for an hour. What killed processes left in
+    /// scratch folders, which may be much, goes at once.
     pub async fn sweep_if_due(self: &Arc<House>) -> Result<(), Fault> {
-        if self.store.was_swept_within(SWEPT_EVERY) { Ok(()) } else { self.sweep().await }
+        if self.store.was_swept_within(SWEPT_EVERY) {
+            let house = Arc::clone(self);
+            blocking(move || house.sweep_scratch()).await
+        } else {
+            self.sweep().await
+        }
     }
 
     /// Lets go of memory that is quickly filled again.
@@ -224,9 +230,7 @@ impl House {
                 Code::CatalogUnusable,
                 format!("{} problems, such as: {problem}", health.problems.len()),
             )
-            .hint(
-                "stop all processes on this data folder and run `quire doctor --repair`, or `quire restore` a backup",
-            )),
+            .hint(REPAIR)),
         }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use super::House;
 use crate::{
     catalog::{
-        create_folder, now,
+        create_folder,
         repair::{Mended, VersionFile},
         salvage::{self, Salvaged},
     },
@@ -22,21 +22,28 @@ use crate::{
 pub struct Damage {
     pub n_files: usize,
     /// Below the data folder, with the versions that name it.
-    pub bad: Vec<(PathBuf, FileState, Vec<VersionFile>)>,
+    pub bad: Vec<BadFile>,
 }
 
-/// A fresh name in the data folder for what is moved out of the way.
-pub fn aside(data_dir: &Path) -> PathBuf {
-    data_dir.join("aside").join(now().to_string())
+/// A version file that is gone, or not what was written.
+#[derive(Debug)]
+pub struct BadFile {
+    /// Below the data folder.
+    pub path: PathBuf,
+    pub state: FileState,
+    /// The versions that name it.
+    pub versions: Vec<VersionFile>,
+    /// Those of their sheets that have no good version left.
+    pub lost: Vec<VersionFile>,
 }
 
 /// What is wrong with the catalog of a data folder, which need not be one that can be opened.
-pub fn catalog_problems(data_dir: &Path) -> Vec<String> {
-    salvage::problems(data_dir)
+pub fn catalog_problems(data_dir: &Path) -> Result<Vec<String>, Fault> {
+    Ok(salvage::problems(data_dir)?)
 }
 
-/// Makes a new catalog of what can be read of a damaged one, which goes into `aside`; so do the version files and
-/// originals that the new one does not name, or the next sweep would remove them.
+/// Makes a new catalog of what can be read of a damaged or lost one or of its copy, which go into `aside`; so do the
+/// version files that the new one does not name ([`House::set_unnamed_aside`]), or the next sweep would remove them.
 pub fn salvage_catalog(data_dir: &Path, aside: &Path) -> Result<Salvaged, Fault> {
     Ok(salvage::salvage(data_dir, aside)?)
 }
@@ -50,32 +57,62 @@ impl House {
             by_file.entry(path.join(format!("{}.parquet", version.file))).or_default().push(version);
         }
         let mut damage = Damage { n_files: by_file.len(), bad: Vec::new() };
+        let mut good: Vec<VersionFile> = Vec::new();
         for (path, versions) in by_file {
-            let (Some(key), Some(hash)) = (versions.first().map(|it| &it.key), versions.first().map(|it| &it.file))
-            else {
-                continue;
-            };
+            let Some(first) = versions.first() else { continue };
             // One that can't be read at all is as bad.
-            let state = self.store.peek(key).state(hash).unwrap_or(FileState::Damaged);
-            if state != FileState::Sound {
-                damage.bad.push((path, state, versions));
+            let state = self.store.peek(&first.key).state(&first.file).unwrap_or(FileState::Damaged);
+            if state == FileState::Sound {
+                good.extend(versions);
+            } else {
+                damage.bad.push(BadFile { path, state, versions, lost: Vec::new() });
             }
         }
-        damage.bad.sort_by(|a, b| a.0.cmp(&b.0));
+        for bad in &mut damage.bad {
+            let is_lost = |it: &&VersionFile| it.is_current && !good.iter().any(|other| other.is_beside(it));
+            bad.lost = bad.versions.iter().filter(is_lost).cloned().collect();
+        }
+        damage.bad.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(damage)
     }
 
     /// Moves damaged files aside and drops the versions that name them.
     pub fn mend(&self, damage: &Damage, aside: &Path) -> Result<Vec<Mended>, Fault> {
-        let mut bad: Vec<VersionFile> = damage.bad.iter().flat_map(|(_, _, versions)| versions.clone()).collect();
-        bad.sort_by(|a, b| (&a.key, &a.sheet, a.number).cmp(&(&b.key, &b.sheet, b.number)));
-        let mended = self.catalog.drop_versions(&bad)?;
-        for (path, state, _) in &damage.bad {
-            if *state == FileState::Damaged {
-                move_into(&self.data_dir, path, aside)?;
+        let bad: Vec<VersionFile> = damage.bad.iter().flat_map(|bad| bad.versions.clone()).collect();
+        let mut mended = self.catalog.drop_versions(&bad)?;
+        mended.sort_by(|a, b| (&a.key, &a.sheet).cmp(&(&b.key, &b.sheet)));
+        for bad in &damage.bad {
+            if bad.state == FileState::Damaged {
+                move_into(&self.data_dir, &bad.path, aside)?;
             }
         }
         Ok(mended)
+    }
+
+    /// Keeps a copy of the catalog now, rather than at the next sweep.
+    pub fn keep_copy(&self) -> Result<bool, Fault> {
+        Ok(self.catalog.keep_copy(&self.data_dir)?)
+    }
+
+    /// Scratch folders that processes left which did not come to their end: how many, and their bytes.
+    pub fn dead_scratch(&self) -> Result<(usize, u64), Fault> {
+        Ok(self.store.dead_scratch()?)
+    }
+
+    /// Removes them.
+    pub fn sweep_scratch(&self) -> Result<(), Fault> {
+        Ok(self.store.sweep_scratch()?)
+    }
+
+    /// Ids of workspaces with version files, whose users the catalog does not know: it is not the one that named them.
+    pub fn strangers(&self) -> Result<Vec<String>, Fault> {
+        let known = self.catalog.user_keys()?;
+        let folders = files(self.store.root()).into_iter().filter(|it| !files(&it.join("versions")).is_empty());
+        let mut keys: Vec<String> =
+            folders.filter_map(|folder| Some(folder.file_name()?.to_string_lossy().into_owned())).collect();
+        keys.retain(|key| !known.contains(key));
+        keys.sort();
+        Ok(keys)
     }
 
     /// Moves the files that the catalog does not name aside; answers how many.

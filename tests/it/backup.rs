@@ -61,3 +61,17 @@ fn a_backup_goes_over_nothing_and_names_what_is_damaged() {
     let nothing = bench.ended(&mut bench.bare_command(&["restore", bench.home().to_str().unwrap(), "--json"]));
     assert_eq!(nothing.code, Some(3), "{}", nothing.err);
 }
+
+#[test]
+fn a_backup_goes_not_into_its_own_folder_and_makes_no_folders_above_it() {
+    let bench = Bench::new().file("a.csv", "n\n1\n");
+    drop(bench.serve_files());
+    let inside = bench.data_dir().join("inside");
+    let ended = bench.ended(&mut bench.bare_command(&["backup", inside.to_str().unwrap()]));
+    assert_eq!(ended.code, Some(2), "{}", ended.err);
+    assert!(ended.err.contains("which is to be copied") && !inside.exists(), "{}", ended.err);
+    let unmounted = bench.outside().join("disk");
+    let ended = bench.ended(&mut bench.bare_command(&["backup", unmounted.join("today").to_str().unwrap()]));
+    assert_eq!(ended.code, Some(3), "{}", ended.err);
+    assert!(ended.err.contains("is mounted") && !unmounted.exists(), "{}", ended.err);
+}

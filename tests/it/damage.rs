@@ -127,7 +127,7 @@ fn a_sheet_with_no_good_version_keeps_its_place_until_its_file_is_imported_again
     fs::rename(bench.path("a.csv"), bench.path("moved.csv")).unwrap();
     let (code, findings) = doctor(&bench, &["--repair"]);
     assert_ne!(code, Some(0));
-    assert!(said(&findings, "sheet repaired").contains("no good version left"), "{findings:?}");
+    assert!(said(&findings, "sheet lost").contains("no good version left"), "{findings:?}");
     assert_eq!(code_of(&client.call("query", &json!({"sql": "from a"}))), "sheet_damaged");
     fs::rename(bench.path("moved.csv"), bench.path("a.csv")).unwrap();
     client.call("import_file", &json!({"path": "$FILES/a.csv"})).unwrap();
@@ -143,8 +143,9 @@ fn repaired(bench: &Bench, damage: impl FnOnce(&mut Vec<u8>)) -> String {
     fs::write(&file, bytes).unwrap();
     let (code, findings) = doctor(bench, &[]);
     assert_ne!(code, Some(0), "{findings:?}");
+    // What was changed since the copy may be lost, and a script is to know.
     let (code, findings) = doctor(bench, &["--repair"]);
-    assert_eq!(code, Some(0), "{findings:?}");
+    assert_ne!(code, Some(0), "{findings:?}");
     let (code, after) = doctor(bench, &[]);
     assert_eq!(code, Some(0), "{after:?}");
     said(&findings, "catalog repaired")
@@ -175,7 +176,7 @@ fn check_sheets(bench: &Bench) {
 fn a_catalog_without_its_head_is_made_anew_of_the_copy() {
     let bench = with_sheets();
     let said = repaired(&bench, |bytes| bytes[..4096].fill(0x5a));
-    assert!(said.contains("the copy of the last sweep: 2 sheets with 3 versions"), "{said}");
+    assert!(said.contains("the copy of the last sweep") && said.contains("2 sheets with 3 versions"), "{said}");
     check_sheets(&bench);
 }
 
@@ -197,9 +198,170 @@ fn a_catalog_with_a_damaged_page_is_made_anew_of_what_can_be_read() {
         damaged[page * 4096..(page + 1) * 4096].fill(0x5a);
         fs::write(bench.data_dir().join("catalog.db"), damaged).unwrap();
         let (code, findings) = doctor(&bench, &["--repair"]);
-        assert_eq!(code, Some(0), "page {page}: {findings:?}");
         let said = said(&findings, "catalog repaired");
-        assert!(said.contains("2 sheets") || said.contains("rows lost from"), "page {page}: {said}");
+        // The copy has them all.
+        assert!(said.contains("2 sheets with 3 versions"), "page {page}: {said}");
+        let is_whole = !said.contains("rows lost from") && !said.contains("the copy of the last sweep");
+        assert_eq!(code == Some(0), is_whole, "page {page}: {findings:?}");
+        check_sheets(&bench);
+    }
+}
+
+#[test]
+fn a_catalog_that_is_gone_is_no_new_one_and_comes_back_from_the_copy() {
+    for is_emptied in [false, true] {
+        let bench = with_sheets();
+        let file = bench.data_dir().join("catalog.db");
+        let copy = fs::read(bench.data_dir().join("catalog.db.copy")).unwrap();
+        if is_emptied {
+            fs::write(&file, "").unwrap();
+        } else {
+            fs::remove_file(&file).unwrap();
+        }
+        let fault = bench.call("list_sheets", &json!({})).unwrap_err();
+        assert_eq!(fault["code"], "catalog_unusable");
+        assert!(fault["message"].as_str().unwrap().contains("the catalog is lost"), "{fault}");
+        assert!(fault["hint"].as_str().unwrap().contains("quire doctor --repair"), "{fault}");
+        let backup = bench.outside().join("copy");
+        let ended = bench.ended(&mut bench.bare_command(&["backup", backup.to_str().unwrap()]));
+        assert!(ended.err.contains("the catalog is lost"), "{}", ended.err);
+        let (code, findings) = doctor(&bench, &[]);
+        assert_ne!(code, Some(0));
+        assert!(said(&findings, "catalog").contains("the catalog is lost"), "{findings:?}");
+        assert_eq!(findings.iter().filter(|it| it["ok"] == false).count(), 1, "{findings:?}");
+        assert_eq!(fs::read(bench.data_dir().join("catalog.db.copy")).unwrap(), copy);
+
+        let (_, findings) = doctor(&bench, &["--repair"]);
+        assert!(said(&findings, "catalog repaired").contains("2 sheets with 3 versions"), "{findings:?}");
+        assert_eq!(doctor(&bench, &[]).0, Some(0));
+        check_sheets(&bench);
+    }
+}
+
+#[test]
+fn without_a_copy_that_can_be_read_a_repair_keeps_the_files_and_fails() {
+    let bench = with_sheets();
+    fs::write(bench.data_dir().join("catalog.db.copy"), "no database ".repeat(1_000)).unwrap();
+    fs::remove_file(bench.data_dir().join("catalog.db")).unwrap();
+    let n_files = version_files(&bench).len();
+    let (code, findings) = doctor(&bench, &["--repair"]);
+    assert_ne!(code, Some(0));
+    assert!(said(&findings, "catalog repaired").contains("neither it nor its copy can be read"), "{findings:?}");
+    assert!(said(&findings, "version files without a sheet").starts_with(&format!("{n_files} moved")), "{findings:?}");
+    assert_eq!(doctor(&bench, &[]).0, Some(0));
+}
+
+#[test]
+fn a_copy_of_another_catalog_is_not_overwritten() {
+    let (bench, other) = (with_sheets(), Bench::new().file("c.csv", "n\n7\n"));
+    let copy = fs::read(bench.data_dir().join("catalog.db.copy")).unwrap();
+    other.serve_files().close();
+    for ending in ["-wal", "-shm"] {
+        let _ = fs::remove_file(bench.data_dir().join(format!("catalog.db{ending}")));
+    }
+    fs::copy(other.data_dir().join("catalog.db"), bench.data_dir().join("catalog.db")).unwrap();
+    // A server that is ended from outside leaves rows in its log.
+    let _ = fs::copy(other.data_dir().join("catalog.db-wal"), bench.data_dir().join("catalog.db-wal"));
+    let _ = fs::remove_file(bench.data_dir().join("workspaces").join("swept"));
+    assert_eq!(bench.run(&["import", "$FILES/b.csv"]).code, Some(0));
+    let aside = fs::read_dir(bench.data_dir().join("aside")).unwrap().next().unwrap().unwrap().path();
+    assert_eq!(fs::read(aside.join("catalog.db.copy")).unwrap(), copy);
+    let (code, findings) = doctor(&bench, &[]);
+    assert_ne!(code, Some(0));
+    assert!(said(&findings, "workspaces").contains("whose users the catalog does not know"), "{findings:?}");
+}
+
+#[test]
+fn a_repair_never_works_on_the_catalog_of_a_newer_quire() {
+    let bench = with_sheets();
+    let file = bench.data_dir().join("catalog.db");
+    let mut bytes = fs::read(&file).unwrap();
+    // The `user_version` of the header.
+    bytes[60..64].copy_from_slice(&99_u32.to_be_bytes());
+    fs::write(&file, &bytes).unwrap();
+    let (code, findings) = doctor(&bench, &["--repair"]);
+    assert_ne!(code, Some(0));
+    assert!(said(&findings, "catalog").contains("written by a newer Quire"), "{findings:?}");
+    assert!(!findings.iter().any(|it| it["what"] == "catalog repaired"), "{findings:?}");
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+}
+
+#[test]
+fn what_a_repair_can_not_mend_is_said_before_and_after_it() {
+    let bench = Bench::new().file("a.csv", ROWS).file("b.csv", "n\n7\n");
+    let mut client = bench.serve();
+    client.call("import_file", &json!({"path": "$FILES/b.csv"})).unwrap();
+    let file = made_by(&bench, || drop(client.call("import_file", &json!({"path": "$FILES/a.csv"})).unwrap()));
+    fs::remove_file(bench.path("a.csv")).unwrap();
+    fs::remove_file(file).unwrap();
+    for flags in [&[][..], &["--repair"], &[]] {
+        let (code, findings) = doctor(&bench, flags);
+        assert_ne!(code, Some(0), "{findings:?}");
+        assert_eq!(said(&findings, "version files"), "1 of 2 are as they were written");
+        let all = serde_json::to_string(&findings).unwrap();
+        assert!(all.contains("no good version left: import its file again"), "{all}");
+        assert!(!all.contains("goes back to the newest"), "{all}");
+        assert!(findings.iter().all(|it| it["what"] != "version file" || it["ok"] == false), "{findings:?}");
+    }
+    // Deleted, it can't be restored, and a repair ends that.
+    client.call("delete_sheet", &json!({"sheet": "a"})).unwrap();
+    let (code, findings) = doctor(&bench, &[]);
+    assert_ne!(code, Some(0));
+    assert!(said(&findings, "version file").contains("--repair` forgets"), "{findings:?}");
+    let (code, findings) = doctor(&bench, &["--repair"]);
+    assert_eq!(code, Some(0), "{findings:?}");
+    assert!(said(&findings, "sheet repaired").contains("can't be restored any more"), "{findings:?}");
+    assert_eq!(doctor(&bench, &[]).0, Some(0));
+}
+
+#[test]
+fn a_folder_that_is_not_there_is_said_and_not_made() {
+    let bench = Bench::new();
+    let (code, findings) = doctor(&bench, &[]);
+    assert_eq!(code, Some(0), "{findings:?}");
+    assert!(said(&findings, "data folder").starts_with("there is none at"), "{findings:?}");
+    assert!(!bench.data_dir().exists());
+}
+
+#[test]
+fn keys_that_keep_a_server_from_starting_are_found_and_mended() {
+    let bench = Bench::new().file("b.csv", "n\n7\n");
+    bench.serve_files().close();
+    assert_eq!(bench.run(&["token", "rotate-keys"]).code, Some(0));
+    let file = bench.data_dir().join("signing-keys.json");
+    for mends in [&["token", "rotate-keys"][..], &["doctor", "--repair"]] {
+        fs::write(&file, "{}").unwrap();
+        let (code, findings) = doctor(&bench, &[]);
+        assert_ne!(code, Some(0));
+        let told = said(&findings, "signing keys");
+        assert!(told.contains("holds no usable keys") && told.contains("quire token rotate-keys"), "{told}");
+        let ended = bench.run(mends);
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(ended.out.contains("holds no usable keys"), "{}", ended.out);
+        assert_eq!(doctor(&bench, &[]).0, Some(0));
+    }
+}
+
+#[test]
+fn scratch_of_a_killed_process_is_named_and_removed() {
+    let bench = Bench::new().file("b.csv", "n\n7\n");
+    bench.serve_files().close();
+    let leave = || {
+        let workspaces = fs::read_dir(bench.data_dir().join("workspaces")).unwrap();
+        let scratch = workspaces.map(|it| it.unwrap().path().join("scratch")).find(|it| it.is_dir()).unwrap();
+        let dead = scratch.join("dead");
+        fs::create_dir(&dead).unwrap();
+        fs::write(dead.join("spilled"), vec![0; 3 << 20]).unwrap();
+        fs::write(scratch.join("dead.lock"), "").unwrap();
+        dead
+    };
+    for removes in [&["doctor", "--repair"][..], &["import", "$FILES/b.csv"]] {
+        let dead = leave();
+        let (code, findings) = doctor(&bench, &[]);
+        assert_eq!(code, Some(0));
+        assert!(said(&findings, "scratch folders").contains("3 MB left by processes that were killed"), "{findings:?}");
+        assert_eq!(bench.run(removes).code, Some(0));
+        assert!(!dead.exists(), "{removes:?}");
     }
 }
 
