@@ -180,9 +180,18 @@ fn version(file: &Path) -> String {
 }
 
 /// What DuckDB says, as a fault: its kinds of error are prefixes of the message.
+/// A message with the bare names of files for their paths below the data folder, which no caller needs to know.
+fn without_folders(message: &str) -> String {
+    let bare = |piece: &str| match piece.rsplit_once('/') {
+        Some((folder, name)) if folder.contains("/workspaces/") => name.to_owned(),
+        Some(_) | None => piece.to_owned(),
+    };
+    message.split_inclusive(['\'', '"']).map(bare).collect()
+}
+
 fn fault(error: duckdb::Error) -> Fault {
     let text = if let duckdb::Error::DuckDBFailure(_, Some(text)) = error { text } else { error.to_string() };
-    let message = text.trim_end().to_owned();
+    let message = without_folders(text.trim_end());
     if message.starts_with("INTERRUPT") {
         return Fault::new(Code::Cancelled, "the query was interrupted");
     }

@@ -179,13 +179,29 @@ impl From<ReadError> for Fault {
             ReadError::Damaged(_) => Fault::new(Code::UnreadableFile, message)
                 .hint("open it in the program that made it and save it again, or export the sheet as CSV"),
             ReadError::Encrypted => Fault::new(Code::UnreadableFile, message).hint("save it without a password"),
-            ReadError::Limit { .. } => Fault::new(Code::LimitExceeded, message)
-                .hint(
-                "split the file, say by `header_row` that a text is one table, or start Quire with a higher `--max-cells`, \
-                 `--max-columns` or `--max-sheets`",
-            ),
+            ReadError::Limit { what, .. } => Fault::new(Code::LimitExceeded, message).hint(beyond(what)),
             ReadError::Option { hint, .. } => Fault::new(Code::InvalidArguments, message).hint(hint),
         }
+    }
+}
+
+/// What to do about a file that is over a limit: which option raises it, or how to do without.
+fn beyond(what: &str) -> &'static str {
+    match what {
+        "cells of a file" => "split the file, or start Quire with a higher `--max-cells`",
+        "columns of a sheet" => "split the sheet, or start Quire with a higher `--max-columns`",
+        "sheets of a workbook" => "split the workbook, or start Quire with a higher `--max-sheets`",
+        "tables of a file" => {
+            "say by `header_row` that a text is one table, split the file, or start Quire with a higher `--max-sheets`"
+        }
+        "bytes of a file" | "bytes of the file" | "bytes of the workbook once inflated" => {
+            "split the file, or start Quire with a higher `--max-file-size`"
+        }
+        "bytes of an XLS file" | "cells of an XLS file, blank ones included" => {
+            "no option raises this limit: save the workbook as XLSX or CSV"
+        }
+        // Shared strings, styles and what else is fixed.
+        _ => "no option raises this limit: split the workbook, or export the sheet as CSV",
     }
 }
 

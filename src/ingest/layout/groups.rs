@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::grid::{Kind, Line, counts, without_mark};
+use super::grid::{Kind, Line, counts, number, without_mark};
 use crate::ingest::cell::{Cell, Row};
+
+/// First lines of data by which blank cells are judged.
+const N_LINES: usize = 2_000;
 
 /// Whether lines of one cell at the left edge are labels broken over two lines rather than groups: nearly each is
 /// followed by exactly one line of more cells.
@@ -164,6 +167,8 @@ impl Path {
 pub(super) enum Blanks {
     /// The cell above, once more: what stands beside starts over with each cell that is filled.
     Repeat(u32),
+    /// The cell above, once more: totals sum up the rows from each cell that is filled to the next.
+    Summed(u32),
     /// They may repeat it.
     MayRepeat(u32),
 }
@@ -171,16 +176,17 @@ pub(super) enum Blanks {
 impl Blanks {
     pub(super) fn column(self) -> u32 {
         match self {
-            Blanks::Repeat(column) | Blanks::MayRepeat(column) => column,
+            Blanks::Repeat(column) | Blanks::Summed(column) | Blanks::MayRepeat(column) => column,
         }
     }
 }
 
-/// Whether the first column leaves out what would only repeat.
-pub(super) fn blanks(data: &[Line<'_>]) -> Option<Blanks> {
-    let columns: Vec<u32> = counts(data.iter().take(2_000)).into_keys().collect();
+/// Whether the first column leaves out what would only repeat. `totals`: numbers of the rows that sum up others.
+pub(super) fn blanks(data: &[Line<'_>], totals: &BTreeSet<u64>, values: &BTreeSet<u32>) -> Option<Blanks> {
+    let data = data.get(..data.len().min(N_LINES)).unwrap_or_default();
+    let columns: Vec<u32> = counts(data.iter()).into_keys().collect();
     let [stub, beside, _, ..] = columns.as_slice() else { return None };
-    let lines: Vec<&Line<'_>> = data.iter().take(2_000).collect();
+    let lines: Vec<&Line<'_>> = data.iter().filter(|line| !totals.contains(&line.number)).collect();
     let n_filled = lines.iter().filter(|line| line.has(*stub)).count();
     let n_beside = lines.iter().filter(|line| line.has(*beside)).count();
     let starts_filled = lines.first().is_some_and(|line| line.has(*stub) && line.has(*beside));
@@ -199,7 +205,46 @@ pub(super) fn blanks(data: &[Line<'_>]) -> Option<Blanks> {
     blocks.iter().flatten().for_each(|text| *n_blocks.entry(text).or_default() += 1);
     let n_again = blocks.iter().flatten().filter(|text| n_blocks.get(text).is_some_and(|n| *n > 1)).count();
     let starts_over = all_differ && n_again * 2 > lines.len();
+    if are_summed(data, *stub, totals, values) {
+        return Some(Blanks::Summed(*stub));
+    }
     Some(if starts_over { Blanks::Repeat(*stub) } else { Blanks::MayRepeat(*stub) })
+}
+
+/// Whether the rows from each filled cell of a column to the next have their sum right behind them.
+fn are_summed(data: &[Line<'_>], stub: u32, totals: &BTreeSet<u64>, values: &BTreeSet<u32>) -> bool {
+    let mut n_proven = 0_usize;
+    let mut block: Vec<&Line<'_>> = Vec::new();
+    let mut is_summed = true;
+    for line in data {
+        if totals.contains(&line.number) {
+            if !is_summed && block.len() > 1 && values.iter().any(|column| is_sum(line, &block, *column)) {
+                is_summed = true;
+                n_proven += 1;
+            }
+            continue;
+        }
+        if line.has(stub) {
+            if !is_summed && block.len() > 1 {
+                return false;
+            }
+            block.clear();
+        } else if n_proven > 0 && is_summed && block.len() > 1 {
+            // A row behind its block's total belongs to no block.
+            return false;
+        }
+        block.push(line);
+        is_summed = false;
+    }
+    // The sample may break the last block off.
+    n_proven > 1 && (is_summed || block.len() < 2 || data.len() >= N_LINES)
+}
+
+fn is_sum(total: &Line<'_>, rows: &[&Line<'_>], column: u32) -> bool {
+    let of = |line: &Line<'_>| line.get(column).and_then(|(_, cell)| number(cell));
+    let Some(claimed) = of(total).filter(|claimed| *claimed != 0.0) else { return false };
+    let sum: f64 = rows.iter().filter_map(|line| of(line)).sum();
+    (sum - claimed).abs() <= 1e-6 * claimed.abs().max(1.0)
 }
 
 #[cfg(test)]
@@ -269,10 +314,23 @@ mod tests {
     fn blanks_repeat_where_the_column_beside_starts_over() {
         let check = |text: &str, expect: Option<Blanks>| {
             let batch = batch(text);
-            assert_eq!(blanks(&lines(&batch)), expect, "{text}");
+            assert_eq!(blanks(&lines(&batch), &BTreeSet::new(), &[2].into()), expect, "{text}");
         };
         check("N|a|1\n|b|2\nS|a|3\n|b|4", Some(Blanks::Repeat(0)));
         check("N|a|1\n|b|2\nS|c|3\n|d|4", Some(Blanks::MayRepeat(0)));
         check("N|a|1\nM|b|2\nS|a|3\n|b|4", None);
+    }
+
+    #[test]
+    fn blanks_repeat_where_totals_sum_up_what_each_label_heads() {
+        let check = |text: &str, totals: &[u64], expect: Option<Blanks>| {
+            let batch = batch(text);
+            let totals = totals.iter().copied().collect();
+            assert_eq!(blanks(&lines(&batch), &totals, &[2].into()), expect, "{text}");
+        };
+        let regions = "N|a|1\n|b|2\nTotal N||3\nS|c|3\n|d|4\nTotal S||7";
+        check(regions, &[3, 6], Some(Blanks::Summed(0)));
+        check("N|a|1\n|b|2\nTotal N||3\nS|c|3\n|d|4\nTotal S||9", &[3, 6], Some(Blanks::MayRepeat(0)));
+        check("N|a|1\n|b|2\nS|c|3\n|d|4\nTotal||10", &[5], Some(Blanks::MayRepeat(0)));
     }
 }

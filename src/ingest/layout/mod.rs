@@ -186,6 +186,11 @@ impl Structure {
                     "left null",
                 ))
             }
+            Some(Blanks::Summed(column)) => {
+                self.fills.insert(column);
+                let decided = format!("blank cells of column {} hold the one above", show::letters(column));
+                Some(decision(decided, "each total is the sum of the rows from a filled cell on", 95, "left null"))
+            }
             Some(Blanks::MayRepeat(column)) => {
                 let decided = format!("blank cells of column {} are null", show::letters(column));
                 self.may_repeat = Some(column);
@@ -279,11 +284,8 @@ pub(super) fn structure(
     structure.groups = groups::column(before, data, &frame.values, frame.is_ordinary());
     if structure.groups.is_some() {
         structure.left_out.extend(before.iter().map(|line| (line.number, LeftOut::Group)));
-    } else {
-        // Where cells are merged, the workbook says what blank ones hold.
-        let is_open = |blanks: &Blanks| structure.merged(blanks.column()).is_empty();
-        structure.fill(groups::blanks(data).filter(is_open));
     }
+    let all = data;
     let outline = if is_whole { outline::find(data, &frame.values) } else { Outline::default() };
     let leaves: Vec<Line<'_>>;
     let data = if outline.are_sums {
@@ -320,6 +322,13 @@ pub(super) fn structure(
         if !fixed.keeps_totals {
             structure.left_out.insert(total, LeftOut::Total);
         }
+    }
+    if structure.groups.is_none() {
+        let totals: BTreeSet<u64> = structure.totals.iter().map(|total| total.number).collect();
+        let totals = if outline.are_sums { BTreeSet::new() } else { totals };
+        // Where cells are merged, the workbook says what blank ones hold.
+        let is_open = |blanks: &Blanks| structure.merged(blanks.column()).is_empty();
+        structure.fill(groups::blanks(all, &totals, &frame.values).filter(is_open));
     }
     structure.sample_end = if is_whole { 0 } else { lines.last().map_or(1, |line| line.number + 1) };
     structure.is_fixed = fixed.header_rows.is_some();

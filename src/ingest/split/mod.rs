@@ -106,6 +106,7 @@ impl Splitter {
                 self.has_hashes |= self.is_inside && text.get(start..).is_some_and(|text| text.starts_with('#'));
                 self.is_inside = true;
             }
+            self.note_open(record, text.get(start..record.end).unwrap_or_default());
             batch.end_row();
             return Some(record.end);
         }
@@ -121,6 +122,7 @@ impl Splitter {
                 batch.cancel_row();
                 return None;
             };
+            self.note_open(record, text.get(start..record.end).unwrap_or_default());
             batch.end_row();
             return Some(record.end);
         };
@@ -140,6 +142,13 @@ impl Splitter {
         };
         tally.add(|| format!("row {}: {}", self.n_records + 1, line.trim_end()));
         Some(record.end)
+    }
+
+    /// Tells of a record of several lines that has a quote where none should be: it may be several records.
+    fn note_open(&mut self, record: Record, text: &str) {
+        if record.is_odd && text.trim_end().contains(['\n', '\r']) {
+            self.mended.open_quotes.add(|| format!("row {}: {}", self.n_records + 1, text.trim_end()));
+        }
     }
 
     /// Another way to read a line by which it has the usual width: with a quote that opens nothing or a doubled one that
