@@ -45,6 +45,18 @@ impl Fault {
         self
     }
 
+    /// With words that fit a reply: what they quote may be of any length.
+    #[must_use]
+    pub fn bounded(mut self) -> Fault {
+        for words in [&mut self.message, &mut self.hint] {
+            if let Some((end, _)) = words.char_indices().nth(MAX_WORDS) {
+                words.truncate(end);
+                words.push('…');
+            }
+        }
+        self
+    }
+
     /// As a stranger may read it: of what broke inside Quire only under which id the log has it.
     #[must_use]
     pub fn redacted(&self, request_id: &str) -> Fault {
@@ -66,6 +78,9 @@ impl Fault {
         Fault::new(Code::Internal, source.to_string())
     }
 }
+
+/// Characters of a message, and of a hint.
+const MAX_WORDS: usize = 4_000;
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident $name:literal $http:literal $exit:literal;)*) => {

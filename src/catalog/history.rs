@@ -11,6 +11,9 @@ use crate::name::words;
 /// How long a result can be read, in milliseconds.
 const RESULT_LIFE: i64 = 60 * 60 * 1000;
 
+/// Characters of a logged query.
+const MAX_LOGGED: usize = 10_000;
+
 impl Catalog {
     /// Commits a result whose file `publish` puts into place, and drops the user's oldest results beyond `quota` bytes.
     ///
@@ -82,7 +85,7 @@ impl Catalog {
         found.ok_or_else(|| CatalogError::ResultNotFound(id.to_owned()))
     }
 
-    /// Writes a call into the log, with the live sheets that its SQL names.
+    /// Writes a call into the log, its SQL cut to what a person reads, with the live sheets that its SQL names.
     pub fn log_query(&self, user: UserId, query: &NewQuery<'_>) -> Result<(), CatalogError> {
         let words: Vec<String> = query.sql.map(words).unwrap_or_default().into_iter().collect();
         self.casual()
@@ -95,7 +98,7 @@ impl Catalog {
                 user.0,
                 now(),
                 query.tool,
-                query.sql,
+                query.sql.map(|sql| sql.chars().take(MAX_LOGGED).collect::<String>()),
                 query.outcome,
                 query.n_rows,
                 query.milliseconds,

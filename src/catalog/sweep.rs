@@ -11,6 +11,8 @@ use super::{Catalog, CatalogError, immediate};
 
 /// Versions kept of a sheet, besides the pinned ones.
 const KEPT_VERSIONS: u32 = 20;
+/// Calls of each user that the log keeps.
+const KEPT_QUERIES: u32 = 10_000;
 
 /// How long a deleted sheet can be restored, in milliseconds.
 const DELETED_LIFE: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -60,6 +62,12 @@ fn drop_old(conn: &Connection, at: i64) -> Result<(), CatalogError> {
                  SELECT id, row_number() OVER (PARTITION BY sheet_id ORDER BY number DESC) AS age FROM versions)
              WHERE age > ?1)",
         [KEPT_VERSIONS],
+    )?;
+    conn.execute(
+        "DELETE FROM queries WHERE id IN (
+             SELECT id FROM (SELECT id, row_number() OVER (PARTITION BY user_id ORDER BY id DESC) AS age FROM queries)
+             WHERE age > ?1)",
+        [KEPT_QUERIES],
     )?;
     for expiring in ["results", "sessions", "invitations"] {
         conn.execute(&format!("DELETE FROM {expiring} WHERE expires_at <= ?1"), [at])?;

@@ -179,7 +179,6 @@ fn version(file: &Path) -> String {
     format!("read_parquet({}, hive_partitioning=false)", pattern(file))
 }
 
-/// What DuckDB says, as a fault: its kinds of error are prefixes of the message.
 /// A message with the bare names of files for their paths below the data folder, which no caller needs to know.
 fn without_folders(message: &str) -> String {
     let bare = |piece: &str| match piece.rsplit_once('/') {
@@ -189,6 +188,7 @@ fn without_folders(message: &str) -> String {
     message.split_inclusive(['\'', '"']).map(bare).collect()
 }
 
+/// What DuckDB says, as a fault: its kinds of error are prefixes of the message.
 fn fault(error: duckdb::Error) -> Fault {
     let text = if let duckdb::Error::DuckDBFailure(_, Some(text)) = error { text } else { error.to_string() };
     let message = without_folders(text.trim_end());

@@ -93,6 +93,8 @@ pub(super) struct Evidence {
     pub(super) n_day_first: u64,
     pub(super) n_month_first: u64,
     pub(super) n_dotted: u64,
+    /// Of the dates, those that could be versions or sections.
+    pub(super) n_bare: u64,
     /// Whether there is any cell that is not blank, with a value or without.
     pub(super) is_filled: bool,
 }
@@ -294,6 +296,7 @@ impl Evidence {
             Moment { .. } => self.n_timestamp_tz += 1,
         }
         self.n_short_year += u64::from(moment.is_short_year);
+        self.n_bare += u64::from(moment.is_bare);
         if moment.day.is_some() {
             self.by_grain.add(moment.grain, 1);
             self.n_season += u64::from(moment.grain == Grain::Month && is_season(text));

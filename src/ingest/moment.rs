@@ -52,6 +52,8 @@ pub(super) struct Moment {
     pub(super) grain: Grain,
     /// Whether the year was written with two digits.
     pub(super) is_short_year: bool,
+    /// Whether it could as well be a version or a section: short numbers between points, none of them padded.
+    pub(super) is_bare: bool,
 }
 
 pub(super) const SECOND: i64 = 1_000_000;
@@ -126,7 +128,7 @@ fn written(text: &[u8]) -> Option<Moment> {
 
 impl Moment {
     pub(super) fn of(day: Option<Day>) -> Moment {
-        Moment { day, time: None, offset: None, grain: Grain::Day, is_short_year: false }
+        Moment { day, time: None, offset: None, grain: Grain::Day, is_short_year: false, is_bare: false }
     }
 }
 
@@ -181,18 +183,15 @@ fn numeric_day(text: &[u8]) -> Option<(Moment, &[u8])> {
     if again != separator || n_second > 2 {
         return None;
     }
-    // A version has points between short numbers, too, a score or a part hyphens: dates pad them.
-    let is_padded = match separator {
-        "." => n_first == 2 || n_second == 2,
-        "-" => n_first == 2 && n_second == 2,
-        _ => true,
-    };
+    // A version has points between short numbers, too, and the column may tell; a score or a part has hyphens.
+    let is_bare = separator == "." && n_first < 2 && n_second < 2;
+    let is_padded = separator != "-" || (n_first == 2 && n_second == 2);
     match (n_first, n_third) {
         (4, 1 | 2) => Some((Moment::of(Some(known(first, second, third)?)), rest)),
         (1 | 2, 4) => Some((Moment::of(Some(open(third)?)), rest)),
         (1 | 2, 2) if is_padded => {
             let moment = Moment::of(Some(open(century(third))?));
-            Some((Moment { is_short_year: true, ..moment }, rest))
+            Some((Moment { is_short_year: true, is_bare, ..moment }, rest))
         }
         _ => None,
     }

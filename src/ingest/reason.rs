@@ -51,6 +51,7 @@ impl PlannedColumn {
                 "a letter, word or sign beside most numbers may be part of a name, and nothing says a unit or a scale"
                     .to_owned()
             }
+            Ground::Versions => "they could be versions or sections as well as dates, and nothing tells".to_owned(),
             Ground::Named => "its name says that it holds codes".to_owned(),
             Ground::AsTyped => "the workbook has them as text".to_owned(),
             Ground::Values => {

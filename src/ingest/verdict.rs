@@ -66,6 +66,8 @@ pub(super) enum Ground {
     Codes,
     /// Digits with a letter, word or sign that may be part of a name.
     Guise,
+    /// Dates that could be versions or sections: `1.3.24`.
+    Versions,
     /// The column's name says that it holds codes.
     Named,
     /// A workbook's text cells.
@@ -224,10 +226,23 @@ impl Evidence {
         if !self.tolerates(reading, n_misfits) {
             return (Reading::Text, Ground::Mixed);
         }
+        if !self.has_sure_dates(name) {
+            return (Reading::Text, Ground::Versions);
+        }
         if is_all_text && !setting.is_text_file && self.n_adorned * 2 <= n_values {
             return (Reading::TextAsTyped, Ground::AsTyped);
         }
         (reading, Ground::Values)
+    }
+
+    /// Whether dates such as `1.3.24` are no versions or sections: the column's name says so, a date beside them has all
+    /// four digits of its year, or one of them has a day beyond 12 and none a month.
+    fn has_sure_dates(&self, name: &str) -> bool {
+        let n_dates = self.n_date + self.n_timestamp + self.n_timestamp_tz;
+        self.n_bare == 0
+            || names_a_date(name)
+            || n_dates > self.n_short_year
+            || (self.n_day_first == self.n_open && self.n_month_first < self.n_open)
     }
 
     /// The kind that most values are of, and how many.

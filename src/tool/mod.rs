@@ -158,7 +158,7 @@ impl Registry {
         // The name of a tool that there is not can be anything.
         let recorded: String = name.chars().take(64).collect();
         workspace.record(&recorded, sql, code, n_rows, started.elapsed()).await;
-        outcome.map(|(reply, _)| reply)
+        outcome.map(|(reply, _)| reply).map_err(Fault::bounded)
     }
 
     async fn outcome(

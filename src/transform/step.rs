@@ -288,6 +288,8 @@ pub(super) enum How {
 
 /// Most steps at once.
 const MAX_STEPS: usize = 200;
+/// As they are sent; each version keeps those of all before it.
+const MAX_STEPS_BYTES: usize = 256 << 10;
 
 /// Reads the steps. A malformed one is a fault with an example of its op.
 pub(super) fn parse_all(steps: &[Value]) -> Result<Vec<Step>, Fault> {
@@ -297,6 +299,14 @@ pub(super) fn parse_all(steps: &[Value]) -> Result<Vec<Step>, Fault> {
             format!("{} steps, over the limit of {MAX_STEPS}", steps.len()),
         )
         .hint("apply the first ones, then the others"));
+    }
+    let n_bytes: usize = steps.iter().map(|step| step.to_string().len()).sum();
+    if n_bytes > MAX_STEPS_BYTES {
+        return Err(Fault::new(
+            Code::InvalidArguments,
+            format!("{n_bytes} bytes of steps, over the limit of {MAX_STEPS_BYTES}"),
+        )
+        .hint("import long lists of values as a sheet and `join` it"));
     }
     steps.iter().zip(1..).map(|(step, position)| parse(step, position)).collect()
 }

@@ -119,7 +119,7 @@ impl Child {
     fn guarded(&mut self, task: Box<Task>) -> Answer {
         match catch_unwind(AssertUnwindSafe(|| self.run(*task))) {
             Ok(Ok(reply)) => Answer::Done(reply),
-            Ok(Err(fault)) => Answer::Failed(fault),
+            Ok(Err(fault)) => Answer::Failed(fault.bounded()),
             Err(_) => {
                 self.engine = None;
                 Answer::Failed(Fault::new(Code::WorkerCrashed, "the worker gave up on this call").hint(

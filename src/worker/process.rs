@@ -46,8 +46,6 @@ pub(super) struct Process {
     metered: Option<Metered>,
     /// Whether others go first.
     is_lowered: bool,
-    /// Seconds that calls took lately, half of what was a second ago, and as of when.
-    lately: (f64, Instant),
 }
 
 /// What the server looks at while a call runs.
@@ -95,8 +93,13 @@ impl Process {
         frame::write_async(&mut orders, confinement).await.map_err(failed)?;
         let answers = BufReader::new(answers);
         let metered = child.id().map(|pid| watch.meter.on(pid));
-        let (generation, folder, is_lowered, lately) = (None, None, false, (0.0, Instant::now()));
-        Ok(Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered, lately })
+        let (generation, folder, is_lowered) = (None, None, false);
+        let mut process =
+            Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered };
+        if process.is_greedy() && process.watch.shares.others_call(&process.watch.workspace) {
+            process.is_lowered = process.child.id().is_some_and(priority::lower);
+        }
+        Ok(process)
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
@@ -122,20 +125,13 @@ impl Process {
         if frame::write_async(&mut self.orders, &Order::Run(Box::new(task))).await.is_err() {
             return Err(Ended::Lost(self.death().await));
         }
-        let started = Instant::now();
-        let outcome = self.outcome(started, limits, progress).await;
-        self.lately = (self.busy_lately() + started.elapsed().as_secs_f64(), Instant::now());
-        outcome
+        let _taking = self.watch.shares.taking(&self.watch.workspace);
+        self.outcome(Instant::now(), limits, progress).await
     }
 
-    fn busy_lately(&self) -> f64 {
-        let (seconds, at) = self.lately;
-        seconds * 0.5_f64.powf(at.elapsed().as_secs_f64())
-    }
-
-    /// Whether its calls, long or short, take so much that others go first from the next one's start.
+    /// Whether its workspace's calls, long or short, take so much that others go first from the next one's start.
     fn is_greedy(&self) -> bool {
-        self.busy_lately() >= self.watch.lowered_from
+        self.watch.shares.lately(&self.watch.workspace) >= self.watch.lowered_from
     }
 
     async fn outcome(
@@ -227,7 +223,7 @@ impl Process {
         let starved = ["memory allocation of", "bad_alloc", "Out of Memory", "out of memory", "failed to allocate"];
         if starved.iter().any(|it| words.contains(it)) {
             return Fault::new(Code::OutOfMemory, "the call needs more memory than it may use")
-                .hint("ask for less at once: filter or aggregate earlier, or split the file");
+                .hint("ask for less at once: filter or aggregate earlier, split the file, or start Quire with more `--memory`");
         }
         tracing::warn!(status = status.map(|it| it.to_string()), "a worker ended under its task");
         let how = status.map_or_else(|| "no answer".to_owned(), how_it_ended);

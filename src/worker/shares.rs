@@ -26,13 +26,37 @@ pub(super) struct Share {
     workspace: String,
 }
 
+/// A call that runs, also one that is given up.
+pub(super) struct Taking {
+    shares: Shares,
+    workspace: String,
+    since: Instant,
+}
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        self.shares.took(&self.workspace, self.since.elapsed().as_secs_f64());
+    }
+}
+
 #[derive(Default)]
 struct Book {
     /// Shares of each workspace that has any.
     held: HashMap<String, usize>,
     /// Whose call began last, and the last of another than that.
     callers: [Option<(String, Instant)>; 2],
+    /// Seconds that each workspace's calls took lately, and as of when.
+    taken: HashMap<String, (f64, Instant)>,
 }
+
+/// Seconds, half of them gone each second since.
+fn faded((seconds, at): (f64, Instant)) -> f64 {
+    seconds * 0.5_f64.powf(at.elapsed().as_secs_f64())
+}
+
+/// Workspaces whose calls are remembered, and seconds that are too few to be.
+const MOST_TAKEN: usize = 1_024;
+const FORGOTTEN: f64 = 0.01;
 
 impl Shares {
     /// At least one.
@@ -66,6 +90,25 @@ impl Shares {
             Some(sign) => sign.notified().await,
             None => std::future::pending().await,
         }
+    }
+
+    /// A call of the workspace runs until this goes, which is noted.
+    pub(super) fn taking(&self, workspace: &str) -> Taking {
+        Taking { shares: self.clone(), workspace: workspace.to_owned(), since: Instant::now() }
+    }
+
+    fn took(&self, workspace: &str, seconds: f64) {
+        let mut book = self.lock();
+        if book.taken.len() >= MOST_TAKEN {
+            book.taken.retain(|_, taken| faded(*taken) > FORGOTTEN);
+        }
+        let before = book.taken.get(workspace).copied().map_or(0.0, faded);
+        book.taken.insert(workspace.to_owned(), (before + seconds, Instant::now()));
+    }
+
+    /// Seconds that calls of the workspace took lately: half of what was a second ago.
+    pub(super) fn lately(&self, workspace: &str) -> f64 {
+        self.lock().taken.get(workspace).copied().map_or(0.0, faded)
     }
 
     /// Notes that a call of the workspace begins.

@@ -60,9 +60,7 @@ impl Workspace {
             None => None,
             Some(path) => {
                 let (path, overwrite) = (path.to_owned(), delivery.overwrite);
-                let parse = move |inner: &super::Inner| {
-                    Target::parse(&path, format, overwrite, &inner.house.roots, inner.house.store.root())
-                };
+                let parse = move |inner: &super::Inner| Target::parse(&path, format, overwrite, &inner.house.roots);
                 Some(self.blocking(parse).await?)
             }
         };

@@ -116,7 +116,7 @@ impl House {
             catalog,
             store,
             pool,
-            roots,
+            roots: roots.without(data_dir),
             limits,
             remote,
             flights: Flights::default(),

@@ -20,21 +20,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Checks a caller's path. `reserved`: Quire's own folder, where nothing is written to by path.
+    /// Checks a caller's path.
     ///
     /// The extension must be the format's, so that no export can pass for a script or a configuration file.
-    pub(super) fn parse(
-        path: &Path,
-        format: Format,
-        overwrite: bool,
-        roots: &Roots,
-        reserved: &Path,
-    ) -> Result<Target, Fault> {
+    pub(super) fn parse(path: &Path, format: Format, overwrite: bool, roots: &Roots) -> Result<Target, Fault> {
         let path = roots.allow_new(path)?;
-        if reserved.canonicalize().is_ok_and(|reserved| path.starts_with(reserved)) {
-            return Err(Fault::new(Code::PathNotAllowed, format!("`{}` is in Quire's own folder", path.display()))
-                .hint("export to another folder"));
-        }
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
         if extension != format.name() {
             return Err(Fault::new(

@@ -12,6 +12,8 @@ pub struct Roots {
     home: Option<PathBuf>,
     /// What `~` stands for, whether it may be reached or not.
     tilde: Option<PathBuf>,
+    /// The data folder, out of reach wherever it lies: keys, the catalog and others' sheets are in it.
+    own: Option<PathBuf>,
 }
 
 impl Roots {
@@ -19,13 +21,19 @@ impl Roots {
     /// out of reach.
     pub fn new(named: &[PathBuf], home: Option<&Path>) -> Result<Roots, Fault> {
         let named = named.iter().map(|path| canonical(path)).collect::<Result<_, _>>()?;
-        Ok(Roots { named, home: home.and_then(|home| home.canonicalize().ok()), tilde: None })
+        Ok(Roots { named, home: home.and_then(|home| home.canonicalize().ok()), ..Roots::default() })
     }
 
     /// Paths may start with `~` for this folder.
     #[must_use]
     pub fn with_tilde(self, home: Option<PathBuf>) -> Roots {
         Roots { tilde: home, ..self }
+    }
+
+    /// Keeps the data folder out of reach, but for what `quire doctor --repair` has set aside in it.
+    #[must_use]
+    pub fn without(self, data_dir: &Path) -> Roots {
+        Roots { own: data_dir.canonicalize().ok(), ..self }
     }
 
     /// The path without links and dots, if it may be reached.
@@ -43,6 +51,9 @@ impl Roots {
             Err(_) if !self.may_hold(&full) => return Err(outside()),
             Err(fault) => return Err(fault),
         };
+        if self.is_own(&found) {
+            return Err(own(path));
+        }
         if self.contains(&found) { Ok(found) } else { Err(outside()) }
     }
 
@@ -76,6 +87,9 @@ impl Roots {
             }
             Err(_) => return Err(outside()),
         };
+        if self.is_own(&folder) {
+            return Err(own(path));
+        }
         let below = self.named.iter().chain(&self.home).filter_map(|root| folder.strip_prefix(root).ok());
         let is_hidden = |part: &std::ffi::OsStr| part.as_encoded_bytes().starts_with(b".");
         let rests: Vec<&Path> = below.collect();
@@ -97,6 +111,11 @@ impl Roots {
     pub fn contains(&self, path: &Path) -> bool {
         self.named.iter().any(|root| path.starts_with(root))
             || self.home.as_deref().is_some_and(|home| is_plainly_below(home, path))
+    }
+
+    fn is_own(&self, path: &Path) -> bool {
+        let below = self.own.as_deref().and_then(|own| path.strip_prefix(own).ok());
+        below.is_some_and(|below| !below.starts_with("aside"))
     }
 
     /// The path with the home folder for a `~` at its start.
@@ -121,6 +140,11 @@ impl Roots {
         roots.extend(self.home.iter().map(|home| format!("`{}` without its dot-folders", home.display())));
         if roots.is_empty() { "no local files".to_owned() } else { roots.join(", ") }
     }
+}
+
+fn own(path: &Path) -> Fault {
+    Fault::new(Code::PathNotAllowed, format!("`{}` is in Quire's own folder", path.display()))
+        .hint("the tools reach files in other folders; sheets are read by their names")
 }
 
 fn is_plainly_below(home: &Path, path: &Path) -> bool {

@@ -101,7 +101,7 @@ fn a_repair_goes_back_to_the_newest_good_version_and_says_so() {
     let workspace = third.strip_prefix(bench.data_dir()).unwrap();
     assert!(aside.join(workspace).is_file());
     let fault = client.call("restore_version", &json!({"sheet": "a", "version": 3})).unwrap_err();
-    assert_eq!(fault["code"], "sheet_not_found");
+    assert_eq!(fault["code"], "version_not_found");
     let (code, findings) = doctor(&bench, &[]);
     assert_eq!(code, Some(0), "{findings:?}");
 }

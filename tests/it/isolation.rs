@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Bench, Client, Era};
+use crate::harness::{Bench, Client, Era, code_of};
 
 #[cfg(target_os = "linux")]
 mod killed {
@@ -163,4 +163,20 @@ fn what_one_process_changes_another_sees_at_once() {
     one.call("delete_sheet", &json!({"sheet": "t"})).unwrap();
     let gone: Result<Value, Value> = other.call("query", &json!({"sql": "from t"}));
     assert_eq!(gone.unwrap_err()["code"], "sheet_not_found");
+}
+
+#[test]
+fn the_data_folder_is_out_of_reach_also_below_a_root() {
+    let bench = Bench::new().file("t.csv", "n\n1\n");
+    let data = bench.data_dir();
+    let root = data.parent().unwrap().to_string_lossy().into_owned();
+    let mut client = bench.serve_with(&["--root", &root]);
+    client.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    std::fs::write(data.join("keys.json"), "[{\"a\": 1}]").unwrap();
+    let keys = data.join("keys.json").to_string_lossy().into_owned();
+    let outcome = client.call("import_file", &json!({"path": keys}));
+    assert_eq!(code_of(&outcome), "path_not_allowed", "{outcome:?}");
+    let outcome = client.call("export_sheet", &json!({"sheet": "t", "path": keys, "overwrite": true}));
+    assert_eq!(code_of(&outcome), "path_not_allowed", "{outcome:?}");
+    assert_eq!(std::fs::read_to_string(&keys).unwrap(), "[{\"a\": 1}]");
 }

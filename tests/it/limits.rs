@@ -112,3 +112,25 @@ fn a_huge_result_is_cut_where_its_keeping_ends() {
         json!(["only the first 100000 rows of the result are kept: narrow the query for others"])
     );
 }
+
+#[test]
+fn what_a_fault_says_is_bounded_too() {
+    let bench = Bench::new();
+    let mut client = bench.serve();
+    let fault = client.call("query", &json!({"sql": "select error(repeat('x', 5000000))"})).unwrap_err();
+    assert!(fault.to_string().len() < 20_000, "{} bytes", fault.to_string().len());
+    let fault = client.call("query", &json!({"sql": format!("select {}", "y".repeat(100_000))})).unwrap_err();
+    assert!(fault.to_string().len() < 20_000, "{} bytes", fault.to_string().len());
+}
+
+#[test]
+fn no_name_and_no_list_of_steps_is_endless() {
+    let bench = Bench::new().file("t.csv", format!("{},b\n1,2\n", "a".repeat(2_000_000)));
+    let mut client = bench.serve();
+    let reply = client.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    let name = reply["sheets"][0]["columns"][0]["name"].as_str().unwrap();
+    assert_eq!(name.len(), 1_000);
+    let step = json!({"op": "filter", "expr": format!("b > 0 /* {} */", "z".repeat(300_000))});
+    let outcome = client.call("transform_sheet", &json!({"sheet": "t", "steps": [step]}));
+    assert_eq!(code_of(&outcome), "invalid_arguments", "{outcome:?}");
+}

@@ -21,6 +21,9 @@ pub(super) struct Named {
     pub(super) mark: Option<String>,
 }
 
+/// Characters of a name. A longer one is text, in the wrong place.
+const MAX_NAME: usize = 1_000;
+
 /// The names by column; columns that no line names are left out.
 ///
 /// `merges`: areas that the workbook says are one cell; `filled`: columns that hold data.
@@ -55,7 +58,8 @@ pub(super) fn names(header: &[&Line<'_>], merges: &[Area], filled: &BTreeSet<u32
         let marks: Vec<String> = parts.iter().filter_map(|part| mark(part)).collect();
         let parts: Vec<&str> = parts.iter().map(|part| without_mark(part)).filter(|part| !part.is_empty()).collect();
         let mark = marks.last().cloned();
-        named.insert(col_idx, Named { name: parts.join(" "), unit, mark });
+        let name = parts.join(" ").chars().take(MAX_NAME).collect();
+        named.insert(col_idx, Named { name, unit, mark });
     }
     named
 }

@@ -130,11 +130,15 @@ pub(super) fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
     let mut from = 0;
     for idx in 1..lines.len() {
         let (Some(above), Some(line)) = (lines.get(idx - 1), lines.get(idx)) else { break };
+        // Behind the notes of the table above.
+        if idx <= from {
+            continue;
+        }
         let is_apart = line.number > above.number + 1;
         let is_start = if is_apart { starts_table(lines, from, idx) } else { starts_at_once(lines, from, idx) };
         if is_start {
-            starts.push(idx);
-            from = idx;
+            from = idx + (idx..lines.len()).take_while(|idx| is_note_of_above(lines, *idx)).count();
+            starts.push(from);
         }
     }
     let mut regions = Vec::new();
@@ -149,6 +153,17 @@ pub(super) fn stacked(lines: &[Line<'_>], outer: &Region) -> Vec<Region> {
         (start, top) = (next, bottom.saturating_add(1));
     }
     regions
+}
+
+/// Whether a line reads like a note, and stands apart from what follows it, no nearer to that than to what it follows.
+fn is_note_of_above(lines: &[Line<'_>], idx: usize) -> bool {
+    let (Some(above), Some(line), Some(below)) =
+        (idx.checked_sub(1).and_then(|it| lines.get(it)), lines.get(idx), lines.get(idx + 1))
+    else {
+        return false;
+    };
+    let (gap_above, gap_below) = (line.number - above.number, below.number - line.number);
+    gap_below > 1 && gap_above <= gap_below && line.cells.len() == 1 && opens_a_note(line)
 }
 
 /// Whether a table of its own starts at a line behind a gap, given the table that starts at `from`.

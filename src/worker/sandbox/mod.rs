@@ -43,8 +43,9 @@ fn limit(confinement: &Confinement) -> Result<(), Fault> {
 
     // Twice DuckDB's own limit turns most memory bombs into errors that it reports itself.
     let address_space = confinement.budget.memory_bytes.saturating_mul(2).saturating_add(MAPPED_BYTES);
+    let (_, hard) = Resource::AS.get().map_err(Fault::internal)?;
     // macOS has the limit and does not keep it: a refusal there is not ours to mend.
-    let limited = Resource::AS.set(address_space, address_space);
+    let limited = Resource::AS.set(address_space.min(hard), address_space.min(hard));
     if cfg!(target_os = "linux") {
         limited.map_err(Fault::internal)?;
     }

@@ -331,3 +331,19 @@ fn exports_that_wait_are_part_of_the_share() {
     let large = export(40_000);
     assert_eq!(site.get(&large).body.len(), 2_600_002);
 }
+
+#[test]
+fn what_is_wrong_with_a_file_names_no_folder_of_the_server() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let junk = [b"PAR1".as_slice(), &[7; 5_000], b"\xff\xff\xff\x7fPAR1"].concat();
+    for (name, bytes) in
+        [("t.parquet", junk.as_slice()), ("t.json", b"[{\"a\": 1}, {\"a\": "), ("t.ndjson", b"{\"a\": 1}\n{\"a\": \n")]
+    {
+        let response = site.send(&form(&[("file", Some(name), bytes)]));
+        let text = response.text();
+        assert!(text.contains("unreadable_file"), "{name}: {text}");
+        assert!(!text.contains("workspaces") && !text.contains("scratch"), "{name}: {text}");
+        assert!(!text.contains(&*bench.data_dir().to_string_lossy()), "{name}: {text}");
+    }
+}

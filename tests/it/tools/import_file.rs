@@ -628,3 +628,58 @@ fn totals_of_a_long_table_are_left_out_and_checked() {
     client.call("import_file", &json!({"path": bench.path("long.csv"), "totals": "keep"})).unwrap();
     assert_eq!(client.rows("select count(*), sum(amount) from long"), json!([[50_001, 100_001]]));
 }
+
+#[test]
+fn short_dates_between_points_are_dates_where_the_column_tells() {
+    for (header, values, type_name) in [
+        ("Tag", ["1.3.24", "14.3.24", "15.3.24", "31.12.24"], "DATE"),
+        ("Tag", ["1.3.24", "2.3.24", "3.4.24", "01.02.2024"], "DATE"),
+        ("Datum", ["1.3.24", "2.3.24", "3.4.24", "4.4.24"], "DATE"),
+        ("release", ["1.3.24", "2.3.24", "3.4.24", "4.4.24"], "VARCHAR"),
+        ("release", ["1.3.24", "1.14.24", "3.4.24", "14.4.24"], "VARCHAR"),
+    ] {
+        let bench = Bench::new().file("t.csv", format!("{header};x\n{};1\n", values.join(";1\n")));
+        let reply = bench.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+        assert_eq!(reply["sheets"][0]["columns"][0]["type"], type_name, "{header}: {values:?}: {reply}");
+    }
+}
+
+#[test]
+fn notes_below_a_table_are_no_title_of_the_next() {
+    let text = "Region,Sales\nNorth,10\nSouth,20\n\n* Source: SAP; without warranty\n\n\nName,City,Born\nAnn,Leeds,1990\nBen,York,1991\nCy,Hull,1992\n";
+    let bench = Bench::new().file("t.csv", text);
+    let reply = bench.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    let names: Vec<&str> = reply["sheets"].as_array().unwrap().iter().map(|it| it["title"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), 2, "{reply}");
+    assert!(!names.iter().any(|name| name.contains("Source")), "{names:?}");
+}
+
+#[test]
+fn quotes_that_take_following_lines_in_are_reported() {
+    let rows: String = (0..40)
+        .map(|i| if i == 20 { format!("{i},\"n{i}, x,c{i},1.5\n") } else { format!("{i},\"n{i}, x\",c{i},1.5\n") })
+        .collect();
+    let bench = Bench::new().file("t.csv", format!("id,name,city,amt\n{rows}"));
+    let reply = bench.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    assert!(reply["issues"].to_string().contains("open_quotes"), "{reply}");
+}
+
+#[test]
+fn labels_of_blocks_whose_totals_are_left_out_are_filled_where_the_totals_prove_them() {
+    let text = "Region,City,Sales\nNorth,Leeds,10\n,York,20\n,Hull,30\nTotal North,,60\nSouth,Bath,40\n,Dover,50\n,Exeter,60\nTotal South,,150\n\
+                East,Ely,70\n,Lowestoft,80\n,Norwich,90\nTotal East,,240\n";
+    let bench = Bench::new().file("t.csv", text);
+    bench.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    let sums = json!({"sql": "select region, sum(sales) from t group by all order by all"});
+    assert_eq!(bench.call("query", &sums).unwrap()["rows"], json!([["East", 240], ["North", 60], ["South", 150]]));
+}
+
+#[test]
+fn as_many_columns_as_are_allowed_fit_the_memory_that_there_is() {
+    let header: Vec<String> = (0..16_384).map(|n| format!("c{n}")).collect();
+    let text = format!("{}\n{}1\n", header.join(","), "1,".repeat(16_383));
+    let bench = Bench::new().file("t.csv", text);
+    bench.call("import_file", &json!({"path": "$FILES/t.csv"})).unwrap();
+    let sum = json!({"sql": "select c0 + c16383 from t"});
+    assert_eq!(bench.call("query", &sum).unwrap()["rows"], json!([[2]]));
+}
