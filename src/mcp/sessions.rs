@@ -105,7 +105,12 @@ impl Own {
             self.evict(&mut open, evicted);
         }
         if open.len() >= limits.n_in_all {
-            let evicted = idlest(&open, |_| true).ok_or_else(|| {
+            // Of whoever has most: a crowd of sessions costs others none.
+            let mut n_of: HashMap<&str, usize> = HashMap::new();
+            open.values().for_each(|session| *n_of.entry(&session.owner).or_default() += 1);
+            let most = n_of.values().max();
+            let of_most = idlest(&open, |session| n_of.get(session.owner.as_str()) == most);
+            let evicted = of_most.or_else(|| idlest(&open, |_| true)).ok_or_else(|| {
                 Fault::new(Code::Busy, format!("{} MCP sessions are in use", open.len())).hint("try again in 10 s")
             })?;
             self.evict(&mut open, evicted);

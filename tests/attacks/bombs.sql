@@ -47,3 +47,4 @@ select factorial(100000)
 select string_split(repeat('a,', 200000000), ',')
 pivot (select i, i % 100000 k from range(1000000) t(i)) on k using sum(i)
 select $REP(600,1+)1
+select error(repeat('x', 50000000))
