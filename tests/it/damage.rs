@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use serde_json::{Value, json};
@@ -321,6 +322,13 @@ fn a_folder_that_is_not_there_is_said_and_not_made() {
     assert_eq!(code, Some(0), "{findings:?}");
     assert!(said(&findings, "data folder").starts_with("there is none at"), "{findings:?}");
     assert!(!bench.data_dir().exists());
+    // Nor can one be made inside a file.
+    let bench = Bench::new().file("f.csv", "n\n7\n");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_quire"));
+    command.arg("--data-dir").arg(bench.path("f.csv").join("deeper/data")).arg("doctor");
+    let ended = bench.ended(&mut command);
+    assert_ne!(ended.code, Some(0), "{}", ended.out);
+    assert!(ended.out.contains("none can be made") && ended.out.contains("--data-dir"), "{}", ended.out);
 }
 
 #[test]

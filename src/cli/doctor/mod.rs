@@ -54,12 +54,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     if folder.exists() {
         data_folder(&settings, &folder, args.repair, &mut findings);
     } else {
-        let detail = format!(
-            "there is none at `{}` yet; the first command that needs one makes it. Where there should be one, look at \
-             `--data-dir` and `QUIRE_DATA_DIR`",
-            folder.display()
-        );
-        findings.push(Finding { what: "data folder", ok: true, detail });
+        findings.push(Finding::of("data folder", can_be_made(&folder)));
     }
     workers(&settings, &mut findings).await;
     if settings.json {
@@ -73,6 +68,22 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let n_failed = findings.iter().filter(|finding| !finding.ok).count();
     let checks = if n_failed == 1 { "check" } else { "checks" };
     if n_failed == 0 { Ok(()) } else { Err(Fault::new(Code::Internal, format!("{n_failed} {checks} failed"))) }
+}
+
+/// Whether a data folder that is not there could be, tried beside it: `doctor` itself leaves none.
+fn can_be_made(folder: &Path) -> Result<String, Fault> {
+    let above = folder.ancestors().skip(1).find(|it| it.exists()).unwrap_or(Path::new("."));
+    let tried = above.join(format!(".quire-doctor-{}", uuid::Uuid::new_v4().simple()));
+    create_folder(&tried).and_then(|()| fs::remove_dir(&tried)).map_err(|error| {
+        let message = format!("there is none at `{}`, and none can be made: {error}", folder.display());
+        Fault::new(Code::StorageFailed, message)
+            .hint("name a folder that can be written to with `--data-dir` or `QUIRE_DATA_DIR`")
+    })?;
+    Ok(format!(
+        "there is none at `{}` yet; the first command that needs one makes it. Where there should be one, look at \
+         `--data-dir` and `QUIRE_DATA_DIR`",
+        folder.display()
+    ))
 }
 
 /// What is in the data folder, and what a server needs of it.
