@@ -36,6 +36,7 @@ mod http;
 mod isolation;
 #[cfg(test)]
 mod limits;
+mod lines;
 #[cfg(test)]
 mod linked;
 #[cfg(test)]

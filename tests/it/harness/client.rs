@@ -87,6 +87,10 @@ impl<'a> Client<'a> {
         writeln!(self.orders.as_mut().unwrap(), "{message}").unwrap();
     }
 
+    pub(crate) fn send_line(&mut self, line: &[u8]) {
+        self.orders.as_mut().unwrap().write_all(&[line, b"\n"].concat()).unwrap();
+    }
+
     /// Sends a request; answers its id.
     pub(crate) fn request(&mut self, method: &str, mut params: Value) -> u64 {
         self.last_id += 1;
