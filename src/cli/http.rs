@@ -23,7 +23,7 @@ use crate::{
     auth::{self, Accounts, Registration},
     context::Stopping,
     fault::{Code, Fault},
-    http::{self, App, Auth, Jobs, Metrics, Readiness},
+    http::{self, App, Auth, Bodies, Jobs, Metrics, Readiness},
     mcp::remote::RemoteLimits,
     secret::Secret,
     tools,
@@ -186,6 +186,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
         stopping,
         metrics,
         jobs: Jobs::default(),
+        bodies: Bodies::default(),
         readiness: Readiness::default(),
     });
     let tidying = [tokio::spawn(sweep(Arc::clone(&house))), tokio::spawn(tidy(Arc::clone(&app)))];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::{
     Json,
     extract::{DefaultBodyLimit, State},
+    middleware::from_fn_with_state,
 };
 use serde_json::Value;
 use tower_http::limit::RequestBodyLimitLayer;
@@ -12,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
-    body::MAX_MESSAGE,
+    body::{MAX_MESSAGE, counted},
     extract::{JsonBody, Named},
     problem::Problem,
     visitor::Visitor,
@@ -22,10 +23,11 @@ use crate::{
     fault::{Code, Fault},
 };
 
-pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+pub(super) fn routes(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
     // The first looks at the length that is announced, the second counts.
     OpenApiRouter::new()
         .routes(routes!(call))
+        .layer(from_fn_with_state(Arc::clone(app), counted))
         .layer(RequestBodyLimitLayer::new(MAX_MESSAGE))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE))
 }

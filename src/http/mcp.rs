@@ -7,6 +7,7 @@ use axum::{
     body::{Body, Bytes},
     extract::{DefaultBodyLimit, FromRequest, Request, State},
     http::StatusCode,
+    middleware::from_fn_with_state,
     response::{
         IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
@@ -19,7 +20,7 @@ use serde::Deserialize;
 
 use super::{
     App,
-    body::MAX_MESSAGE,
+    body::{MAX_MESSAGE, counted},
     extract::{Params, cut_short, unread},
     problem::Problem,
     request_id::RequestId,
@@ -27,11 +28,12 @@ use super::{
 };
 use crate::mcp::remote::Sender;
 
-pub(super) fn routes() -> Router<Arc<App>> {
+pub(super) fn routes(app: &Arc<App>) -> Router<Arc<App>> {
     Router::new()
         .route("/mcp", any(streamable))
         .route("/sse", get(open))
         .route("/message", post(message))
+        .layer(from_fn_with_state(Arc::clone(app), counted))
         .layer(DefaultBodyLimit::max(MAX_MESSAGE))
 }
 

@@ -35,7 +35,14 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::{context::Stopping, fault::Fault, mcp::Remote, tool::Registry, workspace::House};
 
-pub use self::{body::MAX_MESSAGE, health::Readiness, jobs::Jobs, observe::Metrics, serve::serve, visitor::Auth};
+pub use self::{
+    body::{Bodies, MAX_MESSAGE},
+    health::Readiness,
+    jobs::Jobs,
+    observe::Metrics,
+    serve::serve,
+    visitor::Auth,
+};
 
 /// What every route works with.
 pub struct App {
@@ -47,6 +54,7 @@ pub struct App {
     pub mcp: Remote,
     pub metrics: Metrics,
     pub jobs: Jobs,
+    pub bodies: Bodies,
     pub readiness: Readiness,
 }
 
@@ -84,15 +92,15 @@ pub fn router(app: Arc<App>) -> Result<Router, Fault> {
         .merge(page::routes())
         .merge(accounts::routes())
         .merge(ask::routes())
-        .merge(calls::routes())
+        .merge(calls::routes(&app))
         .merge(uploads::routes())
-        .merge(sheets::routes())
+        .merge(sheets::routes(&app))
         .merge(jobs::routes())
         .merge(transfers::routes());
     let (routes, said) = documented.split_for_parts();
     let document = document::complete(&said, &app)?;
     let page = docs::page(&document);
-    let routes = routes.merge(mcp::routes());
+    let routes = routes.merge(mcp::routes(&app));
     let routes = routes.fallback(problem::no_route).method_not_allowed_fallback(problem::no_method);
     let routes = routes.layer(Extension(document)).layer(Extension(page));
     Ok(layers::layered(routes, &app).with_state(app))

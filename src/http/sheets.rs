@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Instant};
 use axum::{
     Json,
     extract::{DefaultBodyLimit, State},
+    middleware::from_fn_with_state,
     response::Response,
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     App,
+    body::counted,
     extract::{JsonBody, Named, Params, page_size},
     problem::Problem,
     transfers,
@@ -30,7 +32,7 @@ use crate::{
 /// Bytes of a query.
 const MAX_BODY: usize = 1 << 20;
 
-pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
+pub(super) fn routes(app: &Arc<App>) -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(list))
         .routes(routes!(describe, delete))
@@ -40,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(export))
         .routes(routes!(query))
         .routes(routes!(queries))
+        .layer(from_fn_with_state(Arc::clone(app), counted))
         .layer(RequestBodyLimitLayer::new(MAX_BODY))
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }

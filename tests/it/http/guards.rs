@@ -294,6 +294,36 @@ fn a_body_that_stops_coming_is_told_so_on_every_route() {
     }
 }
 
+#[test]
+fn large_bodies_of_one_user_take_so_much_memory_and_no_more() {
+    let bench = Bench::new();
+    let site = bench.site();
+    let begun = |path: &str| {
+        let request = Request::new("POST", path).header("content-type", "application/json");
+        let request = request.header("accept", "application/json, text/event-stream");
+        let mut stream = site.connect();
+        let start = format!("{{\"x\": \"{}", "y".repeat(15 << 20));
+        stream.write_all(&request.header("content-length", "16000000").body(start).bytes(&site.address)).unwrap();
+        stream
+    };
+    let held = ["/mcp", "/v1/tools/query", "/message?sessionId=x", "/mcp"].map(begun);
+    let values = |n: usize| Request::new("POST", "/v1/tools/query").json(&json!({"sql": vec![0; n]}));
+    // They count once they are here.
+    until("four are held", || site.send(&values(100_000)).problem() == "quota_exceeded");
+    assert_eq!(site.post("/v1/query", &json!({"sql": "select 1"})).status, 200);
+    drop(held);
+    until("they are given back", || site.send(&values(100_000)).problem() == "invalid_arguments");
+    let refused = site.send(&values(2_000_000));
+    assert_eq!((refused.status, refused.problem().as_str()), (403, "quota_exceeded"), "{}", refused.text());
+    assert!(refused.text().contains("rather than as JSON values"), "{}", refused.text());
+    // Without a length as well.
+    let chunked = Request::new("POST", "/v1/tools/query").header("content-type", "application/json");
+    let chunked = chunked.header("transfer-encoding", "chunked");
+    let body = json!({"sql": "select 1 as n"}).to_string();
+    let answer = site.send(&chunked.body(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len())));
+    assert_eq!(answer.ok()["rows"], json!([[1]]));
+}
+
 /// How many failed refreshes with these headers, changed by their number, it takes until one is told to wait.
 fn n_until_refused(site: &Site, headers: impl Fn(u32) -> Vec<(&'static str, String)>) -> Option<u32> {
     (0..70).find(|n| {
