@@ -22,7 +22,7 @@ pub struct QueueLimits {
     pub n_reserved: usize,
     /// Calls that one workspace may run at once.
     pub n_per_workspace: usize,
-    /// Calls that may wait: of one workspace, and of all.
+    /// Calls that may wait: of one workspace, and of all; twice as many, where the others are each a workspace's only one.
     pub n_waiting_per_workspace: usize,
     pub n_waiting: usize,
     /// How long a call waits for its turn before it is told that Quire is busy.
@@ -120,7 +120,10 @@ impl Queue {
                 .hint(format!("let some of them end, and call again in {} s", self.delay(&lines))));
         }
         let n_all: usize = lines.by_workspace.values().map(|line| line.waiting.len()).sum();
-        if n_all >= self.limits.n_waiting {
+        // Those of others never keep out who neither runs nor waits for anything, up to as many again.
+        let is_new = !lines.by_workspace.contains_key(workspace);
+        let n_most = if is_new { self.limits.n_waiting.saturating_mul(2) } else { self.limits.n_waiting };
+        if n_all >= n_most {
             return Err(self.busy(&lines, format!("{n_all} calls wait for a worker already")));
         }
         let (turn, place) = oneshot::channel();
@@ -302,9 +305,16 @@ mod tests {
         assert_eq!(own.hint, "let some of them end, and call again in 1 s");
         waiting(&queue, "b", &turns);
         settled().await;
-        let all = refused("d");
+        let all = refused("b");
         assert_eq!((all.code, all.message.as_str()), (Code::Busy, "4 calls wait for a worker already"));
         assert_eq!(all.hint, "call again in 1 s");
+        // Who has nothing yet is let in, once.
+        for workspace in ["d", "e", "f", "g"] {
+            waiting(&queue, workspace, &turns);
+            settled().await;
+            assert_eq!(refused(workspace).code, Code::Busy);
+        }
+        assert_eq!(refused("h").message, "8 calls wait for a worker already");
     }
 
     #[tokio::test]

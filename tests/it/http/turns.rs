@@ -75,17 +75,18 @@ fn when_too_many_wait_the_next_is_told_how_long_to_wait() {
     let (third, fourth) = (crowd.begin(2, "select 3", 2, 1), crowd.begin(3, "select 4", 2, 2));
     let own = crowd.query(2, "select 5");
     assert_eq!((own.status, own.problem().as_str()), (403, "quota_exceeded"));
-    let refused = crowd.query(4, "select 5");
+    let refused = crowd.query(0, "select 5");
     assert_eq!((refused.status, refused.problem().as_str()), (503, "busy"));
     let delay = refused.header("retry-after").unwrap();
     assert!((1..=60).contains(&delay.parse::<u64>().unwrap()), "{delay}");
     let problem = refused.json();
     assert_eq!(problem["hint"], format!("call again in {delay} s"));
     assert_eq!(problem["detail"], "2 calls wait for a worker already");
+    // Who has nothing yet may wait all the same.
+    let fifth = crowd.begin(4, "select 5", 2, 3);
     // Whoever goes away frees the worker for those who wait, in their order.
     drop(slow);
-    assert_eq!([rows(third), rows(fourth)], [json!([[3]]), json!([[4]])]);
-    assert_eq!(crowd.query(4, "select 5").ok()["rows"], json!([[5]]));
+    assert_eq!([rows(third), rows(fourth), rows(fifth)], [json!([[3]]), json!([[4]]), json!([[5]])]);
 }
 
 #[test]
