@@ -5,10 +5,11 @@
 use std::fmt;
 
 use serde::{Deserialize, Serializer};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A text whose `Debug` shows nothing of it, and whose memory is zeroed when it goes.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(from = "String")]
 pub struct Secret(Zeroizing<String>);
 
@@ -27,6 +28,15 @@ impl Secret {
         to.serialize_str(secret.reveal())
     }
 }
+
+/// In a time that tells nothing of where they differ.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Secret) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl Eq for Secret {}
 
 impl From<String> for Secret {
     fn from(text: String) -> Secret {
