@@ -7,12 +7,13 @@ mod answers;
 pub mod backup;
 pub mod copy;
 mod error;
-mod history;
 mod imports;
+mod log;
 mod model;
 mod private;
 mod purge;
 pub mod repair;
+mod results;
 pub mod salvage;
 mod schema;
 mod sheets;
@@ -37,6 +38,7 @@ pub use accounts::{Account, Invitation};
 pub use answers::{NewAnswer, Note, StoredAnswer};
 pub(crate) use error::storage_fault;
 pub use error::{CatalogError, REPAIR};
+pub use log::Due;
 pub use model::*;
 pub(crate) use private::create_folder;
 pub use sweep::Referenced;
@@ -55,6 +57,7 @@ pub struct Catalog {
     casual: Mutex<Connection>,
     /// Never waits for a writer.
     reads: Mutex<Connection>,
+    log: log::Log,
     /// Tells `salvage` that the file is in use.
     _in_use: std::fs::File,
 }
@@ -81,6 +84,7 @@ impl Catalog {
             durable: Mutex::new(durable),
             casual: Mutex::new(casual),
             reads: Mutex::new(reads),
+            log: log::Log::default(),
             _in_use: in_use,
         })
     }

@@ -351,11 +351,11 @@ pub struct StoredResult {
 
 /// A call to a tool, for audit and history.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewQuery<'a> {
-    pub tool: &'a str,
-    pub sql: Option<&'a str>,
+pub struct NewQuery {
+    pub tool: String,
+    pub sql: Option<String>,
     /// `ok`, or a fault's code.
-    pub outcome: &'a str,
+    pub outcome: &'static str,
     pub n_rows: Option<u64>,
     pub milliseconds: u64,
 }

@@ -6,6 +6,8 @@ impl Catalog {
     /// Removes sheets, live or deleted, with all versions and profiles, the results that queries left, and the words of
     /// the queries that read them. The files go with the next sweep, and what is left of the rows with `compact`.
     pub fn purge(&self, user: UserId, handles: &[String]) -> Result<Purged, CatalogError> {
+        // What they said is removed as well.
+        self.write_log()?;
         let mut conn = self.durable();
         let tx = immediate(&mut conn)?;
         let found: Vec<_> =

@@ -151,6 +151,8 @@ impl Catalog {
 
     /// Takes a sheet out of the workspace; its name is free at once, its rows are swept after 30 days.
     pub fn delete_sheet(&self, user: UserId, name: &str) -> Result<Sheet, CatalogError> {
+        // Its name means this sheet to the calls up to now.
+        self.write_log()?;
         let mut conn = self.durable();
         let tx = immediate(&mut conn)?;
         let sheet = by_name(&tx, user, name)?;

@@ -267,12 +267,16 @@ fn a_sheet_deleted_long_ago_is_forgotten_with_its_profiles() {
 #[test]
 fn calls_are_logged_newest_first() {
     let (_dir, catalog, user) = open();
-    for tool in ["query", "list_sheets"] {
-        let call = NewQuery { tool, sql: None, outcome: "ok", n_rows: Some(1), milliseconds: 2 };
-        catalog.log_query(user, &call).unwrap();
-    }
-    let tools: Vec<String> = catalog.queries(user, 5).unwrap().into_iter().map(|call| call.tool).collect();
-    assert_eq!(tools, ["list_sheets", "query"]);
+    let call =
+        |tool: &str| NewQuery { tool: tool.to_owned(), sql: None, outcome: "ok", n_rows: Some(1), milliseconds: 2 };
+    assert_eq!(catalog.note_query(user, call("query")), Due::Writing);
+    assert_eq!(catalog.note_query(user, call("list_sheets")), Due::Nothing);
+    let tools = |catalog: &Catalog| -> Vec<String> {
+        catalog.queries_before(user, None, 5).unwrap().into_iter().map(|(_, call)| call.tool).collect()
+    };
+    assert_eq!(tools(&catalog), ["list_sheets", "query"]);
+    // Written, so that the next one is the first again.
+    assert_eq!(catalog.note_query(user, call("preview_rows")), Due::Writing);
 }
 
 /// A file in the working folder that tells a process to take part in the test of five.

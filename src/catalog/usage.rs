@@ -1,6 +1,6 @@
 //! How much there is: for quotas and metrics, and the log of calls by page.
 
-use super::{Catalog, CatalogError, LoggedQuery, UserId};
+use super::{Catalog, CatalogError, UserId};
 
 /// What one user, or all together, keep here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,32 +44,5 @@ impl Catalog {
 
     pub fn n_users(&self) -> Result<u64, CatalogError> {
         Ok(self.reads().query_row("SELECT count(*) FROM users", [], |row| row.get(0))?)
-    }
-
-    /// The calls before the one with the id `before`, newest first, with their ids.
-    pub fn queries_before(
-        &self,
-        user: UserId,
-        before: Option<i64>,
-        limit: u32,
-    ) -> Result<Vec<(i64, LoggedQuery)>, CatalogError> {
-        let conn = self.reads();
-        let mut statement = conn.prepare_cached(
-            "SELECT * FROM queries WHERE user_id = ?1 AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3",
-        )?;
-        let queries = statement
-            .query_map((user.0, before, limit), |row| {
-                let query = LoggedQuery {
-                    at: row.get("at")?,
-                    tool: row.get("tool")?,
-                    sql: row.get("sql")?,
-                    outcome: row.get("outcome")?,
-                    n_rows: row.get("n_rows")?,
-                    milliseconds: row.get("milliseconds")?,
-                };
-                Ok((row.get("id")?, query))
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(queries)
     }
 }

@@ -69,6 +69,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     }
     let teller = Teller::default();
     let outcome = asking.ask(&registry, &workspace, &question, &|event| teller.show(event), &context).await;
+    house.write_log().await;
     // What was said up to a failure is worth having too.
     if let (Some(recorder), Some(file)) = (recorder, &args.transcript) {
         write(file, &recorder.transcript(&question))?;

@@ -31,6 +31,7 @@ pub(super) async fn run(settings: Settings, args: Args) -> Result<(), Fault> {
     let progress = |share: f64, words: &str| bar.show(share, words);
     let outcome = registry.call(&workspace, &args.tool, arguments, context(&progress)).await;
     bar.clear();
+    house.write_log().await;
     if args.tool == "import_file" {
         sweep(&house).await;
     }

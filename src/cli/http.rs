@@ -193,6 +193,7 @@ pub(super) async fn run(settings: Settings, args: Args, mcp: MakeRemote) -> Resu
     print_json(&json!({"listening": format!("http://{address}")}))?;
     let outcome = http::serve(listener, app, told_to_stop()).await;
     tidying.iter().for_each(tokio::task::JoinHandle::abort);
+    house.write_log().await;
     outcome
 }
 

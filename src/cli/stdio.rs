@@ -33,8 +33,10 @@ pub(super) async fn run(mut settings: Settings, args: Args) -> Result<(), Fault>
         workspace.warm().await?;
     }
     // Beside the greeting, not before it.
-    tokio::spawn(prepare(house, workspace.clone(), settings.open));
-    mcp::serve_stdio(Arc::new(registry), workspace).await
+    tokio::spawn(prepare(Arc::clone(&house), workspace.clone(), settings.open));
+    let outcome = mcp::serve_stdio(Arc::new(registry), workspace).await;
+    house.write_log().await;
+    outcome
 }
 
 /// A warm worker first, then the files to open, then tidying for as long as the process serves.

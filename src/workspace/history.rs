@@ -2,7 +2,7 @@
 
 use super::{Inner, Workspace};
 use crate::{
-    catalog::{CatalogError, DeletedSheet, LoggedQuery, Purged, Restored, Sheet, Version, now},
+    catalog::{CatalogError, DeletedSheet, Purged, Restored, Sheet, Version, now},
     fault::Fault,
     store::FileState,
 };
@@ -22,11 +22,6 @@ impl Workspace {
             Ok(History { sheet, versions, base_notes })
         })
         .await
-    }
-
-    /// Calls before the one with the id `before`, newest first, with their ids.
-    pub async fn calls(&self, before: Option<i64>, limit: u32) -> Result<Vec<(i64, LoggedQuery)>, Fault> {
-        self.blocking(move |inner| Ok(inner.house.catalog.queries_before(inner.user.id, before, limit)?)).await
     }
 
     /// The sheets that can be restored.

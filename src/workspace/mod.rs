@@ -7,6 +7,7 @@ mod export;
 mod file;
 mod history;
 pub mod import;
+mod log;
 pub mod memory;
 mod place;
 mod quota;
@@ -36,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{quota::Flights, refresh::Failures, roots::Roots};
 use crate::{
-    catalog::{Catalog, Credential, NewQuery, REPAIR, User, now},
+    catalog::{Catalog, Credential, REPAIR, User, now},
     fault::{Code, Fault},
     ingest,
     store::{Scratch, Store, WorkspaceDir},
@@ -310,28 +311,6 @@ impl Workspace {
                 Err(fault) if fault.code == Code::Unauthenticated => return fault,
                 Err(_) | Ok(()) => {}
             }
-        }
-    }
-
-    /// Adds a call to the history. A history that can't be written does not fail the call.
-    pub async fn record(
-        &self,
-        tool: &str,
-        sql: Option<String>,
-        outcome: &'static str,
-        n_rows: Option<u64>,
-        took: Duration,
-    ) {
-        let tool = tool.to_owned();
-        let written = self
-            .blocking(move |inner| {
-                let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-                let query = NewQuery { tool: &tool, sql: sql.as_deref(), outcome, n_rows, milliseconds };
-                Ok(inner.house.catalog.log_query(inner.user.id, &query)?)
-            })
-            .await;
-        if let Err(fault) = written {
-            tracing::warn!(code = fault.code.name(), "the history could not be written");
         }
     }
 

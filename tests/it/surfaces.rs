@@ -346,8 +346,8 @@ fn every_call_is_in_the_history_also_one_that_never_ran() {
         let _ = bench.call(tool, &args);
     }
     let catalog = quire::catalog::Catalog::open(&bench.data_dir()).unwrap();
-    let calls = catalog.queries(catalog.local_user().unwrap().id, 10).unwrap();
-    let calls: Vec<_> = calls.iter().map(|call| (call.tool.as_str(), call.outcome.as_str())).collect();
+    let calls = catalog.queries_before(catalog.local_user().unwrap().id, None, 10).unwrap();
+    let calls: Vec<_> = calls.iter().map(|(_, call)| (call.tool.as_str(), call.outcome.as_str())).collect();
     let refused = "invalid_arguments";
     assert_eq!(calls, [("qwery", "unknown_tool"), ("query", refused), ("query", refused), ("list_sheets", "ok")]);
 }

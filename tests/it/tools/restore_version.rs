@@ -119,8 +119,8 @@ fn a_purge_takes_the_queries_of_its_sheets_and_no_others() {
     drop(client);
     let logged = || {
         let catalog = quire::catalog::Catalog::open(&bench.data_dir()).unwrap();
-        let calls = catalog.queries(catalog.local_user().unwrap().id, 100).unwrap();
-        calls.into_iter().filter_map(|call| call.sql).collect::<Vec<_>>()
+        let calls = catalog.queries_before(catalog.local_user().unwrap().id, None, 100).unwrap();
+        calls.into_iter().filter_map(|(_, call)| call.sql).collect::<Vec<_>>()
     };
     assert_eq!(logged().len(), 5);
     // The sheet that was `pay` when it was queried.

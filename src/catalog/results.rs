@@ -1,18 +1,11 @@
-//! Results that can be paged on, the log of calls, and cached profiles.
+//! Results that can be paged on, and cached profiles.
 
 use rusqlite::{OptionalExtension, Row};
 
-use super::{
-    Catalog, CatalogError, LoggedQuery, NewQuery, NewResult, Publish, StoredResult, UserId, from_json, immediate, now,
-    to_json,
-};
-use crate::name::words;
+use super::{Catalog, CatalogError, NewResult, Publish, StoredResult, UserId, from_json, immediate, now, to_json};
 
 /// How long a result can be read, in milliseconds.
 const RESULT_LIFE: i64 = 60 * 60 * 1000;
-
-/// Characters of a logged query.
-const MAX_LOGGED: usize = 10_000;
 
 impl Catalog {
     /// Commits a result whose file `publish` puts into place, and drops the user's oldest results beyond `quota` bytes.
@@ -83,48 +76,6 @@ impl Catalog {
             .query_row((user.0, id, at), result_of)
             .optional()?;
         found.ok_or_else(|| CatalogError::ResultNotFound(id.to_owned()))
-    }
-
-    /// Writes a call into the log, its SQL cut to what a person reads, with the live sheets that its SQL names.
-    pub fn log_query(&self, user: UserId, query: &NewQuery<'_>) -> Result<(), CatalogError> {
-        let words: Vec<String> = query.sql.map(words).unwrap_or_default().into_iter().collect();
-        self.casual()
-            .prepare_cached(
-                "INSERT INTO queries (user_id, at, tool, sql, outcome, n_rows, milliseconds, sheets)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, json_group_array(id) FROM sheets
-                 WHERE user_id = ?1 AND deleted_at IS NULL AND name IN (SELECT value FROM json_each(?8))",
-            )?
-            .execute((
-                user.0,
-                now(),
-                query.tool,
-                query.sql.map(|sql| sql.chars().take(MAX_LOGGED).collect::<String>()),
-                query.outcome,
-                query.n_rows,
-                query.milliseconds,
-                to_json(&words)?,
-            ))?;
-        Ok(())
-    }
-
-    /// The last calls, newest first.
-    pub fn queries(&self, user: UserId, limit: u32) -> Result<Vec<LoggedQuery>, CatalogError> {
-        let conn = self.reads();
-        let mut statement =
-            conn.prepare_cached("SELECT * FROM queries WHERE user_id = ?1 ORDER BY id DESC LIMIT ?2")?;
-        let queries = statement
-            .query_map((user.0, limit), |row| {
-                Ok(LoggedQuery {
-                    at: row.get("at")?,
-                    tool: row.get("tool")?,
-                    sql: row.get("sql")?,
-                    outcome: row.get("outcome")?,
-                    n_rows: row.get("n_rows")?,
-                    milliseconds: row.get("milliseconds")?,
-                })
-            })?
-            .collect::<Result<_, _>>()?;
-        Ok(queries)
     }
 
     /// What was computed before about a version, as JSON text.
