@@ -25,8 +25,8 @@ mod usage;
 mod versions;
 
 use std::{
-    path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, TryLockError},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -57,6 +57,9 @@ pub struct Catalog {
     casual: Mutex<Connection>,
     /// Never waits for a writer.
     reads: Mutex<Connection>,
+    /// More of these, opened when the others are in use: what one user reads holds up no one.
+    more_reads: [OnceLock<Mutex<Connection>>; 3],
+    file: PathBuf,
     log: log::Log,
     /// Tells `salvage` that the file is in use.
     _in_use: std::fs::File,
@@ -78,12 +81,13 @@ impl Catalog {
         let durable = schema::prepare(folder, &file)?;
         let casual = schema::connect(&file)?;
         casual.execute_batch("PRAGMA synchronous = NORMAL")?;
-        let reads = schema::connect(&file)?;
-        reads.execute_batch("PRAGMA query_only = ON")?;
+        let reads = schema::connect_to_read(&file)?;
         Ok(Catalog {
             durable: Mutex::new(durable),
             casual: Mutex::new(casual),
             reads: Mutex::new(reads),
+            more_reads: Default::default(),
+            file,
             log: log::Log::default(),
             _in_use: in_use,
         })
@@ -99,7 +103,10 @@ impl Catalog {
         const SHRINK: &str = "PRAGMA shrink_memory";
         self.durable().execute_batch(SHRINK)?;
         self.casual().execute_batch(SHRINK)?;
-        Ok(self.reads().execute_batch(SHRINK)?)
+        for conn in self.more_reads.iter().filter_map(OnceLock::get).chain([&self.reads]) {
+            locked(conn).execute_batch(SHRINK)?;
+        }
+        Ok(())
     }
 
     /// The database's own check of its file.
@@ -130,16 +137,42 @@ impl Catalog {
     }
 
     fn durable(&self) -> MutexGuard<'_, Connection> {
-        self.durable.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.durable)
     }
 
     fn casual(&self) -> MutexGuard<'_, Connection> {
-        self.casual.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.casual)
     }
 
     fn reads(&self) -> MutexGuard<'_, Connection> {
-        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
+        if let Some(conn) = free(&self.reads) {
+            return conn;
+        }
+        for place in &self.more_reads {
+            if place.get().is_none()
+                && let Ok(conn) = schema::connect_to_read(&self.file)
+            {
+                // Another thread may have been first.
+                let _ = place.set(Mutex::new(conn));
+            }
+            if let Some(conn) = place.get().and_then(free) {
+                return conn;
+            }
+        }
+        locked(&self.reads)
     }
+}
+
+fn free(conn: &Mutex<Connection>) -> Option<MutexGuard<'_, Connection>> {
+    match conn.try_lock() {
+        Ok(conn) => Some(conn),
+        Err(TryLockError::Poisoned(conn)) => Some(conn.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+fn locked(conn: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    conn.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Unix milliseconds.

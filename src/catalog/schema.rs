@@ -67,6 +67,13 @@ pub(super) fn connect(file: &Path) -> Result<Connection, CatalogError> {
     Ok(conn)
 }
 
+/// One that changes nothing.
+pub(super) fn connect_to_read(file: &Path) -> Result<Connection, CatalogError> {
+    let conn = connect(file)?;
+    conn.execute_batch("PRAGMA query_only = ON")?;
+    Ok(conn)
+}
+
 /// The number of the migration a catalog is at.
 pub(super) fn version(conn: &Connection) -> Result<i64, CatalogError> {
     Ok(conn.query_row("PRAGMA user_version", [], |row| row.get(0))?)

@@ -13,4 +13,5 @@ mod process;
 mod queue;
 mod sandbox;
 mod shares;
+mod spawner;
 pub mod task;

@@ -17,6 +17,7 @@ use super::{
     process::{Ended, Process, Watch},
     queue::Queue,
     shares::Shares,
+    spawner::Spawner,
     task::{Confinement, Manifest, Task},
 };
 use crate::{engine::Budget, fault::Fault};
@@ -98,6 +99,7 @@ pub struct Pool {
     imports: Queue,
     idle: Idle,
     meter: Meter,
+    spawner: Spawner,
     lowered_after: Duration,
     lowered_from: f64,
     /// Held while a worker is started ahead: the first call waits for that one.
@@ -117,6 +119,7 @@ impl Pool {
             shares,
             idle: Idle::new(limits.n_idle, limits.idle_for),
             meter: Meter::new(limits.total_bytes, limits.budget.memory_bytes),
+            spawner: Spawner::default(),
             lowered_after,
             lowered_from,
             warming: Mutex::default(),
@@ -246,10 +249,11 @@ impl Pool {
             workspace: home.key,
             shares: self.shares.clone(),
             lowered_after: self.lowered_after,
-            lowered_from: self.lowered_from,
+            // One that ends with its task needs no priority back, and its task is no small one.
+            lowered_from: if kind == Kind::Queries { self.lowered_from } else { 0.0 },
             meter: self.meter.clone(),
         };
-        Process::start(&self.program, &confinement, watch).await
+        Process::start(&self.program, &confinement, watch, &self.spawner).await
     }
 }
 

@@ -2,11 +2,20 @@
 //!
 //! The server lowers its workers from outside, so that the sandbox needs no hole for it.
 
+#[cfg(target_os = "linux")]
+use rustix::{io::Errno, thread::Pid};
+
 /// Puts all threads of the worker behind those of others. Threads that they start later are behind as well.
 #[cfg(target_os = "linux")]
 pub(super) fn lower(pid: u32) -> bool {
     // Twice, for threads that were started during the first pass.
     (0..2).all(|_| set(pid, BEHIND))
+}
+
+/// Puts the calling thread there, and with it the processes that it starts.
+#[cfg(target_os = "linux")]
+pub(super) fn lower_this_thread() -> bool {
+    put(rustix::thread::gettid(), BEHIND).is_ok()
 }
 
 /// Takes `lower` back. Fails without the right to, which is root's or `RLIMIT_NICE` gives.
@@ -43,12 +52,55 @@ fn set(pid: u32, priority: i32) -> bool {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
     let ids = threads.flatten().filter_map(|thread| thread.file_name().to_str()?.parse().ok());
     // One that has ended meanwhile needs nothing.
-    let is_set = |id: i32| match rustix::process::setpriority_process(rustix::process::Pid::from_raw(id), priority) {
-        Ok(()) | Err(rustix::io::Errno::SRCH) => true,
-        Err(_) => false,
+    let is_set = |id: i32| match Pid::from_raw(id).map(|id| put(id, priority)) {
+        None | Some(Ok(()) | Err(Errno::SRCH)) => true,
+        Some(Err(_)) => false,
     };
     // All are tried, also after one that can't be set.
     ids.filter(|id| !is_set(*id)).count() == 0
+}
+
+/// Gives a thread a priority. One that is behind also gets a long slice: since Linux 6.12, whoever wakes up with a shorter
+/// one, which is the usual one, need not wait for its end.
+#[cfg(target_os = "linux")]
+fn put(thread: Pid, priority: i32) -> rustix::io::Result<()> {
+    rustix::process::setpriority_process(Some(thread), priority)?;
+    let is_behind = priority >= BEHIND;
+    let attributes = Attributes {
+        size: u32::try_from(size_of::<Attributes>()).unwrap_or_default(),
+        nice: priority,
+        // In nanoseconds, the most there is; 0 is the usual one.
+        slice: if is_behind { 100_000_000 } else { 0 },
+        ..Attributes::default()
+    };
+    #[expect(unsafe_code, reason = "there is no safe wrapper")]
+    // SAFETY: the kernel reads as many bytes as the struct says it has.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_sched_setattr, thread.as_raw_nonzero().get(), std::ptr::from_ref(&attributes), 0_u32)
+    };
+    // An older kernel has no such slices, which makes no difference to the priority.
+    let _ = answer;
+    Ok(())
+}
+
+/// The kernel's `struct sched_attr` in its first form, of a thread with the usual policy (0).
+#[cfg(target_os = "linux")]
+#[derive(Default)]
+#[repr(C)]
+struct Attributes {
+    size: u32,
+    policy: u32,
+    flags: u64,
+    nice: i32,
+    real_time_priority: u32,
+    slice: u64,
+    deadline: u64,
+    period: u64,
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn lower_this_thread() -> bool {
+    false
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -22,6 +22,7 @@ use super::{
     pool::{CallLimits, Folder},
     priority,
     shares::Shares,
+    spawner::Spawner,
     task::{Answer, Confinement, Order, Task},
 };
 use crate::fault::{Code, Fault};
@@ -59,6 +60,13 @@ pub(super) struct Watch {
     pub(super) meter: Meter,
 }
 
+impl Watch {
+    /// Whether the workspace's calls, long or short, take so much that others go first from the next one's start.
+    fn is_greedy(&self) -> bool {
+        self.shares.lately(&self.workspace) >= self.lowered_from
+    }
+}
+
 /// What comes of waiting for an answer.
 enum Event {
     Answer(io::Result<Option<Answer>>),
@@ -70,7 +78,12 @@ enum Event {
 impl Process {
     /// Starts `program worker` and tells it its confinement. Call it from a thread of the runtime, which stays: a
     /// sandbox that binds a child to its parent binds it to the thread that started it.
-    pub(super) async fn start(program: &Path, confinement: &Confinement, watch: Watch) -> Result<Process, Fault> {
+    pub(super) async fn start(
+        program: &Path,
+        confinement: &Confinement,
+        watch: Watch,
+        spawner: &Spawner,
+    ) -> Result<Process, Fault> {
         let mut command = Command::new(program);
         command.arg("worker").env_clear().kill_on_drop(true);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -82,7 +95,10 @@ impl Process {
         let failed = |error: io::Error| {
             Fault::new(Code::WorkerCrashed, format!("can't start a worker: {error}")).hint("run `quire doctor`")
         };
-        let mut child = command.spawn().map_err(failed)?;
+        let is_behind = watch.is_greedy() && watch.shares.others_call(&watch.workspace);
+        let spawned =
+            if is_behind { spawner.spawn_behind(command).await } else { command.spawn().map(|child| (child, false)) };
+        let (mut child, is_lowered) = spawned.map_err(failed)?;
         let (Some(mut orders), Some(answers), Some(errors)) =
             (child.stdin.take(), child.stdout.take(), child.stderr.take())
         else {
@@ -93,13 +109,8 @@ impl Process {
         frame::write_async(&mut orders, confinement).await.map_err(failed)?;
         let answers = BufReader::new(answers);
         let metered = child.id().map(|pid| watch.meter.on(pid));
-        let (generation, folder, is_lowered) = (None, None, false);
-        let mut process =
-            Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered };
-        if process.is_greedy() && process.watch.shares.others_call(&process.watch.workspace) {
-            process.is_lowered = process.child.id().is_some_and(priority::lower);
-        }
-        Ok(process)
+        let (generation, folder) = (None, None);
+        Ok(Process { child, orders, answers, last_words, generation, folder, watch, metered, is_lowered })
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
@@ -129,18 +140,13 @@ impl Process {
         self.outcome(Instant::now(), limits, progress).await
     }
 
-    /// Whether its workspace's calls, long or short, take so much that others go first from the next one's start.
-    fn is_greedy(&self) -> bool {
-        self.watch.shares.lately(&self.watch.workspace) >= self.watch.lowered_from
-    }
-
     async fn outcome(
         &mut self,
         started: Instant,
         limits: &CallLimits,
         progress: &(dyn Fn(f64) + Send + Sync),
     ) -> Result<Box<RawValue>, Ended> {
-        let is_long_at = if self.is_greedy() { Duration::ZERO } else { self.watch.lowered_after };
+        let is_long_at = if self.watch.is_greedy() { Duration::ZERO } else { self.watch.lowered_after };
         loop {
             match self.next(started, is_long_at, limits).await {
                 Event::Answer(Ok(Some(Answer::Progress(share)))) => progress(share),
@@ -187,7 +193,7 @@ impl Process {
     /// Makes it fit for a next call, after one that succeeded or failed. Answers whether it is.
     pub(super) fn restore(&mut self) -> bool {
         // One that goes on like this would be lowered again.
-        if self.is_lowered && !self.is_greedy() {
+        if self.is_lowered && !self.watch.is_greedy() {
             self.is_lowered = !self.child.id().is_some_and(priority::raise);
             return !self.is_lowered;
         }
