@@ -155,6 +155,18 @@ async fn while_an_account_waits_the_right_password_waits_too() {
 }
 
 #[tokio::test]
+async fn guesses_from_elsewhere_keep_nobody_from_logging_in_where_he_did_before() {
+    let (fixture, _) = Fixture::with_ann().await;
+    let (elsewhere, new) = (Ipv4Addr::new(192, 0, 2, 1).into(), Ipv4Addr::new(192, 0, 2, 2).into());
+    let guess = async || code(fixture.accounts.login("ann@example.org", "guess", elsewhere).await);
+    // Again where a delay was over before: delays grow, hashing does not.
+    while code(fixture.accounts.login("ann@example.org", "guess", new).await) != "rate_limited" {
+        guess().await;
+    }
+    assert_eq!(code(fixture.login(PASSWORD).await), "ok");
+}
+
+#[tokio::test]
 async fn a_throttle_admits_no_more_at_once_than_one_after_the_other() {
     let (fixture, _) = Fixture::with_ann().await;
     let attempts = (0..40).map(|n| {

@@ -1,13 +1,14 @@
-//! Growing delays for those who guess: by account and by address.
+//! Growing delays for those who guess: by account and by address. Who has logged in from an address before has delays of
+//! their own there, so that nobody else's guesses keep them out.
 //!
 //! In memory on purpose: every attempt on the way to a delay costs a hash of a password, a restart is nothing that a
 //! guesser can bring about, and a write to the catalog for each wrong password would be one more thing to flood. So
 //! processes that share a data folder count each for itself.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, Ipv6Addr},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -45,6 +46,10 @@ const NEW_ACCOUNTS: Pace = Pace { n_free: 200, forgotten: Duration::from_hours(1
 /// The throttles of one process.
 pub(super) struct Throttles {
     accounts: Throttle,
+    /// Failures of one account from an address that it was logged in from.
+    at_home: Throttle,
+    /// These addresses, each with its account.
+    homes: Mutex<HashSet<SecretHash>>,
     addresses: Throttle,
     new_accounts: Throttle,
 }
@@ -53,6 +58,8 @@ impl Default for Throttles {
     fn default() -> Throttles {
         Throttles {
             accounts: Throttle::new(ACCOUNT),
+            at_home: Throttle::new(ACCOUNT),
+            homes: Mutex::default(),
             addresses: Throttle::new(ADDRESS),
             new_accounts: Throttle::new(NEW_ACCOUNTS),
         }
@@ -63,13 +70,30 @@ impl Throttles {
     /// Admits an attempt to show a password, and counts it as a failure until `succeeded` says otherwise: of many at
     /// once, no more may come through than one after the other.
     pub(super) fn admit_password(&self, email: &Email, from: IpAddr) -> Result<(), AuthError> {
-        self.addresses.admit(address_key(from), Instant::now())?;
-        self.accounts.admit(secret::hash(email.as_str()), Instant::now())
+        let now = Instant::now();
+        self.addresses.admit(address_key(from), now)?;
+        let home = home_key(email, from);
+        if self.homes().contains(&home) {
+            self.at_home.admit(home, now)
+        } else {
+            self.accounts.admit(secret::hash(email.as_str()), now)
+        }
     }
 
     pub(super) fn succeeded(&self, email: &Email, from: IpAddr) {
+        let home = home_key(email, from);
+        self.at_home.forget(&home);
         self.accounts.forget(&secret::hash(email.as_str()));
         self.addresses.take_back(&address_key(from));
+        let mut homes = self.homes();
+        if homes.len() >= MOST {
+            homes.clear();
+        }
+        homes.insert(home);
+    }
+
+    fn homes(&self) -> MutexGuard<'_, HashSet<SecretHash>> {
+        self.homes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Admits an attempt to show a refresh token.
@@ -86,13 +110,21 @@ impl Throttles {
     }
 }
 
+/// An account at an address.
+fn home_key(email: &Email, from: IpAddr) -> SecretHash {
+    secret::hash(&format!("{} {}", email.as_str(), network(from)))
+}
+
 /// One host; with IPv6, one network, since a host has as many addresses as it likes.
-fn address_key(address: IpAddr) -> SecretHash {
-    let address = match address.to_canonical() {
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !u128::from(u64::MAX))),
         v4 @ IpAddr::V4(_) => v4,
-    };
-    secret::hash(&address.to_string())
+    }
+}
+
+fn address_key(address: IpAddr) -> SecretHash {
+    secret::hash(&network(address).to_string())
 }
 
 struct Throttle {
