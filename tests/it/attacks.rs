@@ -197,6 +197,46 @@ fn bombs_end_at_a_limit() {
 }
 
 #[test]
+fn each_of_the_given_attacks_ends_as_expected() {
+    let field = Field::new();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/attacks/given.jsonl");
+    let given: Vec<Value> =
+        fs::read_to_string(path).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(given.len() >= 97);
+    let table = json!({"name": "t.csv", "content": "a,b\n1,x\n2,y\n"});
+    let limits = ["--query-timeout", "0.4", "--memory", "100MB"];
+    let mut client = field.bench.serve_with(&limits);
+    client.call("delete_sheet", &json!({"sheet": "t"})).unwrap();
+    client.call("import_file", &table).unwrap();
+    let site = field.bench.site_with(&[&["--auth", "none"][..], &limits].concat());
+    let data_dir = field.bench.data_dir().display().to_string();
+    let mut wrong = Vec::new();
+    for (n, attack) in given.iter().enumerate() {
+        let over_stdio = client.call("query", &json!({"sql": attack["sql"]}));
+        let over_http = site.post("/v1/query", &json!({"sql": attack["sql"]}));
+        let codes = [code_of(&over_stdio), over_http.json()["code"].as_str().unwrap_or("ok").to_owned()];
+        let said = format!("{over_stdio:?} {}", over_http.text());
+        let is_expected = |code: &String| {
+            let is_seen_through = SEEN_THROUGH.contains(&code.as_str());
+            match attack["expected"].as_str().unwrap() {
+                "refused" => is_seen_through,
+                "limited" => is_seen_through || ["ok", "timed_out", "out_of_memory"].contains(&code.as_str()),
+                _ => is_seen_through || code == "ok",
+            }
+        };
+        let tells = ["root:x:0", "QUIRE_", &data_dir];
+        if !codes.iter().all(is_expected) || tells.iter().any(|it| said.contains(it)) {
+            wrong.push(format!("{}: {codes:?} {}", attack["id"], said.chars().take(300).collect::<String>()));
+        }
+        if n % 10 == 0 {
+            assert_eq!(client.rows("from t"), json!([[1, "x"], [2, "y"]]), "after {}", attack["id"]);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(client.rows("from t"), json!([[1, "x"], [2, "y"]]));
+}
+
+#[test]
 fn expressions_of_steps_reach_nothing_else() {
     let field = Field::new();
     let mut client = field.bench.serve();
