@@ -1,13 +1,13 @@
 //! The copy of the catalog that sweeps keep for the day that it is lost, and what tells that one is.
 
 use std::{
-    fs::{self, File},
+    fs,
     path::{Path, PathBuf},
 };
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::{Catalog, CatalogError, now, private, schema};
+use super::{Catalog, CatalogError, backup, now, private, schema};
 
 pub(super) const FILE: &str = "catalog.db";
 /// The newest whole copy, made by sweeps.
@@ -28,15 +28,8 @@ impl Catalog {
             return Ok(true);
         }
         let partial = folder.join(format!("{COPY}.partial"));
-        let _ = fs::remove_file(&partial);
-        drop(private::open_or_create(&partial)?);
-        // Not one of ours: what reads may not do it, and what writes would hold up others.
-        let source = Connection::open_with_flags(folder.join(FILE), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        source.busy_timeout(schema::BUSY_TIMEOUT)?;
-        let copied = source
-            .execute("VACUUM INTO ?1", [partial.to_string_lossy()])
-            .map_err(CatalogError::from)
-            .and_then(|_| Ok(File::open(&partial)?.sync_all()?))
+        let copied = into(&folder.join(FILE), &partial)
+            .and_then(|()| Ok(private::open_or_create(&partial)?.sync_all()?))
             .and_then(|()| keep_other(folder, &partial))
             .and_then(|()| Ok(fs::rename(&partial, folder.join(COPY))?));
         if let Err(error) = copied {
@@ -45,6 +38,17 @@ impl Catalog {
         }
         Ok(true)
     }
+}
+
+/// Copies a catalog as it is at one moment into a file that is not yet anyone's, with one connection of its own: what
+/// reads may not do it, and what writes would hold up others.
+pub(super) fn into(catalog: &Path, partial: &Path) -> Result<(), CatalogError> {
+    let source = Connection::open_with_flags(catalog, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    source.busy_timeout(schema::BUSY_TIMEOUT)?;
+    // An empty file takes the content, and keeps its mode.
+    private::open_or_create(partial)?.set_len(0)?;
+    source.execute("VACUUM INTO ?1", [partial.to_string_lossy()])?;
+    Ok(())
 }
 
 /// Sets the copy aside where it knows users that the newer one does not.
@@ -76,7 +80,12 @@ pub fn aside(folder: &Path) -> PathBuf {
 }
 
 /// What is lost, in words, where a data folder has no rows of a catalog and yet what only one with rows leaves behind.
+///
+/// Fails with `Unfinished` where there is no catalog yet: it is the target of a copy that did not come to its end.
 pub fn lost(folder: &Path) -> Result<Option<String>, CatalogError> {
+    if backup::is_unfinished(folder) {
+        return Err(CatalogError::Unfinished(folder.display().to_string()));
+    }
     let file = folder.join(FILE);
     let state = match fs::metadata(&file) {
         Ok(there) if there.len() > 0 => return Ok(None),

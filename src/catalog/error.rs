@@ -17,6 +17,8 @@ pub enum CatalogError {
     Damaged(rusqlite::Error),
     #[error("the catalog is lost: {0}")]
     Lost(String),
+    #[error("`{0}` holds an unfinished copy of a data folder: a backup or restore is under way, or was killed")]
+    Unfinished(String),
     #[error("another Quire uses this data folder")]
     InUse,
     #[error("another process holds the catalog")]
@@ -86,6 +88,9 @@ impl From<CatalogError> for Fault {
             CatalogError::Damaged(_) | CatalogError::Text(_) | CatalogError::Lost(_) => {
                 Fault::new(Code::CatalogUnusable, message).hint(REPAIR)
             }
+            CatalogError::Unfinished(_) => Fault::new(Code::CatalogUnusable, message).hint(
+                "wait for the one under way; after a kill run the same `quire restore` or `quire backup` again: it begins anew",
+            ),
             CatalogError::InUse => {
                 Fault::new(Code::Busy, message).hint("stop the other processes first, then try again")
             }

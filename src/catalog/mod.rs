@@ -16,6 +16,7 @@ pub mod repair;
 mod results;
 pub mod salvage;
 mod schema;
+mod settle;
 mod sheets;
 mod sweep;
 #[cfg(test)]
@@ -40,7 +41,7 @@ pub(crate) use error::storage_fault;
 pub use error::{CatalogError, REPAIR};
 pub use log::Due;
 pub use model::*;
-pub(crate) use private::create_folder;
+pub(crate) use private::{create_folder, sync_folder};
 pub use sweep::Referenced;
 pub use tokens::{Credential, NewToken, Rotation, Scope, SecretHash, SessionTimes, Token};
 pub use usage::Usage;
@@ -69,6 +70,8 @@ impl Catalog {
     /// Opens `catalog.db` in a folder, creating or upgrading it.
     pub fn open(folder: &Path) -> Result<Catalog, CatalogError> {
         private::create_folder(folder)?;
+        // Before anything waits for the copy that may be under way.
+        copy::lost(folder)?;
         let file = folder.join("catalog.db");
         // A folder of someone's own, at the first start on it, is left as it is: what comes into it is private.
         let is_ours = file.is_file();

@@ -24,6 +24,23 @@ pub(super) fn open_or_create(file: &Path) -> io::Result<File> {
     options.open(file)
 }
 
+/// Makes it last what files a folder has. Only Unix can sync one; elsewhere the file system's journal has to do.
+#[cfg(unix)]
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
+pub(crate) fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// The same for a folder and those above it, up to one of them.
+pub(super) fn sync_folders(folder: &Path, up_to: &Path) -> io::Result<()> {
+    folder.ancestors().take_while(|it| it.starts_with(up_to)).try_for_each(sync_folder)
+}
+
 /// Takes what others may do with a file or a folder of ours away from them; answers whether they could do anything.
 #[cfg(unix)]
 pub(super) fn keep_private(path: &Path) -> io::Result<bool> {

@@ -1,8 +1,11 @@
 //! Which versions are in which files, and dropping those whose file is damaged.
 
-use std::collections::HashSet;
+use std::{
+    collections::{HashMap, HashSet, hash_map::Entry},
+    io,
+};
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 
 use super::{Catalog, CatalogError, NewVersion, immediate, sheets, versions};
@@ -48,24 +51,7 @@ pub struct Mended {
 impl Catalog {
     /// All versions of all users, by sheet and number.
     pub fn version_files(&self) -> Result<Vec<VersionFile>, CatalogError> {
-        let conn = self.reads();
-        let mut statement = conn.prepare(
-            "SELECT u.key, s.name, v.number, v.id IS s.version_id, v.file, s.id, u.id, s.deleted_at IS NOT NULL
-             FROM versions v JOIN sheets s ON s.id = v.sheet_id JOIN users u ON u.id = s.user_id ORDER BY s.id, v.number",
-        )?;
-        let of = |row: &rusqlite::Row<'_>| {
-            Ok(VersionFile {
-                key: row.get(0)?,
-                sheet: row.get(1)?,
-                number: row.get(2)?,
-                is_current: row.get(3)?,
-                file: row.get(4)?,
-                sheet_id: row.get(5)?,
-                user_id: row.get(6)?,
-                is_deleted: row.get(7)?,
-            })
-        };
-        Ok(statement.query_map([], of)?.collect::<Result<_, _>>()?)
+        version_files(&self.reads())
     }
 
     /// The names of all users' folders.
@@ -75,10 +61,27 @@ impl Catalog {
         Ok(statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?)
     }
 
-    /// Drops the versions that are `bad`; a sheet whose current one is goes back to its newest good version.
-    pub fn drop_versions(&self, bad: &[VersionFile]) -> Result<Vec<Mended>, CatalogError> {
+    /// Drops the versions whose files are bad; a sheet whose current one is goes back to its newest good version.
+    ///
+    /// `suspects` were found to be bad some time ago. `is_bad` looks at the file of one again and moves it aside if it
+    /// still is, while no one can commit: none that another process has stored anew is dropped, and none that was moved
+    /// away comes to be named. What sheets and versions name the files is asked again, too.
+    pub fn drop_versions(
+        &self,
+        suspects: &[VersionFile],
+        is_bad: &mut dyn FnMut(&VersionFile) -> io::Result<bool>,
+    ) -> Result<Vec<Mended>, CatalogError> {
         let mut conn = self.durable();
         let tx = immediate(&mut conn)?;
+        let mut looked: HashMap<(&str, &str), bool> = HashMap::new();
+        for it in suspects {
+            let place = (it.key.as_str(), it.file.as_str());
+            if let Entry::Vacant(unseen) = looked.entry(place) {
+                unseen.insert(is_bad(it)?);
+            }
+        }
+        let mut bad = version_files(&tx)?;
+        bad.retain(|it| looked.get(&(it.key.as_str(), it.file.as_str())) == Some(&true));
         let mut sheet_ids: Vec<(i64, i64)> = bad.iter().map(|it| (it.sheet_id, it.user_id)).collect();
         sheet_ids.sort_unstable();
         sheet_ids.dedup();
@@ -102,7 +105,6 @@ impl Catalog {
                     |row| row.get(0),
                 )
                 .optional()?;
-            // Another process removed it meanwhile.
             let Some(current) = current else { continue };
             if numbers.contains(&current) {
                 let mut good: Vec<u64> = tx
@@ -142,4 +144,24 @@ impl Catalog {
         tx.commit()?;
         Ok(mended)
     }
+}
+
+fn version_files(conn: &Connection) -> Result<Vec<VersionFile>, CatalogError> {
+    let mut statement = conn.prepare(
+        "SELECT u.key, s.name, v.number, v.id IS s.version_id, v.file, s.id, u.id, s.deleted_at IS NOT NULL
+         FROM versions v JOIN sheets s ON s.id = v.sheet_id JOIN users u ON u.id = s.user_id ORDER BY s.id, v.number",
+    )?;
+    let of = |row: &rusqlite::Row<'_>| {
+        Ok(VersionFile {
+            key: row.get(0)?,
+            sheet: row.get(1)?,
+            number: row.get(2)?,
+            is_current: row.get(3)?,
+            file: row.get(4)?,
+            sheet_id: row.get(5)?,
+            user_id: row.get(6)?,
+            is_deleted: row.get(7)?,
+        })
+    };
+    Ok(statement.query_map([], of)?.collect::<Result<_, _>>()?)
 }

@@ -13,9 +13,10 @@ use super::{
     CatalogError,
     copy::{COPY, FILE, lost},
     now, private, schema,
+    settle::{self, MADE, REPAIRED, remove},
 };
 
-const IN_USE: &str = "in-use.lock";
+pub(super) const IN_USE: &str = "in-use.lock";
 
 /// Tables that can be made again, or are of no use without what is lost.
 const CACHES: &[&str] = &["results", "profiles", "kept_rows"];
@@ -31,6 +32,10 @@ pub struct Salvaged {
     pub knows: Knows,
     /// What the copy knows, where it was not what the new one is made of.
     pub copy: Option<Knows>,
+    /// Version files that the new catalog does not name, which are now in `aside`.
+    pub n_versions_aside: usize,
+    /// The same of uploads.
+    pub n_originals_aside: usize,
 }
 
 /// What the rows of a new catalog come from.
@@ -54,8 +59,15 @@ pub struct Knows {
 }
 
 /// Held as long as a process has the catalog open; an exclusive one says that none has.
-pub(super) fn in_use(folder: &Path) -> io::Result<File> {
+///
+/// A repair that was killed when its catalog was whole is brought to its end first.
+pub(super) fn in_use(folder: &Path) -> Result<File, CatalogError> {
     let file = private::open_or_create(&folder.join(IN_USE))?;
+    if settle::is_left(folder) {
+        file.lock()?;
+        settle::finish_left(folder)?;
+        file.unlock()?;
+    }
     file.lock_shared()?;
     Ok(file)
 }
@@ -64,6 +76,9 @@ pub(super) fn in_use(folder: &Path) -> io::Result<File> {
 ///
 /// Fails where that can't be told, as while another process holds the file, or where it may not be read.
 pub fn problems(folder: &Path) -> Result<Vec<String>, CatalogError> {
+    if settle::is_left(folder) {
+        drop(in_use(folder)?);
+    }
     if let Some(lost) = lost(folder)? {
         return Ok(vec![lost]);
     }
@@ -102,9 +117,10 @@ const UNREADABLE: &str = "NOT json_valid(columns) OR NOT json_valid(issues) OR N
      OR NOT json_valid(steps) OR (layout IS NOT NULL AND NOT json_valid(layout))";
 
 /// Makes a new catalog of the rows of the damaged or lost one that can be read, or of those of the last sweep's copy:
-/// of whichever knows more. Both are kept in the folder `aside`.
+/// of whichever knows more. Both are kept in the folder `aside`, and so are the files that the new one does not name.
 ///
-/// The new one takes the place of the old one when it is whole, so a kill leaves one or the other.
+/// The new one takes the place of the old one when it is whole, so a kill leaves one or the other, the old one with its
+/// log; and no process can import while files are moved.
 ///
 /// Fails with `InUse` while any process has the data folder open.
 pub fn salvage(folder: &Path, aside: &Path) -> Result<Salvaged, CatalogError> {
@@ -116,12 +132,17 @@ pub fn salvage(folder: &Path, aside: &Path) -> Result<Salvaged, CatalogError> {
     let (file, copy) = (folder.join(FILE), folder.join(COPY));
     let wal = folder.join(format!("{FILE}-wal"));
     for from in [&file, &wal, &copy].into_iter().filter(|from| from.is_file()) {
-        fs::copy(from, aside.join(from.file_name().unwrap_or_default()))?;
+        let to = aside.join(from.file_name().unwrap_or_default());
+        fs::copy(from, &to)?;
+        // Windows syncs only a handle that may write.
+        private::open_or_create(&to)?.sync_all()?;
     }
+    private::sync_folders(aside, folder)?;
+    let [of_rows, of_copy] = MADE;
     // One that a writer did not come to fill is opened by none: SQLite would take what is beside it away.
     let is_empty = fs::metadata(&file).is_ok_and(|it| it.len() == 0);
-    let damaged = if is_empty { None } else { made_of(&file, folder, "catalog.db.of-rows")? };
-    let copied = made_of(&copy, folder, "catalog.db.of-copy")?;
+    let damaged = if is_empty { None } else { made_of(&file, folder, of_rows)? };
+    let copied = made_of(&copy, folder, of_copy)?;
     let copied_at = fs::metadata(&copy).and_then(|it| it.modified()).unwrap_or(SystemTime::UNIX_EPOCH);
     let is_better =
         |damaged: &Made, copied: &Made| damaged.cut.is_empty() || damaged.knows.n_rows >= copied.knows.n_rows;
@@ -129,27 +150,21 @@ pub fn salvage(folder: &Path, aside: &Path) -> Result<Salvaged, CatalogError> {
         (Some(damaged), Some(copied)) if is_better(&damaged, &copied) => (Origin::Damaged, damaged, Some(copied)),
         (damaged, Some(copied)) => (Origin::Copy(copied_at), copied, damaged),
         (Some(damaged), None) => (Origin::Damaged, damaged, None),
-        (None, None) => (Origin::Nothing, Made::new(None, folder, &folder.join("catalog.db.of-rows"))?, None),
+        (None, None) => (Origin::Nothing, Made::new(None, folder, &folder.join(of_rows))?, None),
     };
-    for ending in ["-wal", "-shm"] {
-        // It is the damaged one's, and would be read into the new one.
-        remove(&folder.join(format!("{FILE}{ending}")))?;
-    }
-    fs::rename(&made.file, &file)?;
-    // It is in `aside`; the next one is of the new catalog.
-    remove(&copy)?;
-    if let Some(other) = &other {
-        remove(&other.file)?;
-    }
+    private::open_or_create(&made.file)?.sync_all()?;
+    fs::rename(&made.file, folder.join(REPAIRED))?;
+    private::sync_folder(folder)?;
+    let moved = settle::settle(folder, aside)?;
     let copy = other.filter(|_| origin == Origin::Damaged).map(|other| other.knows);
-    Ok(Salvaged { origin, cut: made.cut, knows: made.knows, copy })
-}
-
-fn remove(file: &Path) -> io::Result<()> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
+    Ok(Salvaged {
+        origin,
+        cut: made.cut,
+        knows: made.knows,
+        copy,
+        n_versions_aside: moved.n_versions,
+        n_originals_aside: moved.n_originals,
+    })
 }
 
 /// A new catalog file of the rows of one that can be read at all.

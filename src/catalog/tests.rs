@@ -409,3 +409,32 @@ fn a_sweep_removes_sessions_and_invitations_that_have_run_out() {
     catalog.sweep(10, &mut |_| Ok(())).unwrap();
     assert_eq!(count(), 0);
 }
+
+#[test]
+fn dropping_damaged_versions_looks_again_at_their_files_and_at_who_names_them() {
+    let (_dir, catalog, user) = open();
+    import(&catalog, user, path("a.csv"), "1", &[("a", "first")]);
+    import(&catalog, user, path("a.csv"), "2", &[("a", "second")]);
+    import(&catalog, user, path("b.csv"), "3", &[("b", "third")]);
+    let suspects: Vec<_> = catalog.version_files().unwrap().into_iter().filter(|it| it.file != "first").collect();
+    // Meanwhile others store `third` anew, name `second` once more, and delete the sheet.
+    let done = import(&catalog, user, path("c.csv"), "4", &[("c", "second")]);
+    assert_eq!(done, ["c v1 New"]);
+    catalog.delete_sheet(user, "a").unwrap();
+    let mut looked = Vec::new();
+    let mended = catalog
+        .drop_versions(&suspects, &mut |it| {
+            looked.push(it.file.clone());
+            Ok(it.file == "second")
+        })
+        .unwrap();
+    assert_eq!(looked, ["second", "third"]);
+    let told: Vec<_> = mended.iter().map(|it| (it.sheet.as_str(), it.back_to, it.is_lost, it.was_deleted)).collect();
+    assert_eq!(told, [("a", Some(1), false, true), ("c", None, true, false)]);
+    assert!(catalog.version_files().unwrap().iter().any(|it| it.file == "third" && it.is_current));
+    // A file that can't be moved aside keeps its versions.
+    let before = catalog.version_files().unwrap();
+    let failed = catalog.drop_versions(&before, &mut |_| Err(std::io::Error::other("full")));
+    assert!(failed.is_err());
+    assert_eq!(catalog.version_files().unwrap(), before);
+}

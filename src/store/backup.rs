@@ -7,8 +7,11 @@ use std::{
     path::Path,
 };
 
-use super::{Store, StoreError, at, sync_folder};
-use crate::{catalog::Referenced, digest::copy_hashed};
+use super::{Store, StoreError, at};
+use crate::{
+    catalog::{Referenced, sync_folder},
+    digest::copy_hashed,
+};
 
 /// What a copy of a data folder came to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

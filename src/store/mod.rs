@@ -17,7 +17,7 @@ use std::{
 };
 
 use crate::{
-    catalog::{self, storage_fault},
+    catalog::{self, storage_fault, sync_folder},
     digest::copy_hashed,
     fault::Fault,
 };
@@ -258,18 +258,6 @@ pub fn state(file: &Path) -> io::Result<FileState> {
     };
     let (found, _) = copy_hashed(&mut open, &mut io::sink())?;
     Ok(if found == sum { FileState::Sound } else { FileState::Damaged })
-}
-
-/// Only Unix can sync a folder; elsewhere the file system's journal has to do.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
-}
-
-#[cfg(not(unix))]
-#[expect(clippy::unnecessary_wraps, reason = "the Unix twin can fail")]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Creates a folder that only its owner may enter, and makes it last.

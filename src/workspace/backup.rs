@@ -1,13 +1,10 @@
 //! Copies of a whole data folder, for backup and for restoring one.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use super::blocking;
 use crate::{
-    catalog::{self, copy, storage_fault},
+    catalog::{CatalogError, backup::Target, copy},
     fault::{Code, Fault},
     store::{Copied, Store},
 };
@@ -16,18 +13,20 @@ use crate::{
 const N_TRIES: usize = 3;
 
 /// Copies a data folder, which may be in use, into an empty or a new one: its catalog as it is at one moment, and all the
-/// files that it names. The copy is a data folder itself.
+/// files that it names. The copy is a data folder itself. A copy that was killed is begun anew in its target.
 ///
 /// Fails with `conflict` when the target holds something, and with `file_not_found` where there is nothing to copy.
 pub async fn copy_data(from: PathBuf, to: PathBuf) -> Result<Copied, Fault> {
     blocking(move || {
         check(&from, &to)?;
-        catalog::create_folder(&to)
-            .map_err(|error| storage_fault(format!("can't make `{}`: {error}", to.display()), &error))?;
+        let Some(begun) = Target::begin(&to).map_err(|error| in_target(error, &to))? else {
+            return Err(Fault::new(Code::Conflict, format!("`{}` is not an empty folder", to.display()))
+                .hint("name one that does not exist yet"));
+        };
         let (source, target) = (Store::open(&from)?, Store::open(&to)?);
         let mut copied = Copied::default();
         for _ in 0..N_TRIES {
-            let named = catalog::backup::copy(&from, &to)?;
+            let named = begun.copy(&from)?;
             let more = source.copy_to(&target, &named)?;
             copied.n_files += more.n_files;
             copied.n_bytes += more.n_bytes;
@@ -36,10 +35,20 @@ pub async fn copy_data(from: PathBuf, to: PathBuf) -> Result<Copied, Fault> {
                 break;
             }
         }
-        catalog::backup::finish(&to)?;
+        begun.finish()?;
         Ok(copied)
     })
     .await
+}
+
+/// What keeps a copy from being begun.
+fn in_target(error: CatalogError, to: &Path) -> Fault {
+    if matches!(error, CatalogError::InUse) {
+        let message = format!("another process copies a data folder into `{}`", to.display());
+        return Fault::new(Code::Conflict, message).hint("wait until it has ended, or name another folder");
+    }
+    let fault = Fault::from(error);
+    Fault { message: format!("`{}`: {}", to.display(), fault.message), ..fault }
 }
 
 fn check(from: &Path, to: &Path) -> Result<(), Fault> {
@@ -49,14 +58,6 @@ fn check(from: &Path, to: &Path) -> Result<(), Fault> {
             format!("`{}` is no data folder: it has no catalog", from.display()),
         )
         .hint("name the folder that `quire doctor` shows, or one that `quire backup` made"));
-    }
-    let is_empty = match fs::read_dir(to) {
-        Ok(mut entries) => entries.next().is_none(),
-        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
-    };
-    if !is_empty {
-        return Err(Fault::new(Code::Conflict, format!("`{}` is not an empty folder", to.display()))
-            .hint("name one that does not exist yet"));
     }
     if inside(from, to) {
         return Err(Fault::new(

@@ -1,8 +1,8 @@
 //! Finding what is damaged in a data folder, and mending it.
 
 use std::{
-    collections::HashMap,
-    fs,
+    collections::{HashMap, HashSet},
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +13,7 @@ use crate::{
         repair::{Mended, VersionFile},
         salvage::{self, Salvaged},
     },
-    fault::{Code, Fault},
+    fault::Fault,
     store::FileState,
 };
 
@@ -43,7 +43,7 @@ pub fn catalog_problems(data_dir: &Path) -> Result<Vec<String>, Fault> {
 }
 
 /// Makes a new catalog of what can be read of a damaged or lost one or of its copy, which go into `aside`; so do the
-/// version files that the new one does not name ([`House::set_unnamed_aside`]), or the next sweep would remove them.
+/// files that the new one does not name, or the next sweep would remove them.
 pub fn salvage_catalog(data_dir: &Path, aside: &Path) -> Result<Salvaged, Fault> {
     Ok(salvage::salvage(data_dir, aside)?)
 }
@@ -53,8 +53,7 @@ impl House {
     pub fn damage(&self) -> Result<Damage, Fault> {
         let mut by_file: HashMap<PathBuf, Vec<VersionFile>> = HashMap::new();
         for version in self.catalog.version_files()? {
-            let path = Path::new("workspaces").join(&version.key).join("versions");
-            by_file.entry(path.join(format!("{}.parquet", version.file))).or_default().push(version);
+            by_file.entry(below(&version)).or_default().push(version);
         }
         let mut damage = Damage { n_files: by_file.len(), bad: Vec::new() };
         let mut good: Vec<VersionFile> = Vec::new();
@@ -76,16 +75,23 @@ impl House {
         Ok(damage)
     }
 
-    /// Moves damaged files aside and drops the versions that name them.
-    pub fn mend(&self, damage: &Damage, aside: &Path) -> Result<Vec<Mended>, Fault> {
-        let bad: Vec<VersionFile> = damage.bad.iter().flat_map(|bad| bad.versions.clone()).collect();
-        let mut mended = self.catalog.drop_versions(&bad)?;
-        mended.sort_by(|a, b| (&a.key, &a.sheet).cmp(&(&b.key, &b.sheet)));
-        for bad in &damage.bad {
-            if bad.state == FileState::Damaged {
-                move_into(&self.data_dir, &bad.path, aside)?;
+    /// Looks again at the files that were found to be bad, moves the damaged ones aside and drops the versions that name
+    /// them. Those that were stored anew meanwhile are no `damage` any more.
+    pub fn mend(&self, damage: &mut Damage, aside: &Path) -> Result<Vec<Mended>, Fault> {
+        let suspects: Vec<VersionFile> = damage.bad.iter().flat_map(|bad| bad.versions.clone()).collect();
+        let mut sound: HashSet<PathBuf> = HashSet::new();
+        let mut mended = self.catalog.drop_versions(&suspects, &mut |it| {
+            let path = below(it);
+            let state = self.store.peek(&it.key).state(&it.file).unwrap_or(FileState::Damaged);
+            match state {
+                FileState::Sound => drop(sound.insert(path)),
+                FileState::Damaged => move_into(&self.data_dir, &path, aside)?,
+                FileState::Missing => {}
             }
-        }
+            Ok(state != FileState::Sound)
+        })?;
+        damage.bad.retain(|bad| !sound.contains(&bad.path));
+        mended.sort_by(|a, b| (&a.key, &a.sheet).cmp(&(&b.key, &b.sheet)));
         Ok(mended)
     }
 
@@ -114,25 +120,6 @@ impl House {
         keys.sort();
         Ok(keys)
     }
-
-    /// Moves the files that the catalog does not name aside; answers how many.
-    pub fn set_unnamed_aside(&self, aside: &Path) -> Result<usize, Fault> {
-        let named: Vec<VersionFile> = self.catalog.version_files()?;
-        let mut n_moved = 0;
-        let workspaces = self.store.root();
-        for folder in files(workspaces).into_iter().filter(|folder| folder.is_dir()) {
-            let key = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            for file in files(&folder.join("versions")) {
-                let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-                if !named.iter().any(|it| it.key == key && it.file == *stem) {
-                    let below = file.strip_prefix(&self.data_dir).unwrap_or(&file);
-                    move_into(&self.data_dir, below, aside)?;
-                    n_moved += 1;
-                }
-            }
-        }
-        Ok(n_moved)
-    }
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -140,11 +127,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).collect()
 }
 
-fn move_into(data_dir: &Path, below: &Path, aside: &Path) -> Result<(), Fault> {
+/// Where the file of a version is, below the data folder.
+fn below(version: &VersionFile) -> PathBuf {
+    Path::new("workspaces").join(&version.key).join("versions").join(format!("{}.parquet", version.file))
+}
+
+fn move_into(data_dir: &Path, below: &Path, aside: &Path) -> io::Result<()> {
     let to = aside.join(below);
     let moved = to.parent().map_or(Ok(()), create_folder).and_then(|()| fs::rename(data_dir.join(below), &to));
-    moved.map_err(|error| {
-        Fault::new(Code::StorageFailed, format!("can't move `{}` aside: {error}", below.display()))
-            .hint("see that the data folder is writable")
-    })
+    moved.map_err(|error| io::Error::new(error.kind(), format!("can't move `{}` aside: {error}", below.display())))
 }

@@ -75,3 +75,50 @@ fn a_backup_goes_not_into_its_own_folder_and_makes_no_folders_above_it() {
     assert_eq!(ended.code, Some(3), "{}", ended.err);
     assert!(ended.err.contains("is mounted") && !unmounted.exists(), "{}", ended.err);
 }
+
+#[test]
+fn a_restore_that_was_killed_is_told_by_all_commands_and_begun_anew_by_itself() {
+    let bench = Bench::new().file("a.csv", "n\n1\n");
+    bench.serve_files().close();
+    let copy = bench.outside().join("copy");
+    assert_eq!(bench.ended(&mut bench.bare_command(&["backup", copy.to_str().unwrap()])).code, Some(0));
+    let restore = || bench.ended(&mut bench.bare_command(&["restore", copy.to_str().unwrap(), "--json"]));
+    let (whole, partial) = (bench.data_dir().join("catalog.db"), bench.data_dir().join("catalog.db.partial"));
+    let anew = || {
+        fs::remove_dir_all(bench.data_dir()).unwrap();
+        assert_eq!(restore().code, Some(0));
+    };
+    for content in [fs::read(&whole).unwrap(), Vec::new(), b"half of a database".to_vec()] {
+        anew();
+        fs::remove_file(&whole).unwrap();
+        fs::write(&partial, content).unwrap();
+        let again = bench.outside().join("again");
+        for args in [
+            &["call", "list_sheets", "{}"][..],
+            &["doctor"],
+            &["doctor", "--repair"],
+            &["backup", again.to_str().unwrap()],
+        ] {
+            let ended = bench.ended(&mut bench.bare_command(args));
+            assert_ne!(ended.code, Some(0), "{args:?}");
+            let told = format!("{}{}", ended.out, ended.err);
+            assert!(
+                told.contains("unfinished copy") && told.contains("run the same `quire restore`"),
+                "{args:?}: {told}"
+            );
+        }
+        assert!(partial.is_file() && !whole.exists() && !again.exists());
+        let ended = restore();
+        assert_eq!(ended.code, Some(0), "{}", ended.err);
+        assert!(!partial.exists());
+        assert_eq!(bench.serve().rows("from a"), json!([[1]]));
+    }
+    // With something in it that is not Quire's, and without the mark, a folder is left alone.
+    anew();
+    fs::rename(&whole, &partial).unwrap();
+    fs::write(bench.data_dir().join("letter.txt"), "dear").unwrap();
+    assert_eq!(restore().code, Some(7));
+    fs::remove_file(bench.data_dir().join("letter.txt")).unwrap();
+    fs::remove_file(&partial).unwrap();
+    assert_eq!(restore().code, Some(7));
+}

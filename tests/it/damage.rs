@@ -417,3 +417,35 @@ fn a_data_folder_that_others_may_read_is_closed_at_the_next_start() {
     assert!(ended.err.contains("its owner's alone now"), "{}", ended.err);
     assert_eq!(places.iter().map(mode).collect::<Vec<u32>>(), before);
 }
+
+#[test]
+fn a_repair_that_was_killed_before_the_new_catalog_took_its_place_is_brought_to_its_end() {
+    for first in [&["call", "list_sheets", "{}"][..], &["doctor"], &["doctor", "--repair"]] {
+        let bench = with_sheets();
+        let at = |name: &str| bench.data_dir().join(name);
+        // What a sweep keeps is a catalog in one file.
+        fs::copy(at("catalog.db.copy"), at("catalog.db.repaired")).unwrap();
+        fs::copy(at("catalog.db.copy"), at("catalog.db.of-copy")).unwrap();
+        fs::write(at("catalog.db"), "no database ".repeat(1_000)).unwrap();
+        fs::write(at("catalog.db-wal"), "no log ".repeat(1_000)).unwrap();
+        let ended = bench.run(first);
+        assert_eq!(ended.code, Some(0), "{first:?}: {} {}", ended.out, ended.err);
+        assert!(!at("catalog.db.repaired").exists() && !at("catalog.db.of-copy").exists());
+        check_sheets(&bench);
+    }
+}
+
+#[test]
+fn a_repair_keeps_the_uploads_that_the_new_catalog_does_not_name() {
+    let bench = with_sheets();
+    let versions = version_files(&bench)[0].parent().unwrap().to_owned();
+    let name = format!("{}.zst", "ab".repeat(32));
+    fs::write(versions.with_file_name("originals").join(&name), "an upload").unwrap();
+    fs::write(bench.data_dir().join("catalog.db"), "no database ".repeat(1_000)).unwrap();
+    let (_, findings) = doctor(&bench, &["--repair"]);
+    assert!(said(&findings, "uploads without a sheet").starts_with("1 moved to"), "{findings:?}");
+    let aside = fs::read_dir(bench.data_dir().join("aside")).unwrap().next().unwrap().unwrap().path();
+    let below = versions.with_file_name("originals").join(&name);
+    assert_eq!(fs::read_to_string(aside.join(below.strip_prefix(bench.data_dir()).unwrap())).unwrap(), "an upload");
+    check_sheets(&bench);
+}

@@ -27,20 +27,26 @@ pub(super) fn repair_catalog(settings: &Settings, folder: &Path, findings: &mut 
     }
     let aside = aside(folder);
     match salvage_catalog(folder, &aside) {
-        Ok(saved) => findings.push(salvaged(&saved, &aside)),
+        Ok(saved) => {
+            findings.push(salvaged(&saved, &aside));
+            findings.extend(set_aside(&saved, &aside));
+        }
         Err(fault) => {
             findings.push(Finding::of("catalog repaired", Err(fault)));
             return;
         }
     }
-    let moved = settings.house().and_then(|house| {
-        let n_moved = house.set_unnamed_aside(&aside)?;
-        house.keep_copy()?;
-        Ok(n_moved)
-    });
-    match moved {
-        Ok(0) => {}
-        Ok(n_moved) => findings.push(Finding {
+    if let Err(fault) = settings.house().and_then(|house| house.keep_copy()) {
+        findings.push(Finding::of("copy of the catalog", Err(fault)));
+    }
+}
+
+/// What no catalog names is lost to whoever does not know of it.
+fn set_aside(saved: &Salvaged, aside: &Path) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let n_moved = saved.n_versions_aside;
+    if n_moved > 0 {
+        findings.push(Finding {
             what: "version files without a sheet",
             ok: false,
             detail: format!(
@@ -50,9 +56,21 @@ pub(super) fn repair_catalog(settings: &Settings, folder: &Path, findings: &mut 
                  list --json` does)",
                 aside.display()
             ),
-        }),
-        Err(fault) => findings.push(Finding::of("version files without a sheet", Err(fault))),
+        });
     }
+    let n_moved = saved.n_originals_aside;
+    if n_moved > 0 {
+        findings.push(Finding {
+            what: "uploads without a sheet",
+            ok: false,
+            detail: format!(
+                "{n_moved} moved to `{}`, since no catalog names them: each is a file as it was uploaded, compressed; \
+                 `zstd -d` unpacks it, and then it can be imported again",
+                aside.display()
+            ),
+        });
+    }
+    findings
 }
 
 /// Fails where rows are lost, or may be.
@@ -99,10 +117,13 @@ fn at_time(at: SystemTime) -> String {
 
 /// One finding for all that are sound, and one for each that is not.
 pub(super) fn version_files(house: &House, repair: bool) -> Vec<Finding> {
-    let damage = match house.damage() {
+    let mut damage = match house.damage() {
         Ok(damage) => damage,
         Err(fault) => return vec![Finding::of("version files", Err(fault))],
     };
+    // First, since a file that was stored anew meanwhile is no finding.
+    let aside = aside(house.data_dir());
+    let mended = (repair && !damage.bad.is_empty()).then(|| house.mend(&mut damage, &aside));
     let (n_files, n_sound) = (damage.n_files, damage.n_files - damage.bad.len());
     let sound = match (n_files, n_sound) {
         (0, _) => "there are none yet".to_owned(),
@@ -111,15 +132,14 @@ pub(super) fn version_files(house: &House, repair: bool) -> Vec<Finding> {
     };
     let mut findings = vec![Finding { what: "version files", ok: true, detail: sound }];
     findings.extend(damage.bad.iter().map(|bad| found(bad, repair)));
-    if repair && !damage.bad.is_empty() {
-        let aside = aside(house.data_dir());
+    if let Some(mended) = mended {
         let moved: HashSet<&str> = damage
             .bad
             .iter()
             .filter(|bad| bad.state == FileState::Damaged)
             .flat_map(|bad| bad.versions.iter().map(|it| it.sheet.as_str()))
             .collect();
-        match house.mend(&damage, &aside) {
+        match mended {
             Ok(mended) => findings
                 .extend(mended.iter().map(|it| repaired(it, moved.contains(it.sheet.as_str()).then_some(&*aside)))),
             Err(fault) => findings.push(Finding::of("repair", Err(fault))),
