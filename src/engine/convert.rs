@@ -34,7 +34,9 @@ pub fn read(source: &Path, input: Input, out: Option<&Path>, reach: Reach<'_>) -
     if input == Input::Json {
         nesting::check(source)?;
     }
-    let folders: Vec<&Path> = source.parent().into_iter().chain(out).collect();
+    // By its descriptor, the file is in another folder than by its name: DuckDB looks at either.
+    let real = source.canonicalize().unwrap_or_default();
+    let folders: Vec<&Path> = [source, &real].into_iter().filter_map(Path::parent).chain(out).collect();
     let engine = Engine::open(reach.budget, &folders, None, reach.interrupts)?;
     let table = match input {
         Input::Parquet => version(source),

@@ -1,9 +1,10 @@
 //! The worker's main loop: one task at a time, until its input ends.
 
 use std::{
+    fs::File,
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -188,8 +189,9 @@ impl Child {
                 return ingest::read(&import.file, &import.name, &import.options, &import.limits, out, &mut progress);
             }
         };
+        let (file, _held) = named_plainly(&import.file);
         let limits = convert::Limits { cells: import.limits.cells, columns: import.limits.columns };
-        let converted = convert::read(&import.file, input, out, self.reach(limits))?;
+        let converted = convert::read(&file, input, out, self.reach(limits))?;
         Ok(Receipt::of_table(format, &import.name, converted.columns, converted.n_rows, converted.file))
     }
 
@@ -200,6 +202,27 @@ impl Child {
     fn send(&self, answer: &Answer) -> io::Result<()> {
         send(&self.output, answer)
     }
+}
+
+/// A name for the file, good while the handle is held, that DuckDB can't take for a pattern: for one it would list the
+/// folder, which the sandbox does not allow.
+fn named_plainly(path: &Path) -> (PathBuf, Option<File>) {
+    if !cfg!(target_os = "linux") || !path.to_string_lossy().contains(['[', '*', '?']) {
+        return (path.to_owned(), None);
+    }
+    // What can't be opened is told by whoever reads it.
+    let Ok(file) = File::open(path) else { return (path.to_owned(), None) };
+    (descriptor(&file), Some(file))
+}
+
+#[cfg(target_os = "linux")]
+fn descriptor(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(file)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn descriptor(_file: &File) -> PathBuf {
+    PathBuf::new()
 }
 
 /// Tells the server how far a task is, percent by percent.

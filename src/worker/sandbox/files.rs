@@ -24,12 +24,13 @@ pub(super) fn restrict(reads: &[PathBuf], writes: &[PathBuf]) -> Result<Vec<Gap>
     let read = make_bitflags!(AccessFs::{ReadFile | ReadDir});
     let write =
         read | make_bitflags!(AccessFs::{WriteFile | Truncate | MakeReg | MakeDir | RemoveFile | RemoveDir | Refer});
+    let folders = reads.iter().chain(writes).filter(|path| path.is_dir());
     let system = SYSTEM.iter().map(Path::new).filter(|path| path.exists());
     let allowed = system
         .chain(reads.iter().map(PathBuf::as_path))
         .map(|path| (path, read))
         .chain(writes.iter().map(|path| (path.as_path(), write)))
-        .chain(reads.iter().chain(writes).flat_map(|path| listed(path)).map(|path| (path, AccessFs::ReadDir.into())));
+        .chain(folders.flat_map(|path| listed(path)).map(|path| (path, AccessFs::ReadDir.into())));
     for (path, access) in allowed {
         let access: BitFlags<AccessFs> = if path.is_dir() { access } else { AccessFs::ReadFile.into() };
         // What is gone can't be opened: whoever needs it says so in better words.
@@ -59,8 +60,8 @@ fn without(why: &str) -> Vec<Gap> {
     vec![Gap { what: format!("files of this user account can be opened: {why}"), is_vital: true }]
 }
 
-/// DuckDB takes a path for a pattern, and lists the folder in which a name with such a character stands. Names can be
-/// seen then; nothing there can be opened.
+/// DuckDB takes a path for a pattern, and lists the folder in which a name with such a character stands. So it is with a
+/// data folder below such a name: other names beside that can be seen then, and nothing there can be opened.
 fn listed(path: &Path) -> Vec<&Path> {
     let is_pattern =
         |path: &&Path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(['[', '*', '?']));
