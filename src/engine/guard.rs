@@ -24,6 +24,8 @@ use crate::{
 pub(super) struct Allowed {
     pub(super) sql: String,
     pub(super) sheets: BTreeSet<SheetName>,
+    /// Whether it is an `EXPLAIN`.
+    pub(super) is_plan: bool,
 }
 
 /// Checks `sql` against the names of the workspace's `sheets`. `connection` parses only; nothing runs.
@@ -53,7 +55,7 @@ pub(super) fn check(
     let mut walk = Walk { known: sheets, used: BTreeSet::new() };
     walk.node(statement, &Scope::default())?;
     let sql = without_tail(connection, select, statement);
-    Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used })
+    Ok(Allowed { sql: format!("{explain}{sql}"), sheets: walk.used, is_plan: !explain.is_empty() })
 }
 
 /// DuckDB's own syntax tree of the text.

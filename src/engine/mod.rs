@@ -11,6 +11,7 @@ mod interrupt;
 mod json;
 mod nesting;
 pub mod outline;
+mod plan;
 pub mod profile;
 mod query;
 pub mod rows;

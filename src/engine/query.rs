@@ -66,10 +66,11 @@ impl Engine {
         for sheet in &allowed.sheets {
             self.view(sheet)?;
         }
-        match self.run(&allowed.sql, request) {
+        let run = if allowed.is_plan { Engine::explain } else { Engine::run };
+        match run(self, &allowed.sql, request) {
             Err(fault) if fault.code == Code::ColumnNotFound && self.befriend(&allowed.sheets, &allowed.sql)? => {
                 // What is wrong with the query as it was written is what its author wants to hear of.
-                let again = self.run(&allowed.sql, request).map_err(|_| fault);
+                let again = run(self, &allowed.sql, request).map_err(|_| fault);
                 self.unfriend(&allowed.sheets)?;
                 again
             }
@@ -245,12 +246,12 @@ fn write_row(out: &mut String, columns: &[ArrayRef], row_idx: usize) {
     out.push(']');
 }
 
-fn too_wide(max_bytes: usize) -> Fault {
+pub(super) fn too_wide(max_bytes: usize) -> Fault {
     Fault::new(Code::LimitExceeded, format!("the columns and one row are over the reply's limit of {max_bytes} bytes"))
         .hint("name fewer columns, or set `max_bytes` higher")
 }
 
-fn raw(line: &str) -> Result<Box<RawValue>, Fault> {
+pub(super) fn raw(line: &str) -> Result<Box<RawValue>, Fault> {
     RawValue::from_string(line.to_owned()).map_err(Fault::internal)
 }
 
