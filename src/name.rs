@@ -199,6 +199,9 @@ impl fmt::Display for SheetName {
     }
 }
 
+/// Characters of a column's name. A longer one is text, in the wrong place.
+pub const MAX_COLUMN_NAME: usize = 1_000;
+
 /// A column's name in SQL: quoted, whatever it holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ColumnName<'a>(pub &'a str);

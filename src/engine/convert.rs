@@ -1,11 +1,14 @@
 //! Files that DuckDB itself reads (Parquet, JSON) into version files.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use super::{Budget, Engine, Interrupts, PageRequest, fault, literal, nesting, pattern, version};
 use crate::{
     fault::{Code, Fault},
-    name::ColumnName,
+    name::{ColumnName, MAX_COLUMN_NAME},
     value::Column,
 };
 
@@ -87,14 +90,27 @@ pub struct Limits {
     pub columns: u32,
 }
 
-/// The columns to keep: integers that Parquet would turn into doubles become text.
+/// The columns to keep: integers that Parquet would turn into doubles become text, and names that are too long end early.
 fn kept(columns: &[Column]) -> String {
+    // Of names that end early: how many began alike.
+    let mut n_alike: HashMap<String, usize> = HashMap::new();
     let list: Vec<String> = columns
         .iter()
         .map(|column| {
             let name = ColumnName(&column.name).quoted();
             let is_too_wide = ["HUGEINT", "UHUGEINT"].contains(&column.type_name.as_str());
-            if is_too_wide { format!("CAST({name} AS VARCHAR) AS {name}") } else { name }
+            let is_too_long = column.name.chars().nth(MAX_COLUMN_NAME).is_some();
+            let value = if is_too_wide { format!("CAST({name} AS VARCHAR)") } else { name.clone() };
+            if is_too_long {
+                let start: String = column.name.chars().take(MAX_COLUMN_NAME).collect();
+                let n = n_alike.entry(start.to_lowercase()).or_default();
+                *n += 1;
+                format!("{value} AS {}", ColumnName(&format!("{start} … {n}")).quoted())
+            } else if is_too_wide {
+                format!("{value} AS {name}")
+            } else {
+                value
+            }
         })
         .collect();
     list.join(", ")

@@ -9,7 +9,7 @@ use super::{
     grid::{Line, without_mark},
     unit,
 };
-use crate::ingest::look::Area;
+use crate::{ingest::look::Area, name::MAX_COLUMN_NAME};
 
 /// A column's name, and what stood with it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -20,9 +20,6 @@ pub(super) struct Named {
     /// The footnote mark that was taken off.
     pub(super) mark: Option<String>,
 }
-
-/// Characters of a name. A longer one is text, in the wrong place.
-const MAX_NAME: usize = 1_000;
 
 /// The names by column; columns that no line names are left out.
 ///
@@ -58,7 +55,7 @@ pub(super) fn names(header: &[&Line<'_>], merges: &[Area], filled: &BTreeSet<u32
         let marks: Vec<String> = parts.iter().filter_map(|part| mark(part)).collect();
         let parts: Vec<&str> = parts.iter().map(|part| without_mark(part)).filter(|part| !part.is_empty()).collect();
         let mark = marks.last().cloned();
-        let name = parts.join(" ").chars().take(MAX_NAME).collect();
+        let name = parts.join(" ").chars().take(MAX_COLUMN_NAME).collect();
         named.insert(col_idx, Named { name, unit, mark });
     }
     named

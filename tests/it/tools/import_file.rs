@@ -683,3 +683,21 @@ fn as_many_columns_as_are_allowed_fit_the_memory_that_there_is() {
     let sum = json!({"sql": "select c0 + c16383 from t"});
     assert_eq!(bench.call("query", &sum).unwrap()["rows"], json!([[2]]));
 }
+
+#[test]
+fn names_of_columns_end_early_where_they_are_too_long_also_in_json() {
+    let long = "x".repeat(5_000);
+    let row = json!({(format!("{long}a")): 1, (format!("{long}b")): 2, "short": 3});
+    let bench = Bench::new().file("t.json", json!([row]).to_string());
+    let mut client = bench.serve();
+    let imported = client.call("import_file", &json!({"path": "$FILES/t.json"})).unwrap();
+    let names: Vec<String> = imported["sheets"][0]["columns"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["name"].as_str().unwrap().to_owned())
+        .collect();
+    let start = "x".repeat(1_000);
+    assert_eq!(names, [format!("{start} … 1"), format!("{start} … 2"), "short".to_owned()]);
+    assert_eq!(client.rows("from t"), json!([[1, 2, 3]]));
+}
