@@ -90,7 +90,7 @@ pub struct Limits {
     pub columns: u32,
 }
 
-/// The columns to keep: integers that Parquet would turn into doubles become text, and names that are too long end early.
+/// The columns to keep: what Parquet or Arrow would harm becomes text, and names that are too long end early.
 fn kept(columns: &[Column]) -> String {
     // Of names that end early: how many began alike.
     let mut n_alike: HashMap<String, usize> = HashMap::new();
@@ -98,15 +98,16 @@ fn kept(columns: &[Column]) -> String {
         .iter()
         .map(|column| {
             let name = ColumnName(&column.name).quoted();
-            let is_too_wide = ["HUGEINT", "UHUGEINT"].contains(&column.type_name.as_str());
+            // A VARIANT comes through Arrow not at all.
+            let is_odd = ["HUGEINT", "UHUGEINT", "VARIANT"].contains(&column.type_name.as_str());
             let is_too_long = column.name.chars().nth(MAX_COLUMN_NAME).is_some();
-            let value = if is_too_wide { format!("CAST({name} AS VARCHAR)") } else { name.clone() };
+            let value = if is_odd { format!("CAST({name} AS VARCHAR)") } else { name.clone() };
             if is_too_long {
                 let start: String = column.name.chars().take(MAX_COLUMN_NAME).collect();
                 let n = n_alike.entry(start.to_lowercase()).or_default();
                 *n += 1;
                 format!("{value} AS {}", ColumnName(&format!("{start} … {n}")).quoted())
-            } else if is_too_wide {
+            } else if is_odd {
                 format!("{value} AS {name}")
             } else {
                 value

@@ -191,6 +191,10 @@ fn without_folders(message: &str) -> String {
 
 /// What DuckDB says, as a fault: its kinds of error are prefixes of the message.
 fn fault(error: duckdb::Error) -> Fault {
+    if let duckdb::Error::FromSqlConversionFailure(col_idx, duckdb::types::Type::Variant, _) = &error {
+        let message = format!("column {} of the result is a VARIANT, which can't be answered", col_idx + 1);
+        return Fault::new(Code::InvalidSql, message).hint("cast it, such as `v::JSON` or `v::VARCHAR`");
+    }
     let text = if let duckdb::Error::DuckDBFailure(_, Some(text)) = error { text } else { error.to_string() };
     let message = without_folders(text.trim_end());
     if message.starts_with("INTERRUPT") {

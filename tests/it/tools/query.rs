@@ -217,6 +217,15 @@ fn explain_answers_a_plan() {
 }
 
 #[test]
+fn a_variant_has_to_be_cast() {
+    let bench = Bench::new().file("t.csv", "a\n1\n");
+    let mut client = bench.serve_files();
+    let refused = client.call("query", &json!({"sql": "select a, {'b': a}::variant as v from t"})).unwrap_err();
+    assert_eq!(refused["message"], "column 2 of the result is a VARIANT, which can't be answered");
+    assert_eq!(client.rows("select v::json from (select {'b': a}::variant as v from t)"), json!([[r#"{"b":1}"#]]));
+}
+
+#[test]
 fn mistakes_are_named_with_what_to_do() {
     let bench = Bench::new().file("sales.csv", "region,amount\nnorth,1\n");
     let mut client = bench.serve_files();
