@@ -43,7 +43,7 @@ pub fn read(source: &Path, input: Input, out: Option<&Path>, reach: Reach<'_>) -
     let engine = Engine::open(reach.budget, &folders, None, reach.interrupts)?;
     let table = match input {
         Input::Parquet => version(source),
-        Input::Json => json_table(source),
+        Input::Json => json_table(source, engine.memory_bytes),
     };
     let found = engine.columns_of(&format!("SELECT * FROM {table}")).map_err(unreadable)?;
     check_limit("columns of a sheet", "--max-columns", count(found.len()), reach.limits.columns.into())?;
@@ -121,6 +121,11 @@ fn unreadable(fault: Fault) -> Fault {
     if [Code::OutOfMemory, Code::Cancelled].contains(&fault.code) {
         return fault;
     }
+    if fault.message.contains("maximum_object_size") {
+        return Fault::new(Code::LimitExceeded, "one object of the JSON is larger than can be read").hint(
+            "an object may have a sixteenth of `--memory`, from 16 to 64 MB: split it, or start Quire with more memory",
+        );
+    }
     // What follows the first line is our own SQL.
     let what = fault.message.lines().next().unwrap_or_default();
     Fault::new(Code::UnreadableFile, format!("the file can't be read: {what}"))
@@ -142,7 +147,7 @@ fn count(n: usize) -> u64 {
 impl Engine {
     /// The columns of a file of JSON as an import has them.
     pub fn json_columns(&self, file: &Path) -> Result<Vec<Column>, Fault> {
-        let table = json_table(file);
+        let table = json_table(file, self.memory_bytes);
         let found = self.columns_of(&format!("SELECT * FROM {table}"))?;
         self.columns_of(&format!("SELECT {} FROM {table}", kept(&found)))
     }
@@ -168,6 +173,12 @@ pub(super) fn described(row: &str) -> Option<Column> {
 /// For statements of ours whose answers are small.
 pub(super) const UNBOUNDED: PageRequest = PageRequest { max_rows: u64::MAX, max_bytes: usize::MAX, spill: None };
 
-fn json_table(file: &Path) -> String {
-    format!("read_json({}, sample_size=-1, maximum_object_size=67108864, hive_partitioning=false)", pattern(file))
+fn json_table(file: &Path, memory_bytes: u64) -> String {
+    // Each thread's buffer is twice as large as the largest object, whatever the file has.
+    let largest = LARGEST_OBJECT.min(memory_bytes / 16);
+    let file = pattern(file);
+    format!("read_json({file}, sample_size=-1, maximum_object_size={largest}, hive_partitioning=false)")
 }
+
+/// Bytes of one object of JSON; less where there is little memory.
+const LARGEST_OBJECT: u64 = 64 << 20;

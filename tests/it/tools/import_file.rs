@@ -701,3 +701,15 @@ fn names_of_columns_end_early_where_they_are_too_long_also_in_json() {
     assert_eq!(names, [format!("{start} … 1"), format!("{start} … 2"), "short".to_owned()]);
     assert_eq!(client.rows("from t"), json!([[1, 2, 3]]));
 }
+
+#[test]
+fn a_small_file_of_json_takes_little_memory_and_a_large_object_says_what_it_takes() {
+    let bench = Bench::new().file("t.json", r#"[{"a": 1}]"#);
+    let mut client = bench.serve_with(&["--memory", "64MB"]);
+    client.call("import_file", &json!({"path": "$FILES/t.json"})).unwrap();
+    assert_eq!(client.rows("from t"), json!([[1]]));
+    bench.write("large.json", json!([{"a": "x".repeat(40 << 20)}]).to_string());
+    let refused = client.call("import_file", &json!({"path": "$FILES/large.json"})).unwrap_err();
+    assert_eq!(refused["code"], "limit_exceeded", "{refused}");
+    assert!(refused["hint"].as_str().unwrap().contains("--memory"), "{refused}");
+}
